@@ -1,0 +1,133 @@
+"""The model card: everything the predictor knows of a model before it unpickles it."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from predictor.errors import ModelRefused
+
+FILE_NAME = "card.json"
+
+Category = str | int
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Feature(_Strict):
+    """One input of the model, in the order in which the estimator takes its columns.
+
+    A field left out of a request is unknown. `nullable` says whether `null` may be sent;
+    it stands for the category `none` ("the house has none of it") where there is one,
+    and for unknown elsewhere.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="snake_case, used in requests")
+    column: str = Field(description="name of the column in the training data")
+    kind: Literal["number", "integer", "category", "identifier"] = Field(
+        description="an identifier is accepted and never reaches the estimator"
+    )
+    meaning: str
+    unit: str | None = None
+    required: bool = False
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[Category, ...] | None = None
+    none: Category | None = Field(default=None, description="the category that null stands for")
+
+    @model_validator(mode="after")
+    def check_domain(self) -> Self:
+        if self.kind == "category":
+            if not self.categories:
+                raise ValueError(f"feature {self.name}: a category needs categories")
+            if self.none is not None and self.none not in self.categories:
+                raise ValueError(f"feature {self.name}: none is not among the categories")
+        elif self.minimum is None or self.maximum is None or self.minimum > self.maximum:
+            raise ValueError(f"feature {self.name}: a number needs minimum <= maximum")
+        return self
+
+
+class Target(_Strict):
+    """What the model predicts, in `unit`."""
+
+    name: str
+    column: str
+    unit: str
+    meaning: str
+
+
+class Interval(_Strict):
+    """Split conformal interval: price times e**-width to price times e**width."""
+
+    coverage: float = Field(gt=0, lt=1)
+    log_half_width: float = Field(gt=0)
+
+
+class Training(_Strict):
+    """What is needed to make the same version again."""
+
+    data_file: str
+    data_url: str
+    data_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    rows: int
+    seed: int
+    parameters: dict[str, Any]
+    code_revision: str
+    trained_at: datetime
+
+
+class Artifact(_Strict):
+    """The pickled estimator beside the card."""
+
+    file: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", description="a name, never a path")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class ModelCard(_Strict):
+    """`card.json`: what a model takes, what it gives, how good it is and where it comes from."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    version: str = Field(pattern=r"^[0-9]+$")
+    title: str
+    description: str
+    target: Target
+    features: tuple[Feature, ...] = Field(min_length=1)
+    interval: Interval
+    metrics: dict[str, Any] = Field(description="measured on rows never used in training")
+    training: Training
+    libraries: dict[str, str] = Field(description="distribution name to exact version")
+    artifact: Artifact
+    example: dict[str, Any] = Field(description="one realistic request")
+
+    @model_validator(mode="after")
+    def check_names(self) -> Self:
+        names = [feature.name for feature in self.features]
+        if len(set(names)) != len(names):
+            raise ValueError("two features have the same name")
+        return self
+
+    @property
+    def inputs(self) -> tuple[Feature, ...]:
+        """The features that reach the estimator, in its order."""
+        return tuple(feature for feature in self.features if feature.kind != "identifier")
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read `card.json` of a version folder.
+
+    Raises:
+        ModelRefused: there is no card, or it doesn't say what a card must.
+    """
+    path = folder / FILE_NAME
+    try:
+        return ModelCard.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ModelRefused(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "card"
+        raise ModelRefused(f"{path}: {where}: {first['msg']}") from error
