@@ -14,8 +14,24 @@ class ModelRefused(PredictorError):
 
 
 class InvalidInput(PredictorError):
-    """The caller's input is wrong; `errors` has one entry per problem, in FastAPI's shape."""
+    """The caller's input is wrong; `problems` has one entry each, in FastAPI's shape."""
 
-    def __init__(self, errors: list[dict[str, object]]) -> None:
+    def __init__(self, problems: list[dict[str, object]]) -> None:
         super().__init__("invalid input")
-        self.errors = errors
+        self.problems = problems
+
+
+class WrongContentType(PredictorError):
+    """The body is not declared as JSON."""
+
+
+class BodyTooLarge(PredictorError):
+    """The body is over the limit of `max_bytes`."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"body over {max_bytes} bytes")
+        self.max_bytes = max_bytes
+
+
+class BodyTimeout(PredictorError):
+    """The body didn't arrive in time."""

@@ -1,0 +1,69 @@
+"""Reading a request's JSON body, strictly and within limits."""
+
+import asyncio
+from typing import Any
+
+import jiter
+from pydantic_core import to_json
+from starlette.requests import Request
+
+from gateway.errors import BodyTimeout, BodyTooLarge, InvalidInput, WrongContentType
+
+
+async def read_json(request: Request, *, max_bytes: int, timeout_seconds: float) -> Any:
+    """Read and parse the body as JSON per RFC 8259.
+
+    NaN, infinities, duplicate keys, lone surrogates, integers of more than 4,300 digits
+    and nesting beyond 200 levels are refused: each parser would read them differently.
+
+    Raises:
+        WrongContentType: the body doesn't say that it is JSON.
+        BodyTooLarge: the body has more than `max_bytes`.
+        BodyTimeout: the body didn't arrive in time.
+        InvalidInput: the body isn't JSON.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise WrongContentType(media_type)
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            body = await _read(request, max_bytes)
+    except TimeoutError:
+        raise BodyTimeout from None
+    if not body:
+        raise InvalidInput([_problem("The body is empty, a JSON object was expected")])
+    try:
+        return jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError as error:
+        raise InvalidInput([_problem(f"The body is not valid JSON: {error}")]) from None
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
+    if int(request.headers.get("content-length", 0)) > max_bytes:
+        raise BodyTooLarge(max_bytes)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise BodyTooLarge(max_bytes)
+    return bytes(body)
+
+
+def _problem(message: str) -> dict[str, object]:
+    return {"type": "json_invalid", "loc": ["body"], "msg": message}
+
+
+def write_json(value: Any, loc: list[str | int]) -> bytes:
+    """Write a value that `read_json` has read, as compact JSON in UTF-8.
+
+    Raises:
+        InvalidInput: a number in it, such as 1e400, was too large to be read; `loc` is where.
+    """
+    text = to_json(value)
+    if b"Infinity" in text:
+        try:
+            jiter.from_json(text, allow_inf_nan=False)  # the word may stand in a string
+        except ValueError:
+            message = "Input holds a number beyond the range of a 64-bit float"
+            raise InvalidInput([{"type": "finite_number", "loc": loc, "msg": message}]) from None
+    return text

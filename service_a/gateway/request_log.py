@@ -1,0 +1,71 @@
+"""The request's id and its log line."""
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER = "X-Request-ID"
+
+_logger = logging.getLogger("gateway.request")
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_PROBES = {"/health"}
+
+
+class RequestLog:
+    """ASGI middleware: every answer carries `X-Request-ID`, every request writes one line.
+
+    The caller's own id is kept if it is sane. Routes add to the line through
+    `request.state.log_fields`. An exception that nobody expected is logged with its
+    traceback and answered with a bare 500, so that nothing of the inside gets out.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        given = Headers(scope=scope).get(HEADER, "")
+        request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+        fields: dict[str, object] = {}
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        state["log_fields"] = fields
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            fields["disconnected"] = True
+        except Exception:
+            _logger.exception("unexpected error", extra={"fields": {"request_id": request_id}})
+            if status == 0:
+                answer = JSONResponse({"detail": "Internal error"}, status_code=500)
+                await answer(scope, receive, send_with_id)
+        finally:
+            level = logging.DEBUG if scope["path"] in _PROBES and status == 200 else logging.INFO
+            if _logger.isEnabledFor(level):
+                line = {
+                    "request_id": request_id,
+                    "method": scope["method"],
+                    "path": scope["path"],
+                    "status": status,
+                    "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+                    **fields,
+                }
+                _logger.log(level, "request", extra={"fields": line})

@@ -1,0 +1,62 @@
+"""Taking in an input: logged, and forwarded on request."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from gateway.intake import Intake
+from gateway.json_body import read_json, write_json
+from gateway.schemas import ErrorAnswer, InvalidInputAnswer, ProcessAnswer, ProcessRequest
+from gateway.settings import Settings
+from gateway.validation import check
+
+router = APIRouter(tags=["process"])
+
+# The route reads its body itself, strictly; this tells the documentation what it takes.
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": ProcessRequest.model_json_schema()}},
+    }
+}
+
+
+@router.post(
+    "/process",
+    summary="Log an input and, on request, predict",
+    openapi_extra=_BODY,
+    response_model=ProcessAnswer,
+    responses={
+        408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
+        413: {"model": ErrorAnswer, "description": "The body is too large"},
+        415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},
+        422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
+        503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
+    },
+)
+async def process(request: Request) -> Response:
+    """The input is on disk before it is forwarded and before this answers."""
+    settings: Settings = request.app.state.settings
+    intake: Intake = request.app.state.intake
+    request_id: str = request.state.request_id
+    content = await read_json(
+        request,
+        max_bytes=settings.max_body_bytes,
+        timeout_seconds=settings.body_timeout_seconds,
+    )
+    submission = check(ProcessRequest, content, ["body"])
+    data = write_json(submission.data, ["body", "data"])
+    if not submission.forward_to_model:
+        await intake.keep(data, request_id)
+        request.state.log_fields["outcome"] = "logged"
+        return _answer(b'{"status":"Input logged successfully"}')
+    prediction = await intake.predict(data, request_id)
+    request.state.log_fields["outcome"] = "predicted"
+    return _answer(
+        b'{"status":"Input logged successfully","model_prediction":%b}'
+        % prediction.model_dump_json().encode()
+    )
+
+
+def _answer(body: bytes) -> Response:
+    return Response(body, media_type="application/json")

@@ -1,0 +1,31 @@
+"""Who answers here, and whether it can log."""
+
+from fastapi import APIRouter, Request, Response
+
+from gateway.errors import InputLogUnavailable
+from gateway.intake import Intake
+from gateway.schemas import HealthAnswer, RootAnswer
+
+router = APIRouter(tags=["status"])
+
+
+@router.get("/", summary="Say who answers")
+async def read_root() -> RootAnswer:
+    return RootAnswer()
+
+
+@router.get(
+    "/health",
+    summary="Say whether inputs can be logged",
+    responses={503: {"model": HealthAnswer, "description": "The log can't be written"}},
+)
+async def read_health(request: Request, response: Response) -> HealthAnswer:
+    """Healthy while A can log, whatever becomes of Service B."""
+    intake: Intake = request.app.state.intake
+    try:
+        await intake.check_log()
+    except InputLogUnavailable as error:
+        request.state.log_fields["reason"] = str(error)
+        response.status_code = 503
+        return HealthAnswer(status="unhealthy")
+    return HealthAnswer(status="healthy")

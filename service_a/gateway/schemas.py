@@ -1,0 +1,105 @@
+"""Bodies of the gateway's requests and answers."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+EXAMPLE_HOUSE = {
+    "overall_qual": 7,
+    "gr_liv_area": 1710,
+    "year_built": 2003,
+    "neighborhood": "CollgCr",
+    "house_style": "2Story",
+    "lot_area": 8450,
+    "total_bsmt_sf": 856,
+    "full_bath": 2,
+    "bedroom_abv_gr": 3,
+    "kitchen_qual": "Gd",
+    "garage_cars": 2,
+    "fireplace_qu": None,
+}
+"""A house as Service B's default model takes it: four required fields and some of the rest."""
+
+
+class RootAnswer(BaseModel):
+    service: Literal["Service A - Input Logger"] = "Service A - Input Logger"
+    status: Literal["running"] = "running"
+
+
+class HealthAnswer(BaseModel):
+    service: Literal["Service A"] = "Service A"
+    status: Literal["healthy", "unhealthy"]
+
+
+class ProcessRequest(BaseModel):
+    """An input to log, and on request to forward to Service B."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    data: Any = Field(
+        description="any JSON but null; a house as Service B takes it, if it is forwarded",
+        examples=[EXAMPLE_HOUSE],
+        json_schema_extra={"not": {"type": "null"}},
+    )
+    forward_to_model: bool = Field(default=True, description="ask Service B for a prediction")
+
+    @field_validator("data")
+    @classmethod
+    def refuse_null(cls, value: Any) -> Any:
+        if value is None:
+            raise PydanticCustomError("null_forbidden", "Input should be any JSON but null")
+        return value
+
+
+class PredictionInterval(BaseModel):
+    """Documents Service B's answer; see there."""
+
+    lower: float
+    upper: float
+    coverage: float
+
+
+class Prediction(BaseModel):
+    """Documents Service B's answer; see there."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    price: float
+    currency: str
+    interval: PredictionInterval
+    model: str
+    model_version: str
+
+
+class ModelPrediction(BaseModel):
+    """Service B's answer, passed on as it is."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    prediction: Prediction
+    message: str
+
+
+class ProcessAnswer(BaseModel):
+    model_config = ConfigDict(protected_namespaces=())
+
+    status: Literal["Input logged successfully"] = "Input logged successfully"
+    model_prediction: ModelPrediction | None = Field(
+        default=None, description="there only if the input was forwarded"
+    )
+
+
+class Problem(BaseModel):
+    type: str
+    loc: list[str | int]
+    msg: str
+    input: Any = None
+
+
+class InvalidInputAnswer(BaseModel):
+    detail: list[Problem]
+
+
+class ErrorAnswer(BaseModel):
+    detail: str

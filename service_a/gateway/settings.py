@@ -1,0 +1,94 @@
+"""Settings of the gateway, read from environment variables."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+from urllib3.util import parse_url
+
+SERVICE_FOLDER = Path(__file__).resolve().parent.parent
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+def _check_http_url(value: str) -> str:
+    url = parse_url(value)
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError("must be a URL such as http://localhost:8001/predict")
+    return value
+
+
+def _check_database_url(value: str) -> str:
+    try:
+        make_url(value).get_dialect()
+    except (ArgumentError, ValueError) as error:
+        raise ValueError("must be a SQLAlchemy URL such as sqlite:////data/inputs.db") from error
+    return value
+
+
+class Settings(BaseSettings):
+    """Each field is one environment variable: `GATEWAY_` and its name, or its alias."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True)
+
+    host: str = Field(default="127.0.0.1", validation_alias="HOST")
+    """Address to listen on; `0.0.0.0` is every network of the machine."""
+
+    port: int = Field(default=8000, ge=1, le=65535, validation_alias="PORT")
+    """Port to listen on."""
+
+    log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
+    """Least important level that is logged: DEBUG, INFO, WARNING or ERROR."""
+
+    service_b_url: Annotated[str, AfterValidator(_check_http_url)] = Field(
+        default="http://localhost:8001/predict", validation_alias="SERVICE_B_URL"
+    )
+    """Where Service B predicts."""
+
+    input_log_url: Annotated[str, AfterValidator(_check_database_url)] = Field(
+        default=f"sqlite:///{SERVICE_FOLDER / 'data' / 'inputs.db'}",
+        validation_alias="INPUT_LOG_URL",
+    )
+    """SQLAlchemy URL of the input log's database."""
+
+    forward_timeout_seconds: float = Field(default=3.0, gt=0, le=300)
+    """Time for one forward to Service B in all, waiting for a free worker included."""
+
+    connect_timeout_seconds: float = Field(default=1.0, gt=0, le=300)
+    """Time for opening a connection to Service B, within the forward's own."""
+
+    forward_workers: int = Field(default=64, ge=1, le=1000)
+    """Most calls to Service B under way at once."""
+
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
+    """Largest request body."""
+
+    body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
+    """Time that a caller has to send a whole request body."""
+
+    @property
+    def predictor_url(self) -> str:
+        """Base URL of Service B, without a slash at its end."""
+        return self.service_b_url.rstrip("/").removesuffix("/predict")
+
+
+class SettingsError(Exception):
+    """A setting has a bad value; the message names the variable and the value."""
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: a value is not allowed.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        field = str(problem["loc"][0])
+        name = field if field.isupper() else f"GATEWAY_{field.upper()}"
+        raise SettingsError(f"{name}: {problem['msg']} (was {problem['input']!r})") from error

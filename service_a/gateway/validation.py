@@ -1,0 +1,48 @@
+"""Checking input against a pydantic model, with problems told in the caller's terms."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.errors import InvalidInput
+
+Checked = TypeVar("Checked", bound=BaseModel)
+
+# pydantic speaks of Python types; a caller has sent JSON.
+_MESSAGES = {
+    "extra_forbidden": "Unknown field",
+    "missing": "Field required",
+    "model_type": "Input should be a JSON object",
+    "list_type": "Input should be a JSON array",
+    "multiple_of": "Input should be a whole number",
+}
+_MAX_PROBLEMS = 100
+_MAX_ECHO_CHARS = 200
+
+
+def check(model: type[Checked], value: Any, loc: Sequence[str | int]) -> Checked:
+    """Return the value as an instance of the model.
+
+    Raises:
+        InvalidInput: with one problem for each wrong field, its place prefixed with `loc`.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        details = error.errors(include_url=False)[:_MAX_PROBLEMS]
+        raise InvalidInput([_tell(detail, loc) for detail in details]) from None
+
+
+def _tell(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, object]:
+    problem: dict[str, object] = {
+        "type": detail["type"],
+        "loc": [*loc, *detail["loc"]],
+        "msg": _MESSAGES.get(detail["type"], detail["msg"]),
+    }
+    # Echo what was sent where that helps and is short: not a whole object for one missing field.
+    given = detail["input"]
+    if not isinstance(given, dict | list) and len(repr(given)) <= _MAX_ECHO_CHARS:
+        problem["input"] = given
+    return problem

@@ -1,0 +1,17 @@
+"""Service A. `python main.py` runs it, as does `uvicorn main:app --port 8000`."""
+
+import sys
+
+from gateway.app import create_app
+from gateway.server import serve
+from gateway.settings import SettingsError, load_settings
+
+try:
+    settings = load_settings()
+except SettingsError as error:
+    sys.exit(str(error))
+
+app = create_app(settings)
+
+if __name__ == "__main__":
+    serve(app, settings)

@@ -1,0 +1,78 @@
+"""The request model of a model, built from the features in its card."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, create_model
+from pydantic.alias_generators import to_camel
+
+from predictor.card import Feature, ModelCard
+
+
+def build_input_type(card: ModelCard) -> type[BaseModel]:
+    """Make the strict pydantic model of one input, for example `AmesInput`.
+
+    Each field takes its snake_case name or the camelCase alias; unknown fields are
+    refused. A field that the caller left out is not in the instance's
+    `model_fields_set`, so that unknown and `null` stay apart.
+    """
+    fields: dict[str, Any] = {
+        feature.name: (_annotate(feature), ... if feature.required else None)
+        for feature in card.features
+    }
+    title = card.name.replace("-", "_").title().replace("_", "")
+    return create_model(
+        f"{title}Input",
+        __config__=ConfigDict(
+            extra="forbid",
+            protected_namespaces=(),
+            json_schema_extra={"example": card.example},
+        ),
+        __doc__=card.description,
+        **fields,
+    )
+
+
+def _annotate(feature: Feature) -> Any:
+    domain: Any
+    if feature.kind == "category":
+        domain = Literal[feature.categories]
+    elif feature.kind == "number":
+        domain = Annotated[
+            float, Field(strict=True, ge=feature.minimum, le=feature.maximum, allow_inf_nan=False)
+        ]
+    else:
+        # JSON has one kind of number, so 5.0 is a whole number and 5.5 isn't.
+        domain = Annotated[
+            float,
+            Field(
+                strict=True,
+                ge=feature.minimum,
+                le=feature.maximum,
+                multiple_of=1,
+                json_schema_extra=_declare_integer,
+            ),
+        ]
+    return Annotated[
+        domain | None if feature.nullable else domain,
+        Field(
+            validation_alias=AliasChoices(feature.name, to_camel(feature.name)),
+            title=feature.column,
+            description=_describe(feature),
+        ),
+    ]
+
+
+def _declare_integer(schema: dict[str, Any]) -> None:
+    schema["type"] = "integer"
+    del schema["multipleOf"]
+    schema["minimum"], schema["maximum"] = int(schema["minimum"]), int(schema["maximum"])
+
+
+def _describe(feature: Feature) -> str:
+    parts = [feature.meaning.rstrip(".")]
+    if feature.unit:
+        parts.append(f"Unit: {feature.unit}")
+    if feature.nullable:
+        meaning = "unknown" if feature.none is None else f"none, the same as {feature.none!r}"
+        parts.append(f"null means {meaning}")
+    return ". ".join(parts) + "."

@@ -1,0 +1,78 @@
+"""A loaded model: from checked inputs to predictions."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel
+
+from predictor.card import ModelCard
+from predictor.input_schema import build_input_type
+from predictor.schemas import Prediction, PredictionInterval
+
+
+class Estimator(Protocol):
+    """What scikit-learn's regressors and pipelines have in common."""
+
+    def predict(self, rows: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]: ...
+
+
+class Model:
+    """A model in memory: its card, the type of its inputs and its estimator."""
+
+    def __init__(self, card: ModelCard, estimator: Estimator) -> None:
+        self.card = card
+        self.input_type = build_input_type(card)
+        self._estimator = estimator
+        # (name, what null stands for) in the estimator's order; NaN is "unknown" to it.
+        self._columns = [
+            (feature.name, math.nan if feature.none is None else feature.none)
+            for feature in card.inputs
+        ]
+
+    def predict(self, inputs: Sequence[BaseModel]) -> list[Prediction]:
+        """Predict for instances of `input_type`, in order, in one call of the estimator."""
+        rows = np.empty((len(inputs), len(self._columns)), dtype=object)
+        for index, values in enumerate(inputs):
+            rows[index] = self._encode(values)
+        return [self._tell(float(price)) for price in self._estimator.predict(rows)]
+
+    def _encode(self, values: BaseModel) -> list[Any]:
+        given, known = values.__dict__, values.model_fields_set
+        return [
+            math.nan if name not in known else none if given[name] is None else given[name]
+            for name, none in self._columns
+        ]
+
+    def _tell(self, price: float) -> Prediction:
+        interval = self.card.interval
+        factor = math.exp(interval.log_half_width)
+        return Prediction(
+            price=round(price, 2),
+            currency=self.card.target.unit,
+            interval=PredictionInterval(
+                lower=round(price / factor, 2),
+                upper=round(price * factor, 2),
+                coverage=interval.coverage,
+            ),
+            model=self.card.name,
+            model_version=self.card.version,
+        )
+
+
+def describe(prediction: Prediction) -> str:
+    """Say a prediction in words, rounded as people say prices."""
+    interval = prediction.interval
+    sign = "$" if prediction.currency == "USD" else f"{prediction.currency} "
+    return (
+        f"Predicted price: {sign}{prediction.price:,.0f} ({interval.coverage:.0%} interval "
+        f"{sign}{_round(interval.lower):,} to {sign}{_round(interval.upper):,})"
+    )
+
+
+def _round(price: float) -> int:
+    """Round to three digits, at least to whole units: 189,237 becomes 189,000."""
+    digits = 2 - math.floor(math.log10(max(price, 1)))
+    return int(round(price, min(0, digits)))

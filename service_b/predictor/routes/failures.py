@@ -1,0 +1,47 @@
+"""What a caller is told of each error."""
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic_core import to_json
+
+from predictor.errors import (
+    BodyTimeout,
+    BodyTooLarge,
+    InvalidInput,
+    ModelUnavailable,
+    WrongContentType,
+)
+
+RETRY_AFTER_SECONDS = 5
+
+
+def add_failure_handlers(app: FastAPI) -> None:
+    """Give each error of the predictor its status and body."""
+
+    @app.exception_handler(InvalidInput)
+    async def answer_invalid_input(_: Request, error: InvalidInput) -> Response:
+        # An input such as 1e400 is read as infinity, which only strings can echo in JSON.
+        body = to_json({"detail": error.problems}, inf_nan_mode="strings")
+        return Response(body, status_code=422, media_type="application/json")
+
+    @app.exception_handler(ModelUnavailable)
+    async def answer_model_unavailable(_: Request, __: ModelUnavailable) -> Response:
+        return JSONResponse(
+            {"detail": "Model is not available"},
+            status_code=503,
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+
+    @app.exception_handler(WrongContentType)
+    async def answer_wrong_content_type(_: Request, __: WrongContentType) -> Response:
+        return JSONResponse({"detail": "Content-Type must be application/json"}, status_code=415)
+
+    @app.exception_handler(BodyTooLarge)
+    async def answer_body_too_large(_: Request, error: BodyTooLarge) -> Response:
+        detail = f"The body is over the limit of {error.max_bytes} bytes"
+        return JSONResponse({"detail": detail}, status_code=413, headers={"Connection": "close"})
+
+    @app.exception_handler(BodyTimeout)
+    async def answer_body_timeout(_: Request, __: BodyTimeout) -> Response:
+        detail = "The body did not arrive in time"
+        return JSONResponse({"detail": detail}, status_code=408, headers={"Connection": "close"})

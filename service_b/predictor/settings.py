@@ -1,0 +1,57 @@
+"""Settings of the predictor, read from environment variables."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SERVICE_FOLDER = Path(__file__).resolve().parent.parent
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class Settings(BaseSettings):
+    """Each field is one environment variable: `PREDICTOR_` and its name, or its alias."""
+
+    model_config = SettingsConfigDict(env_prefix="PREDICTOR_", frozen=True)
+
+    host: str = Field(default="127.0.0.1", validation_alias="HOST")
+    """Address to listen on; `0.0.0.0` is every network of the machine."""
+
+    port: int = Field(default=8001, ge=1, le=65535, validation_alias="PORT")
+    """Port to listen on."""
+
+    log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
+    """Least important level that is logged: DEBUG, INFO, WARNING or ERROR."""
+
+    models_folder: Path = SERVICE_FOLDER / "models"
+    """Folder of the registered models: `<name>/<version>/`."""
+
+    default_model: str = Field(default="ames", min_length=1)
+    """Name of the model that `/predict` serves."""
+
+    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    """Largest request body; a batch of 1,000 full houses takes about 2 MB."""
+
+    body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
+    """Time that a caller has to send a whole request body."""
+
+
+class SettingsError(Exception):
+    """A setting has a bad value; the message names the variable and the value."""
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: a value is not allowed.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        field = str(problem["loc"][0])
+        name = field if field.isupper() else f"PREDICTOR_{field.upper()}"
+        raise SettingsError(f"{name}: {problem['msg']} (was {problem['input']!r})") from error
