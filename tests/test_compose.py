@@ -1,0 +1,311 @@
+"""The lab as `docker compose` runs it, in real containers.
+
+Runs with COMPOSE_TESTS=1 and a Docker engine, under a project name and on ports of its own,
+beside whatever else runs on the machine.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVICES = ["service_a", "service_b"]
+UNAVAILABLE = {"detail": "Service B is unavailable"}
+
+
+def find_reason_to_skip() -> str | None:
+    if os.environ.get("COMPOSE_TESTS") != "1":
+        return "compose tests build images: they run only with COMPOSE_TESTS=1"
+    try:
+        engine = subprocess.run(["docker", "info"], capture_output=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return "compose tests need Docker: `docker` is missing or doesn't answer"
+    return None if engine.returncode == 0 else "compose tests need Docker: no engine is running"
+
+
+if reason := find_reason_to_skip():
+    pytest.skip(reason, allow_module_level=True)
+
+
+def run(*command: str, environment: dict[str, str] | None = None) -> str:
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900
+    )
+    if done.returncode:
+        pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-5000:]}")
+    return done.stdout
+
+
+def find_free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class Stack:
+    """A compose project with a name, volume and host ports of its own."""
+
+    def __init__(self) -> None:
+        self.project = f"lab-test-{uuid.uuid4().hex[:8]}"
+        ports = {name: find_free_port() for name in SERVICES}
+        self.urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        self.environment = {
+            **without_own_settings(os.environ),
+            **{f"{name.upper()}_PORT": str(port) for name, port in ports.items()},
+        }
+
+    def compose(self, *arguments: str) -> str:
+        return compose("--project-name", self.project, *arguments, environment=self.environment)
+
+    def up(self) -> None:
+        self.compose("up", "--detach", "--wait", "--wait-timeout", "120")
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        container_id = self.compose("ps", "--all", "--quiet", service).strip()
+        inspected: list[dict[str, Any]] = json.loads(run("docker", "inspect", container_id))
+        return inspected[0]
+
+    def run_python(self, service: str, code: str, *arguments: str, user: str = "10001") -> str:
+        options = ["-T", "--user", user]
+        return self.compose("exec", *options, service, "python", "-c", code, *arguments).strip()
+
+    def process(self, house: dict[str, Any], request_id: str) -> requests.Response:
+        return requests.post(
+            f"{self.urls['service_a']}/process",
+            json={"data": house},
+            headers={"X-Request-ID": request_id},
+            timeout=15,
+        )
+
+    def read_logged(self, request_id: str) -> dict[str, Any]:
+        """The one record of the request, read from the log's own file in A's volume."""
+        code = (
+            "import json, sqlite3, sys; log = sqlite3.connect('/data/inputs.db');"
+            "log.row_factory = sqlite3.Row;"
+            "rows = log.execute('SELECT * FROM inputs WHERE request_id = ?', sys.argv[1:]);"
+            "print(json.dumps([dict(row) for row in rows], default=str))"
+        )
+        records: list[dict[str, Any]] = json.loads(self.run_python("service_a", code, request_id))
+        assert len(records) == 1
+        return records[0]
+
+    def print_logs(self) -> None:
+        """For the reader of a failure: pytest shows what is printed only then."""
+        print(self.compose("logs", "--tail", "100"))  # noqa: T201
+
+
+def without_own_settings(environment: os._Environ[str]) -> dict[str, str]:
+    """The environment without what would change the compose file, as on a fresh machine."""
+    own = ("COMPOSE_", "SERVICE_", "PUBLISH_ADDRESS")
+    return {name: value for name, value in environment.items() if not name.startswith(own)}
+
+
+def compose(*arguments: str, environment: dict[str, str]) -> str:
+    # A `.env` in the project is its owner's: it isn't read.
+    return run("docker", "compose", "--env-file", os.devnull, *arguments, environment=environment)
+
+
+@pytest.fixture(scope="module")
+def built_stack() -> Iterator[Stack]:
+    stack = Stack()
+    try:
+        stack.compose("build")
+        stack.up()
+        yield stack
+    finally:
+        stack.print_logs()
+        stack.compose("down", "--volumes", "--rmi", "local")
+
+
+@pytest.fixture
+def stack(built_stack: Stack) -> Iterator[Stack]:
+    """The stack with both services healthy, whatever the test before has done to it."""
+    built_stack.up()
+    yield built_stack
+    built_stack.print_logs()
+
+
+@pytest.fixture(scope="module")
+def house() -> dict[str, Any]:
+    """The example of the model's card."""
+    card = sorted((ROOT / "service_b" / "models" / "ames").glob("*/card.json"))[-1]
+    example: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))["example"]
+    return example
+
+
+def test_roots_and_health_answer_when_both_services_are_up(stack: Stack) -> None:
+    answers = {
+        (service, path): requests.get(stack.urls[service] + path, timeout=5)
+        for service in SERVICES
+        for path in ["/", "/health"]
+    }
+
+    assert [answer.status_code for answer in answers.values()] == [200] * 4
+    assert answers["service_a", "/"].json()["service"] == "Service A - Input Logger"
+    assert answers["service_b", "/"].json()["service"] == "Service B - ML Prediction"
+    assert answers["service_a", "/health"].json()["status"] == "healthy"
+    assert answers["service_b", "/health"].json()["status"] == "healthy"
+
+
+def test_house_gets_a_price_and_is_logged_when_sent_through_service_a(
+    stack: Stack, house: dict[str, Any]
+) -> None:
+    request_id = uuid.uuid4().hex
+
+    answer = stack.process(house, request_id)
+
+    assert answer.status_code == 200
+    assert answer.headers["X-Request-ID"] == request_id
+    assert answer.json()["model_prediction"]["prediction"]["price"] > 10_000
+    assert stack.read_logged(request_id)
+
+
+def test_service_a_starts_only_when_service_b_is_healthy(stack: Stack) -> None:
+    stack.compose("down")
+    since = time.time()
+    stack.up()
+
+    lines = run(
+        *("docker", "events", "--since", f"{since:.3f}", "--until", f"{time.time():.3f}"),
+        *("--filter", f"label=com.docker.compose.project={stack.project}"),
+        *("--filter", "type=container", "--format", "{{json .}}"),
+    ).splitlines()
+    events = [json.loads(line) for line in lines]
+    order = [
+        (event["Actor"]["Attributes"]["com.docker.compose.service"], event["Action"])
+        for event in events
+    ]
+    assert order.index(("service_b", "health_status: healthy")) < order.index(
+        ("service_a", "start")
+    )
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_process_has_no_privileges(stack: Stack, service: str) -> None:
+    lines = stack.run_python(service, "print(open('/proc/1/status').read())").splitlines()
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+    assert set(status["Uid"].split()) == {"10001"}
+    assert {name: int(status[name], 16) for name in ["CapPrm", "CapEff", "CapBnd"]} == {
+        "CapPrm": 0,
+        "CapEff": 0,
+        "CapBnd": 0,
+    }
+    assert status["NoNewPrivs"].strip() == "1"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_root_file_system_is_read_only_even_for_root(stack: Stack, service: str) -> None:
+    code = (
+        "import errno\n"
+        "try:\n    open('/app/main.py', 'a')\n"
+        "except OSError as error:\n    print(errno.errorcode[error.errno])\n"
+        "open('/tmp/scratch', 'w').write('writable')"
+    )
+
+    assert stack.run_python(service, code, user="root") == "EROFS"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_memory_is_limited_and_service_is_restarted(stack: Stack, service: str) -> None:
+    host_config = stack.inspect(service)["HostConfig"]
+
+    assert 0 < host_config["Memory"] <= 512 * 1024**2
+    assert host_config["RestartPolicy"]["Name"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_port_is_published_only_on_loopback(stack: Stack, service: str) -> None:
+    ports = stack.inspect(service)["NetworkSettings"]["Ports"]
+
+    assert {binding["HostIp"] for bindings in ports.values() for binding in bindings} == {
+        "127.0.0.1"
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, [("127.0.0.1", "8000"), ("127.0.0.1", "8001")]),
+        (
+            {"PUBLISH_ADDRESS": "0.0.0.0", "SERVICE_A_PORT": "9000", "SERVICE_B_PORT": "9001"},  # noqa: S104
+            [("0.0.0.0", "9000"), ("0.0.0.0", "9001")],  # noqa: S104
+        ),
+    ],
+)
+def test_environment_chooses_published_address_and_ports(
+    settings: dict[str, str], expected: list[tuple[str, str]]
+) -> None:
+    environment = {**without_own_settings(os.environ), **settings}
+
+    services = json.loads(compose("config", "--format", "json", environment=environment))[
+        "services"
+    ]
+
+    published = [services[service]["ports"][0] for service in SERVICES]
+    assert [(port["host_ip"], port["published"]) for port in published] == expected
+
+
+@pytest.mark.parametrize(
+    ("service", "content", "limit_mb"),
+    [
+        ("service_a", {"main.py", "requirements.txt", "gateway"}, 350),
+        ("service_b", {"main.py", "requirements.txt", "predictor", "models"}, 550),
+    ],
+)
+def test_image_is_small_and_holds_only_what_runs(
+    stack: Stack, service: str, content: set[str], limit_mb: int
+) -> None:
+    names = stack.run_python(service, "import os; print(*os.listdir('/app'))").split()
+    size = run("docker", "image", "inspect", "-f", "{{.Size}}", stack.inspect(service)["Image"])
+
+    assert set(names) - {"__pycache__"} == content
+    assert int(size) < limit_mb * 10**6
+
+
+def test_caller_gets_503_and_input_is_logged_when_service_b_is_stopped(
+    stack: Stack, house: dict[str, Any]
+) -> None:
+    request_id = uuid.uuid4().hex
+    stack.compose("stop", "service_b")
+
+    answer = stack.process(house, request_id)
+
+    assert (answer.status_code, answer.json()) == (503, UNAVAILABLE)
+    assert int(answer.headers["Retry-After"]) > 0
+    assert stack.read_logged(request_id)
+    assert requests.get(f"{stack.urls['service_a']}/health", timeout=5).status_code == 200
+
+    stack.up()
+    assert stack.process(house, uuid.uuid4().hex).status_code == 200
+
+
+def test_log_survives_when_containers_are_removed(stack: Stack, house: dict[str, Any]) -> None:
+    request_id = uuid.uuid4().hex
+    assert stack.process(house, request_id).status_code == 200
+    record = stack.read_logged(request_id)
+
+    stack.compose("down")
+    stack.up()
+
+    assert stack.read_logged(request_id) == record
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_service_exits_cleanly_within_ten_seconds_when_stopped(stack: Stack, service: str) -> None:
+    started = time.monotonic()
+    stack.compose("stop", service)
+    seconds = time.monotonic() - started
+
+    assert stack.inspect(service)["State"]["ExitCode"] == 0  # 137 would mean that it was killed
+    assert seconds < 10
