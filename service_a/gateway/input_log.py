@@ -97,7 +97,9 @@ class InputLog:
         try:
             self._ensure_tables()
             with self._engine.begin() as connection:
-                return connection.execute(inputs.insert().returning(inputs.c.id), row).scalar_one()
+                statement = inputs.insert().returning(inputs.c.id)
+                number: int = connection.execute(statement, row).scalar_one()
+                return number
         except (SQLAlchemyError, OSError) as error:
             raise InputLogUnavailable(str(error)) from error
 

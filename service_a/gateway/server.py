@@ -1,5 +1,6 @@
 """Running the application in this process until it is told to stop."""
 
+import os
 import signal
 import socket
 import sys
@@ -28,7 +29,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
         )
     except OSError as error:
         sys.exit(
-            f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
+            f"Cannot listen on {settings.host} port {settings.port}: {os.strerror(error.errno or 0)}. "
             "Set PORT to choose another."
         )
     for number in (signal.SIGTERM, signal.SIGINT):

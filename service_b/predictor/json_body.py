@@ -8,6 +8,8 @@ from starlette.requests import Request
 
 from predictor.errors import BodyTimeout, BodyTooLarge, InvalidInput, WrongContentType
 
+_DRAIN_FACTOR = 16
+
 
 async def read_json(request: Request, *, max_bytes: int, timeout_seconds: float) -> Any:
     """Read and parse the body as JSON per RFC 8259.
@@ -38,13 +40,21 @@ async def read_json(request: Request, *, max_bytes: int, timeout_seconds: float)
 
 
 async def _read(request: Request, max_bytes: int) -> bytes:
-    if int(request.headers.get("content-length", 0)) > max_bytes:
-        raise BodyTooLarge(max_bytes)
+    """Return the body; of one that is too large only count the bytes.
+
+    A caller that is still sending when the connection closes sees a broken pipe in place
+    of the answer, so what is somewhat too large is read to its end.
+    """
     body = bytearray()
+    size = 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise BodyTooLarge(max_bytes)
+        size += len(chunk)
+        if size <= max_bytes:
+            body += chunk
+        elif size > max_bytes * _DRAIN_FACTOR:
+            break
+    if size > max_bytes:
+        raise BodyTooLarge(max_bytes)
     return bytes(body)
 
 
