@@ -1,0 +1,66 @@
+"""`python -m training ames`: from the raw data to a registered version."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from training import ames
+from training.errors import TrainingError
+from training.estimator import Parameters
+from training.pipeline import train
+
+SERVICE_FOLDER = Path(__file__).resolve().parents[1]
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description="Train a model on its published data, measure it on rows held out, "
+        "and register it as the next version. Existing versions are never changed.",
+    )
+    parser.add_argument("model", choices=[ames.NAME], help="the model to train")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="local copy of the data, where the internet can't be reached; its sha256 is checked",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        default=SERVICE_FOLDER / "models",
+        help="folder of models; the version goes to DIR/MODEL/N (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        default=SERVICE_FOLDER / ".training",
+        help="where downloaded data is kept (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="seed of everything random but the hold-out split (default: %(default)s)",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one training; 0 when a version was registered."""
+    options = parse_arguments(arguments)
+    try:
+        train(options.data, options.output, options.cache, options.seed, Parameters())
+    except TrainingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nerror: interrupted; no version was registered", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

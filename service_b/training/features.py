@@ -1,0 +1,60 @@
+"""The features of a model: described by hand, completed from the data."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from predictor.card import Feature
+
+Description = dict[str, Any]
+
+# Codes by which the data says "none of it"; a request says `null`.
+NONE_CODES = ("NA", "None")
+
+
+def read_descriptions(file: Path) -> tuple[Description, ...]:
+    """Read what is known without the data: everything in a `Feature` but its categories."""
+    return tuple(json.loads(file.read_text(encoding="utf-8")))
+
+
+def complete_features(
+    descriptions: Sequence[Description], frame: pd.DataFrame
+) -> tuple[Feature, ...]:
+    """Add to each description the categories that the data holds, and what `null` means.
+
+    `null` may be sent where the data has a code for none, and where it leaves fields empty.
+    """
+    return tuple(
+        Feature(**each)
+        if each["kind"] == "identifier"
+        else Feature(**each, **_describe_values(frame[each["name"]], each["kind"]))
+        for each in descriptions
+    )
+
+
+def _describe_values(values: "pd.Series[Any]", kind: str) -> Description:
+    nullable = bool(values.isna().any())
+    if kind != "category":
+        return {"nullable": nullable}
+    categories = tuple(sorted(values.dropna().unique()))
+    none = next((code for code in NONE_CODES if code in categories), None)
+    return {"categories": categories, "none": none, "nullable": nullable or none is not None}
+
+
+def to_request(features: Sequence[Feature], row: dict[str, Any]) -> dict[str, Any]:
+    """Say a prepared row as a caller would: none as null, unknown fields left out."""
+    request: dict[str, Any] = {}
+    for feature in features:
+        value = row.get(feature.name, math.nan)
+        if value == feature.none:
+            request[feature.name] = None
+        elif isinstance(value, float):
+            if not math.isnan(value):
+                request[feature.name] = int(value) if value.is_integer() else value
+        else:
+            request[feature.name] = value
+    return request

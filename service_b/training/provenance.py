@@ -1,0 +1,33 @@
+"""Where a version comes from: the revision of the code and the libraries it ran with."""
+
+import shutil
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+# What the pickled estimator is made of: it is loaded with exactly these.
+LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib")
+CODE = Path(__file__).resolve().parent
+
+
+def describe_libraries() -> dict[str, str]:
+    """Give the exact version of each library that the artifact depends on."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+def read_code_revision() -> str:
+    """Give the commit, with `-dirty` if the training code differs from it; `unknown` without git."""
+    git = shutil.which("git")
+    if git is None:
+        return "unknown"
+    try:
+        revision = _run(git, "rev-parse", "HEAD")
+        changes = _run(git, "status", "--porcelain", "--", str(CODE))
+    except subprocess.CalledProcessError:
+        return "unknown"
+    return f"{revision}-dirty" if changes else revision
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, cwd=CODE, check=True, capture_output=True, text=True)  # noqa: S603
+    return done.stdout.strip()
