@@ -59,7 +59,7 @@ class Intake:
         try:
             answer = await self._forward(data, request_id)
             kind = OutcomeKind.PREDICTED
-            price, model_version = answer.prediction.price, answer.prediction.model_version
+            price, model_version = answer.price, answer.model_version
         except InputRejected:
             kind = OutcomeKind.REJECTED
             raise

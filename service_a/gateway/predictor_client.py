@@ -1,6 +1,7 @@
 """The call to Service B over HTTP."""
 
 import time
+from dataclasses import dataclass
 from typing import Any, cast
 
 import jiter
@@ -16,21 +17,26 @@ from gateway.errors import InputRejected, PredictorUnavailable
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 
-class Prediction(BaseModel):
-    """The part of a prediction that the gateway itself looks at; the rest is passed on."""
+@dataclass(frozen=True)
+class Answer:
+    """What Service B answers: all of it as JSON, to be passed on, and what the log keeps."""
 
-    model_config = ConfigDict(protected_namespaces=(), strict=True, extra="allow")
+    body: bytes
+    price: float
+    model_version: str | None
+
+
+class _Prediction(BaseModel):
+    model_config = ConfigDict(protected_namespaces=(), strict=True)
 
     price: float = Field(allow_inf_nan=False)
     model_version: str | None = None
 
 
-class Answer(BaseModel):
-    """What Service B answers."""
+class _Answer(BaseModel):
+    model_config = ConfigDict(strict=True)
 
-    model_config = ConfigDict(strict=True, extra="allow")
-
-    prediction: Prediction
+    prediction: _Prediction
     message: str
 
 
@@ -73,7 +79,8 @@ class PredictorClient:
                 raise _translate(_Rejection.model_validate(_parse(body)))
             if status != 200:
                 raise PredictorUnavailable(f"status {status}")
-            return Answer.model_validate(_parse(body))
+            prediction = _Answer.model_validate(_parse(body)).prediction
+            return Answer(body, prediction.price, prediction.model_version)
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in problem["loc"])

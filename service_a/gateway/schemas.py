@@ -17,7 +17,6 @@ EXAMPLE_HOUSE = {
     "bedroom_abv_gr": 3,
     "kitchen_qual": "Gd",
     "garage_cars": 2,
-    "fireplace_qu": None,
 }
 """A house as Service B's default model takes it: four required fields and some of the rest."""
 

@@ -7,6 +7,9 @@ from pydantic.alias_generators import to_camel
 
 from predictor.card import Feature, ModelCard
 
+# A plain default would stand in the documentation and invite null where that is refused.
+_LEFT_OUT = Field(default_factory=lambda: None)
+
 
 def build_input_type(card: ModelCard) -> type[BaseModel]:
     """Make the strict pydantic model of one input, for example `AmesInput`.
@@ -16,7 +19,7 @@ def build_input_type(card: ModelCard) -> type[BaseModel]:
     `model_fields_set`, so that unknown and `null` stay apart.
     """
     fields: dict[str, Any] = {
-        feature.name: (_annotate(feature), ... if feature.required else None)
+        feature.name: (_annotate(feature), ... if feature.required else _LEFT_OUT)
         for feature in card.features
     }
     title = card.name.replace("-", "_").title().replace("_", "")

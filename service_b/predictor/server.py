@@ -28,8 +28,9 @@ def serve(app: FastAPI, settings: Settings) -> None:
             backlog=2048,
         )
     except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
         sys.exit(
-            f"Cannot listen on {settings.host} port {settings.port}: {os.strerror(error.errno or 0)}. "
+            f"Cannot listen on {settings.host} port {settings.port}: {reason}. "
             "Set PORT to choose another."
         )
     for number in (signal.SIGTERM, signal.SIGINT):

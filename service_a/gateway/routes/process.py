@@ -50,12 +50,9 @@ async def process(request: Request) -> Response:
         await intake.keep(data, request_id)
         request.state.log_fields["outcome"] = "logged"
         return _answer(b'{"status":"Input logged successfully"}')
-    prediction = await intake.predict(data, request_id)
+    answer = await intake.predict(data, request_id)
     request.state.log_fields["outcome"] = "predicted"
-    return _answer(
-        b'{"status":"Input logged successfully","model_prediction":%b}'
-        % prediction.model_dump_json().encode()
-    )
+    return _answer(b'{"status":"Input logged successfully","model_prediction":%b}' % answer.body)
 
 
 def _answer(body: bytes) -> Response:
