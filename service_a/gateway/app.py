@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.concurrency import run_in_threadpool
 
 from gateway.input_log import InputLog
 from gateway.intake import Intake
@@ -25,19 +24,17 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         log = InputLog(settings.input_log_url)
         client = PredictorClient(
-            settings.predictor_url,
-            connect_timeout_seconds=settings.connect_timeout_seconds,
-            connections=settings.forward_workers,
+            settings.predictor_url, connect_timeout_seconds=settings.connect_timeout_seconds
         )
-        intake = Intake(
+        app.state.intake = intake = Intake(
             log,
             client,
             forward_timeout_seconds=settings.forward_timeout_seconds,
-            forward_workers=settings.forward_workers,
+            forward_max_batch=settings.forward_max_batch,
+            forward_max_waiting=settings.forward_max_waiting,
         )
-        app.state.intake = intake
         yield
-        await run_in_threadpool(intake.close)
+        await intake.close()
         client.close()
         log.close()
 

@@ -13,6 +13,10 @@ class PredictorUnavailable(GatewayError):
     """Service B gave no usable answer in time. The message says why and is for the log."""
 
 
+class TooBusy(GatewayError):
+    """More is waiting than there is room for."""
+
+
 class InvalidInput(GatewayError):
     """The caller's input is wrong; `problems` has one entry each, in FastAPI's shape."""
 

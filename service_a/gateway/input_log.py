@@ -1,12 +1,14 @@
 """The input log: every input on disk before anything else happens to it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import (
     Column,
+    Connection,
     DateTime,
     Engine,
     Float,
@@ -15,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     create_engine,
     event,
 )
@@ -52,6 +55,15 @@ _heartbeat = Table(
 )
 
 
+_OUTCOME_COLUMNS = ("outcome", "price", "model_version", "duration_ms")
+_INSERT = inputs.insert().returning(inputs.c.id, sort_by_parameter_order=True)
+_ADD_OUTCOME = (
+    inputs.update()
+    .where(inputs.c.id == bindparam("number"))
+    .values({name: bindparam(name) for name in _OUTCOME_COLUMNS})
+)
+
+
 class OutcomeKind(StrEnum):
     """What became of an input."""
 
@@ -63,22 +75,36 @@ class OutcomeKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The result of a forward."""
+class NewInput:
+    """An input, given as JSON text."""
 
-    kind: OutcomeKind
+    request_id: str
+    data: str
+    outcome: OutcomeKind
+    received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of forwarding an input."""
+
+    input_number: int
+    outcome: OutcomeKind
     duration_ms: float
     price: float | None = None
     model_version: str | None = None
 
 
-class InputLog:
-    """Writes inputs and outcomes to a database. Its methods block; use it from one thread.
+@dataclass(frozen=True)
+class Heartbeat:
+    """Nothing to keep: shows that the log can be written."""
 
-    A write has reached the disk when its method returns. Every method raises
-    `InputLogUnavailable` when the database can't be written, and works again by itself
-    when it can.
-    """
+
+Entry = NewInput | Outcome | Heartbeat
+
+
+class InputLog:
+    """Writes entries to a database. Blocks; use it from one thread at a time."""
 
     def __init__(self, url: str) -> None:
         self._engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
@@ -86,45 +112,18 @@ class InputLog:
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _make_durable)
 
-    def record(self, request_id: str, data: str, kind: OutcomeKind) -> int:
-        """Commit one input, given as JSON text, and return its number."""
-        row = {
-            "request_id": request_id,
-            "received_at": datetime.now(UTC),
-            "data": data,
-            "outcome": kind,
-        }
+    def write(self, entries: Sequence[Entry]) -> list[int]:
+        """Commit the entries, all or none; they are on disk when this returns.
+
+        Returns the number of each entry's input in the log, 0 for a heartbeat.
+
+        Raises:
+            InputLogUnavailable: nothing was written. Works again by itself when it can.
+        """
         try:
             self._ensure_tables()
             with self._engine.begin() as connection:
-                statement = inputs.insert().returning(inputs.c.id)
-                number: int = connection.execute(statement, row).scalar_one()
-                return number
-        except (SQLAlchemyError, OSError) as error:
-            raise InputLogUnavailable(str(error)) from error
-
-    def record_outcome(self, input_number: int, outcome: Outcome) -> None:
-        """Commit what became of an input."""
-        change = inputs.update().where(inputs.c.id == input_number)
-        values = {
-            "outcome": outcome.kind,
-            "price": outcome.price,
-            "model_version": outcome.model_version,
-            "duration_ms": outcome.duration_ms,
-        }
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(change.values(values))
-        except SQLAlchemyError as error:
-            raise InputLogUnavailable(str(error)) from error
-
-    def check(self) -> None:
-        """Commit a heartbeat."""
-        try:
-            self._ensure_tables()
-            with self._engine.begin() as connection:
-                connection.execute(_heartbeat.delete())
-                connection.execute(_heartbeat.insert().values(id=1, checked_at=datetime.now(UTC)))
+                return _write(connection, entries)
         except (SQLAlchemyError, OSError) as error:
             raise InputLogUnavailable(str(error)) from error
 
@@ -138,6 +137,31 @@ class InputLog:
         _make_folder(self._engine)
         _metadata.create_all(self._engine)
         self._has_tables = True
+
+
+def _write(connection: Connection, entries: Sequence[Entry]) -> list[int]:
+    new = [vars(entry) for entry in entries if isinstance(entry, NewInput)]
+    outcomes = [
+        {"number": entry.input_number, **{name: getattr(entry, name) for name in _OUTCOME_COLUMNS}}
+        for entry in entries
+        if isinstance(entry, Outcome)
+    ]
+    numbers: Iterator[int] = iter(())
+    if new:
+        numbers = iter(connection.execute(_INSERT, new).scalars().all())
+    if outcomes:
+        connection.execute(_ADD_OUTCOME, outcomes)
+    if any(isinstance(entry, Heartbeat) for entry in entries):
+        connection.execute(_heartbeat.delete())
+        connection.execute(_heartbeat.insert().values(id=1, checked_at=datetime.now(UTC)))
+    return [
+        next(numbers)
+        if isinstance(entry, NewInput)
+        else entry.input_number
+        if isinstance(entry, Outcome)
+        else 0
+        for entry in entries
+    ]
 
 
 def _make_durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

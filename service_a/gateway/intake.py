@@ -1,27 +1,29 @@
 """What happens to an input: logged, forwarded if asked for, its outcome logged."""
 
 import asyncio
-import functools
 import logging
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
 
-from gateway.errors import InputLogUnavailable, InputRejected, PredictorUnavailable
-from gateway.input_log import InputLog, Outcome, OutcomeKind
-from gateway.predictor_client import Answer, PredictorClient
+from gateway.batcher import Batcher
+from gateway.errors import (
+    InputLogUnavailable,
+    InputRejected,
+    PredictorUnavailable,
+    TooBusy,
+)
+from gateway.input_log import Entry, Heartbeat, InputLog, NewInput, Outcome, OutcomeKind
+from gateway.predictor_client import Answer, Forward, PredictorClient
 
 _logger = logging.getLogger(__name__)
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
 # A disk that hangs is as bad as one that is full.
 _LOG_TIMEOUT_SECONDS = 5
+_LOG_MAX_BATCH = 256
+_LOG_MAX_WAITING = 10_000
 
 
 class Intake:
-    """Takes inputs in. Blocking work happens in threads: one writes the log, others call B."""
+    """Takes inputs in. What arrives together is logged in one commit and forwarded in one call."""
 
     def __init__(
         self,
@@ -29,13 +31,19 @@ class Intake:
         client: PredictorClient,
         *,
         forward_timeout_seconds: float,
-        forward_workers: int,
+        forward_max_batch: int,
+        forward_max_waiting: int,
     ) -> None:
-        self._log = log
-        self._client = client
         self._forward_timeout_seconds = forward_timeout_seconds
-        self._log_thread = ThreadPoolExecutor(1, "input-log")
-        self._forward_threads = ThreadPoolExecutor(forward_workers, "forward")
+        self._log: Batcher[Entry, int] = Batcher(
+            log.write, name="input-log", max_batch=_LOG_MAX_BATCH, max_waiting=_LOG_MAX_WAITING
+        )
+        self._forwards: Batcher[Forward, Answer] = Batcher(
+            client.predict,
+            name="forward",
+            max_batch=forward_max_batch,
+            max_waiting=forward_max_waiting,
+        )
 
     async def keep(self, data: bytes, request_id: str) -> None:
         """Log an input, given as JSON, that is not to be forwarded.
@@ -43,7 +51,7 @@ class Intake:
         Raises:
             InputLogUnavailable: it could not be logged.
         """
-        await self._write(self._log.record, request_id, data.decode(), OutcomeKind.LOGGED)
+        await self._write(NewInput(request_id, data.decode(), OutcomeKind.LOGGED))
 
     async def predict(self, data: bytes, request_id: str) -> Answer:
         """Log an input, given as JSON, forward it, and log what became of it.
@@ -53,7 +61,7 @@ class Intake:
             InputRejected: Service B says that it is wrong.
             PredictorUnavailable: Service B gave no usable answer in time.
         """
-        number = await self._write(self._log.record, request_id, data.decode(), OutcomeKind.PENDING)
+        number = await self._write(NewInput(request_id, data.decode(), OutcomeKind.PENDING))
         started = time.monotonic()
         kind, price, model_version = OutcomeKind.UNAVAILABLE, None, None
         try:
@@ -67,42 +75,41 @@ class Intake:
             return answer
         finally:
             duration_ms = round((time.monotonic() - started) * 1000, 1)
-            await self._add_outcome(number, Outcome(kind, duration_ms, price, model_version))
+            await self._add(Outcome(number, kind, duration_ms, price, model_version))
 
     async def check_log(self) -> None:
         """Raise `InputLogUnavailable` when the log can't be written."""
-        await self._write(self._log.check)
+        await self._write(Heartbeat())
 
-    def close(self) -> None:
-        """Wait for the calls under way, then for the log."""
-        self._forward_threads.shutdown(cancel_futures=True)
-        self._log_thread.shutdown()
+    async def close(self) -> None:
+        """Finish the forwards, then the log."""
+        await self._forwards.close()
+        await self._log.close()
 
     async def _forward(self, data: bytes, request_id: str) -> Answer:
         deadline = time.monotonic() + self._forward_timeout_seconds
-        call = functools.partial(self._client.predict, data, request_id, deadline)
-        loop = asyncio.get_running_loop()
         try:
-            # The client keeps the deadline itself; this also bounds the wait for a worker.
+            # The client keeps the deadline itself; this also bounds the wait for a turn.
             async with asyncio.timeout(self._forward_timeout_seconds):
-                return await loop.run_in_executor(self._forward_threads, call)
+                return await self._forwards.submit(Forward(data, request_id, deadline))
         except TimeoutError:
             raise PredictorUnavailable("no answer in time") from None
+        except TooBusy as error:
+            raise PredictorUnavailable(str(error)) from None
 
-    async def _add_outcome(self, number: int, outcome: Outcome) -> None:
+    async def _add(self, outcome: Outcome) -> None:
         try:
-            await self._write(self._log.record_outcome, number, outcome)
+            await self._write(outcome)
         except InputLogUnavailable as error:
             # The input itself is safe and the caller's answer is known: say it, and go on.
-            fields = {"input": number, "outcome": outcome.kind, "reason": str(error)}
+            fields = {"input": outcome.input_number, "outcome": outcome.outcome, "reason": error}
             _logger.warning("outcome could not be logged", extra={"fields": fields})
 
-    async def _write(self, write: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        loop = asyncio.get_running_loop()
+    async def _write(self, entry: Entry) -> int:
         try:
             async with asyncio.timeout(_LOG_TIMEOUT_SECONDS):
-                return await loop.run_in_executor(
-                    self._log_thread, functools.partial(write, *args, **kwargs)
-                )
+                return await self._log.submit(entry)
         except TimeoutError:
             raise InputLogUnavailable("the log did not answer in time") from None
+        except TooBusy as error:
+            raise InputLogUnavailable(str(error)) from None

@@ -1,20 +1,35 @@
 """The call to Service B over HTTP."""
 
+import copy
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import jiter
 import requests
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from requests.adapters import HTTPAdapter
+from pydantic_core import to_json
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
 from gateway.deadline import DeadlineAdapter, keep_deadline
-from gateway.errors import InputRejected, PredictorUnavailable
+from gateway.errors import GatewayError, InputRejected, PredictorUnavailable
 
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
+# Service B takes up to 8 MiB in one body.
+_MAX_CALL_BYTES = 4 * 1024 * 1024
+
+_Shape = TypeVar("_Shape", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Forward:
+    """An input, given as JSON, to be answered before `deadline` of `time.monotonic()`."""
+
+    data: bytes
+    request_id: str
+    deadline: float
 
 
 @dataclass(frozen=True)
@@ -40,11 +55,19 @@ class _Answer(BaseModel):
     message: str
 
 
+class _BatchAnswer(BaseModel):
+    """One result for each input: an `_Answer`, or an `error` that is a `_Rejection`."""
+
+    model_config = ConfigDict(strict=True)
+
+    results: list[dict[str, Any]]
+
+
 class _Problem(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
     type: str
-    loc: list[str | int] = Field(min_length=2)
+    loc: list[str | int]
     msg: str
 
 
@@ -57,50 +80,73 @@ class _Rejection(BaseModel):
 class PredictorClient:
     """Calls Service B through one pooled session. Blocks; safe to use from many threads."""
 
-    def __init__(self, base_url: str, *, connect_timeout_seconds: float, connections: int) -> None:
-        self._predict_url = f"{base_url}/predict"
+    def __init__(self, base_url: str, *, connect_timeout_seconds: float) -> None:
+        self._base_url = base_url
         self._connect_timeout_seconds = connect_timeout_seconds
         self._session = requests.Session()
         # Proxies and passwords of the environment are not for a call between two services.
         self._session.trust_env = False
-        self._session.mount("http://", DeadlineAdapter(pool_maxsize=connections))
-        self._session.mount("https://", HTTPAdapter(pool_maxsize=connections))
+        self._session.mount("http://", DeadlineAdapter())
 
-    def predict(self, data: bytes, request_id: str, deadline: float) -> Answer:
-        """Ask for a prediction for `data`, which is JSON, before `deadline` of `time.monotonic()`.
+    def predict(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
+        """Ask for predictions, in one call, and return the result of each forward.
 
-        Raises:
-            InputRejected: Service B says that the data is wrong; places start at `data`.
-            PredictorUnavailable: any other failure.
+        A result is an answer; `InputRejected`, when Service B says that the data is wrong,
+        with places that start at `data`; or `PredictorUnavailable` for any other failure.
         """
-        status, body = self._post(b'{"input":%b}' % data, request_id, deadline)
+        if len(forwards) == 1:
+            return [self._predict_one(forwards[0])]
+        if sum(len(forward.data) for forward in forwards) > _MAX_CALL_BYTES:
+            half = len(forwards) // 2
+            return self.predict(forwards[:half]) + self.predict(forwards[half:])
         try:
-            if status == 422:
-                raise _translate(_Rejection.model_validate(_parse(body)))
-            if status != 200:
-                raise PredictorUnavailable(f"status {status}")
-            prediction = _Answer.model_validate(_parse(body)).prediction
-            return Answer(body, prediction.price, prediction.model_version)
-        except ValidationError as error:
-            problem = error.errors(include_url=False)[0]
-            place = ".".join(str(part) for part in problem["loc"])
-            raise PredictorUnavailable(f"wrong shape: {place}: {problem['msg']}") from error
+            return self._predict_many(forwards)
+        except PredictorUnavailable as error:
+            return [copy.copy(error) for _ in forwards]
 
     def close(self) -> None:
         self._session.close()
 
-    def _post(self, body: bytes, request_id: str, deadline: float) -> tuple[int, bytes]:
+    def _predict_one(self, forward: Forward) -> Answer | GatewayError:
+        try:
+            status, body = self._post("/predict", b'{"input":%b}' % forward.data, [forward])
+            if status == 422:
+                return _reject(_parse(body), ["body", "input"])
+            if status != 200:
+                return PredictorUnavailable(f"status {status}")
+            return _accept(_parse(body), body)
+        except PredictorUnavailable as error:
+            return error
+
+    def _predict_many(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
+        inputs = b",".join(forward.data for forward in forwards)
+        status, body = self._post("/predict/batch", b'{"inputs":[%b]}' % inputs, forwards)
+        if status == 422:  # one of them spoils the whole, by its depth for example
+            return [self._predict_one(forward) for forward in forwards]
+        if status != 200:
+            raise PredictorUnavailable(f"status {status}")
+        results = _check(_BatchAnswer, _parse(body)).results
+        if len(results) != len(forwards):
+            raise PredictorUnavailable(f"{len(results)} results for {len(forwards)} inputs")
+        return [_read_result(result, index) for index, result in enumerate(results)]
+
+    def _post(self, path: str, body: bytes, forwards: Sequence[Forward]) -> tuple[int, bytes]:
+        deadline = max(forward.deadline for forward in forwards)
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            raise PredictorUnavailable("no worker was free in time")
+            raise PredictorUnavailable("no time was left for the call")
         connect = min(self._connect_timeout_seconds, remaining)
+        headers = {
+            "Content-Type": "application/json",
+            "X-Request-ID": ",".join(forward.request_id for forward in forwards),
+        }
         try:
             with (
                 keep_deadline(deadline),
                 self._session.post(
-                    self._predict_url,
+                    self._base_url + path,
                     data=body,
-                    headers={"Content-Type": "application/json", "X-Request-ID": request_id},
+                    headers=headers,
                     # requests takes urllib3's own class as well, its types don't say so
                     timeout=cast(Any, Timeout(connect=connect, read=remaining)),
                     allow_redirects=False,
@@ -108,7 +154,7 @@ class PredictorClient:
                 ) as response,
             ):
                 answer = response.raw.read(_MAX_ANSWER_BYTES + 1, decode_content=True)
-        except (requests.RequestException, OSError, HTTPError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             raise PredictorUnavailable(f"{type(error).__name__}: {error}") from error
         if len(answer) > _MAX_ANSWER_BYTES:
             raise PredictorUnavailable(f"answer over {_MAX_ANSWER_BYTES} bytes")
@@ -122,9 +168,34 @@ def _parse(body: bytes) -> Any:
         raise PredictorUnavailable(f"not JSON: {error}") from error
 
 
-def _translate(rejection: _Rejection) -> InputRejected:
-    """Move each place from B's `body.input` to the caller's `body.data`."""
-    problems = [problem.model_dump() for problem in rejection.detail]
+def _check(shape: type[_Shape], value: Any) -> _Shape:
+    try:
+        return shape.model_validate(value)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        raise PredictorUnavailable(f"wrong shape: {place}: {problem['msg']}") from error
+
+
+def _read_result(result: dict[str, Any], index: int) -> Answer | GatewayError:
+    try:
+        if "error" in result:
+            return _reject(result["error"], ["body", "inputs", index])
+        return _accept(result, to_json(result))
+    except PredictorUnavailable as error:
+        return error
+
+
+def _accept(answer: Any, body: bytes) -> Answer:
+    prediction = _check(_Answer, answer).prediction
+    return Answer(body, prediction.price, prediction.model_version)
+
+
+def _reject(rejection: Any, loc: list[str | int]) -> InputRejected:
+    """Move each place from where B had the input to the caller's `body.data`."""
+    problems = [problem.model_dump() for problem in _check(_Rejection, rejection).detail]
     for problem in problems:
-        problem["loc"][:2] = ["body", "data"]
+        if problem["loc"][: len(loc)] != loc:
+            raise PredictorUnavailable(f"wrong shape: loc {problem['loc']}")
+        problem["loc"][: len(loc)] = ["body", "data"]
     return InputRejected(problems)

@@ -34,7 +34,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True)
 
-    host: str = Field(default="127.0.0.1", validation_alias="HOST")
+    host: str = Field(default="127.0.0.1", min_length=1, validation_alias="HOST")
     """Address to listen on; `0.0.0.0` is every network of the machine."""
 
     port: int = Field(default=8000, ge=1, le=65535, validation_alias="PORT")
@@ -55,13 +55,16 @@ class Settings(BaseSettings):
     """SQLAlchemy URL of the input log's database."""
 
     forward_timeout_seconds: float = Field(default=3.0, gt=0, le=300)
-    """Time for one forward to Service B in all, waiting for a free worker included."""
+    """Time for one forward to Service B in all, waiting for its turn included."""
 
     connect_timeout_seconds: float = Field(default=1.0, gt=0, le=300)
     """Time for opening a connection to Service B, within the forward's own."""
 
-    forward_workers: int = Field(default=64, ge=1, le=1000)
-    """Most calls to Service B under way at once."""
+    forward_max_batch: int = Field(default=128, ge=1, le=1000)
+    """Most inputs in one call to Service B."""
+
+    forward_max_waiting: int = Field(default=1000, ge=1)
+    """Most inputs that wait for Service B; one more is answered with a 503 at once."""
 
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     """Largest request body."""

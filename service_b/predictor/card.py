@@ -4,7 +4,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
 
 from predictor.errors import ModelRefused
 
@@ -34,8 +42,8 @@ class Feature(_Strict):
     unit: str | None = None
     required: bool = False
     nullable: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: FiniteFloat | None = None
+    maximum: FiniteFloat | None = None
     categories: tuple[Category, ...] | None = None
     none: Category | None = Field(default=None, description="the category that null stands for")
 
@@ -105,9 +113,9 @@ class ModelCard(_Strict):
 
     @model_validator(mode="after")
     def check_names(self) -> Self:
-        names = [feature.name for feature in self.features]
-        if len(set(names)) != len(names):
-            raise ValueError("two features have the same name")
+        names = {to_camel(feature.name) for feature in self.features}
+        if len(names) != len(self.features):
+            raise ValueError("two features have the same name, in snake_case or in camelCase")
         return self
 
     @property

@@ -37,7 +37,10 @@ class Model:
         rows = np.empty((len(inputs), len(self._columns)), dtype=object)
         for index, values in enumerate(inputs):
             rows[index] = self._encode(values)
-        return [self._tell(float(price)) for price in self._estimator.predict(rows)]
+        prices = self._estimator.predict(rows)
+        if prices.shape != (len(inputs),) or not np.all(np.isfinite(prices) & (prices > 0)):
+            raise ValueError("the estimator didn't give one finite positive price for each input")
+        return [self._tell(float(price)) for price in prices]
 
     def _encode(self, values: BaseModel) -> list[Any]:
         given, known = values.__dict__, values.model_fields_set

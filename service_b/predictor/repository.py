@@ -24,7 +24,9 @@ class ModelRepository:
         Raises:
             ModelUnavailable: there is none.
         """
-        versions = [path for path in (self._folder / name).glob("[0-9]*") if path.name.isdecimal()]
+        versions = [
+            path for path in (self._folder / name).glob("[0-9]*/") if path.name.isdecimal()
+        ]
         if not versions:
             raise ModelUnavailable(f"no version of {name} in {self._folder}")
         return max(versions, key=lambda path: int(path.name))
@@ -42,9 +44,16 @@ class ModelRepository:
         if (card.name, card.version) != (folder.parent.name, folder.name):
             raise ModelRefused(f"{folder}: the card is of {card.name} version {card.version}")
         _check_libraries(card)
-        estimator = joblib.load(BytesIO(_read_artifact(card, folder)))
-        model = Model(card, estimator)
-        _warm_up(model)
+        content = _read_artifact(card, folder)
+        # Whatever a pickle or an estimator raises, the version can't be served.
+        try:
+            model = Model(card, joblib.load(BytesIO(content)))
+        except Exception as error:
+            raise ModelRefused(f"{folder}: can't be loaded: {error!r}") from error
+        try:
+            model.predict([model.input_type.model_validate(card.example)])
+        except Exception as error:
+            raise ModelRefused(f"{folder}: fails on the card's example: {error!r}") from error
         return model
 
 
@@ -71,13 +80,3 @@ def _read_artifact(card: ModelCard, folder: Path) -> bytes:
     if sha256 != card.artifact.sha256:
         raise ModelRefused(f"{path}: sha256 is {sha256}, the card says {card.artifact.sha256}")
     return content
-
-
-def _warm_up(model: Model) -> None:
-    try:
-        model.predict([model.input_type.model_validate(model.card.example)])
-    except Exception as error:
-        # Whatever an estimator raises, it can't be served.
-        raise ModelRefused(
-            f"{model.card.name} version {model.card.version} fails on its example: {error}"
-        ) from error

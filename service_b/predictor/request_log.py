@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 HEADER = "X-Request-ID"
 
 _logger = logging.getLogger("predictor.request")
-_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+# A batch carries the ids of all its callers, with commas between them.
+_SANE_ID = re.compile(r"[A-Za-z0-9._:,-]{1,16384}")
 _PROBES = {"/health", "/livez"}
 
 

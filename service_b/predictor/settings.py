@@ -16,7 +16,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PREDICTOR_", frozen=True)
 
-    host: str = Field(default="127.0.0.1", validation_alias="HOST")
+    host: str = Field(default="127.0.0.1", min_length=1, validation_alias="HOST")
     """Address to listen on; `0.0.0.0` is every network of the machine."""
 
     port: int = Field(default=8001, ge=1, le=65535, validation_alias="PORT")

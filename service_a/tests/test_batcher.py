@@ -1,0 +1,177 @@
+"""The batcher, with its real thread and a real event loop."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.batcher import Batcher
+from gateway.errors import TooBusy
+
+
+class FakeCall:
+    """A flush that doubles numbers, remembers its batches, and can be held up.
+
+    A negative number fails by itself, zero fails its whole batch.
+    """
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.entered = threading.Semaphore(0)
+        self.open = threading.Event()
+        self.open.set()
+
+    def __call__(self, items: Sequence[int]) -> list[int | Exception]:
+        self.batches.append(list(items))
+        self.entered.release()
+        self.open.wait(10)
+        if 0 in items:
+            raise ValueError("zero")
+        return [KeyError(item) if item < 0 else item * 2 for item in items]
+
+    async def wait_until_entered(self) -> None:
+        assert await asyncio.to_thread(self.entered.acquire, timeout=10)
+
+
+def make_batcher(call: FakeCall, max_batch: int = 4, max_waiting: int = 100) -> Batcher[int, int]:
+    return Batcher(call, name="test", max_batch=max_batch, max_waiting=max_waiting)
+
+
+def test_an_item_is_passed_on_alone_when_nothing_else_is_there() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call)
+        assert await batcher.submit(3) == 6
+        assert await batcher.submit(4) == 8
+        assert call.batches == [[3], [4]]
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_what_arrives_during_a_flush_makes_up_the_next_in_order_and_within_bounds() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call, max_batch=4)
+        call.open.clear()
+        first = asyncio.create_task(batcher.submit(1))
+        await call.wait_until_entered()
+        others = [asyncio.create_task(batcher.submit(number)) for number in range(2, 8)]
+        await asyncio.sleep(0)
+        call.open.set()
+        assert await asyncio.gather(first, *others) == [2, 4, 6, 8, 10, 12, 14]
+        assert call.batches == [[1], [2, 3, 4, 5], [6, 7]]
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_each_item_has_an_error_of_its_own_when_its_batch_fails() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call, max_batch=2)
+        tasks = [asyncio.create_task(batcher.submit(number)) for number in (0, 1, 2, -3)]
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(result) for result in results] == [ValueError, ValueError, int, KeyError]
+        assert results[0] is not results[1]
+        assert await batcher.submit(5) == 10
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_callers_get_an_error_when_the_flush_returns_too_few_results() -> None:
+    async def run() -> None:
+        batcher: Batcher[int, int] = Batcher(
+            lambda items: list(items[1:]), name="test", max_batch=4, max_waiting=4
+        )
+        with pytest.raises(ValueError, match="0 results for 1 items"):
+            await batcher.submit(1)
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_an_item_is_refused_when_too_many_wait() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call, max_waiting=2)
+        call.open.clear()
+        tasks = [asyncio.create_task(batcher.submit(1))]
+        await call.wait_until_entered()
+        tasks += [asyncio.create_task(batcher.submit(number)) for number in (2, 3)]
+        await asyncio.sleep(0)
+        with pytest.raises(TooBusy):
+            await batcher.submit(4)
+        call.open.set()
+        assert await asyncio.gather(*tasks) == [2, 4, 6]
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_an_item_is_dropped_when_its_caller_is_cancelled_while_it_waits() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call)
+        call.open.clear()
+        tasks = [asyncio.create_task(batcher.submit(1))]
+        await call.wait_until_entered()
+        tasks += [asyncio.create_task(batcher.submit(number)) for number in (2, 3)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()  # under way: its result is dropped
+        tasks[1].cancel()  # waiting: it is never sent
+        await asyncio.sleep(0)
+        call.open.set()
+        assert await tasks[2] == 6
+        assert call.batches == [[1], [3]]
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_closing_finishes_what_waits() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call, max_batch=1)
+        tasks = [asyncio.create_task(batcher.submit(number)) for number in (1, 2, 3)]
+        await asyncio.sleep(0)
+        await batcher.close()
+        assert [task.result() for task in tasks] == [2, 4, 6]
+
+    asyncio.run(run())
+
+
+@given(
+    numbers=st.lists(st.integers(-5, 20), max_size=60),
+    max_batch=st.integers(1, 9),
+    pauses=st.lists(st.booleans(), min_size=60, max_size=60),
+)
+def test_every_item_gets_its_own_result_whatever_the_timing(
+    numbers: list[int], max_batch: int, pauses: list[bool]
+) -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call, max_batch=max_batch)
+        tasks = []
+        for number, pause in zip(numbers, pauses, strict=False):
+            tasks.append(asyncio.create_task(batcher.submit(number)))
+            if pause:
+                await asyncio.sleep(0)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        await batcher.close()
+        assert [item for batch in call.batches for item in batch] == numbers
+        assert all(len(batch) <= max_batch for batch in call.batches)
+        failed = {number for batch in call.batches if 0 in batch for number in batch}
+        for number, result in zip(numbers, results, strict=True):
+            if isinstance(result, ValueError):
+                assert number in failed
+            elif isinstance(result, KeyError):
+                assert number < 0
+            else:
+                assert result == number * 2
+
+    asyncio.run(run())
