@@ -41,11 +41,20 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--seed",
-        type=int,
+        type=parse_seed,
         default=0,
+        metavar="N",
         help="seed of everything random but the hold-out split (default: %(default)s)",
     )
     return parser.parse_args(arguments)
+
+
+def parse_seed(text: str) -> int:
+    """Read what numpy and scikit-learn take as a seed."""
+    seed = int(text)
+    if not 0 <= seed < 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**32 - 1}")
+    return seed
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nerror: interrupted; no version was registered", file=sys.stderr)
+        print("\nerror: interrupted", file=sys.stderr)
         return 1
     return 0
 

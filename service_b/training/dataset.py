@@ -45,7 +45,7 @@ def _read_checked(dataset: Dataset, file: Path) -> bytes:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise TrainingError(f"cannot read {file}: {error.strerror}") from error
+        raise TrainingError(f"cannot read {file}: {error.strerror or error}") from error
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != dataset.sha256:
         raise TrainingError(
@@ -66,7 +66,9 @@ def _download(dataset: Dataset, target: Path) -> None:
             size = int(response.headers.get("Content-Length", 0)) or None
             with (
                 partial.open("wb") as file,
-                tqdm(desc=dataset.file_name, total=size, unit="B", unit_scale=True) as progress,
+                tqdm(
+                    desc=dataset.file_name, total=size, unit="B", unit_scale=True, disable=None
+                ) as progress,
             ):
                 for block in response.iter_content(chunk_size=64 * 1024):
                     file.write(block)
@@ -78,6 +80,6 @@ def _download(dataset: Dataset, target: Path) -> None:
             "give a local copy with --data FILE"
         ) from error
     except OSError as error:
-        raise TrainingError(f"cannot write {partial}: {error.strerror}") from error
+        raise TrainingError(f"cannot write {partial}: {error.strerror or error}") from error
     finally:
         partial.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,13 @@ def complete_features(
 
     `null` may be sent where the data has a code for none, and where it leaves fields empty.
     """
-    return tuple(
-        Feature(**each)
-        if each["kind"] == "identifier"
-        else Feature(**each, **_describe_values(frame[each["name"]], each["kind"]))
-        for each in descriptions
-    )
+    return tuple(Feature(**each, **_describe_values(frame, **each)) for each in descriptions)
 
 
-def _describe_values(values: "pd.Series[Any]", kind: str) -> Description:
+def _describe_values(frame: pd.DataFrame, name: str, kind: str, **_: object) -> Description:
+    if kind == "identifier":
+        return {}
+    values = frame[name]
     nullable = bool(values.isna().any())
     if kind != "category":
         return {"nullable": nullable}
@@ -45,7 +43,7 @@ def _describe_values(values: "pd.Series[Any]", kind: str) -> Description:
     return {"categories": categories, "none": none, "nullable": nullable or none is not None}
 
 
-def to_request(features: Sequence[Feature], row: dict[str, Any]) -> dict[str, Any]:
+def to_request(features: Sequence[Feature], row: Mapping[Any, Any]) -> dict[str, Any]:
     """Say a prepared row as a caller would: none as null, unknown fields left out."""
     request: dict[str, Any] = {}
     for feature in features:

@@ -34,7 +34,9 @@ def calibrate_interval(
     """
     errors = np.empty(len(prices))
     folds = KFold(FOLDS, shuffle=True, random_state=seed)
-    for known, unseen in tqdm(folds.split(prices), desc="interval", total=FOLDS, unit="fold"):
+    for known, unseen in tqdm(
+        folds.split(prices), desc="interval", total=FOLDS, unit="fold", disable=None
+    ):
         errors[unseen] = np.abs(np.log(predict_unseen(known, unseen) / prices[unseen]))
     return Interval(coverage=coverage, log_half_width=conformal_quantile(errors, coverage))
 

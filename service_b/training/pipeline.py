@@ -12,9 +12,11 @@ from sklearn.model_selection import train_test_split
 from predictor.card import Feature, Interval, Training
 from training import ames
 from training.dataset import read_dataset
-from training.estimator import Inputs, Parameters, Prices, fit_estimator, keep_required
-from training.evaluation import fit_forest, format_table, measure
+from training.encoding import Inputs, Prices
+from training.estimator import Parameters, fit_estimator, fit_forest
+from training.evaluation import format_table, measure
 from training.features import complete_features, read_descriptions, to_request
+from training.hidden_fields import keep_required
 from training.interval import FOLDS, calibrate_interval
 from training.preparation import prepare
 from training.provenance import describe_libraries, read_code_revision
@@ -27,9 +29,7 @@ COVERAGE = 0.9
 Rows = npt.NDArray[np.intp]
 
 
-def train(
-    data: Path | None, models: Path, cache: Path, seed: int, parameters: Parameters = Parameters()
-) -> Path:
+def train(data: Path | None, models: Path, cache: Path, seed: int, parameters: Parameters) -> Path:
     """Run every step and return the folder of the new version.
 
     Raises:

@@ -81,7 +81,7 @@ def prepare(
     )
     return Prepared(
         frame=frame,
-        target=_type_column(table[target], "number").to_numpy(dtype=np.float64),
+        target=np.asarray(_type_column(table[target], "number"), dtype=np.float64),
         remarks=tuple(remarks),
     )
 

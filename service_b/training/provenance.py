@@ -16,7 +16,7 @@ def describe_libraries() -> dict[str, str]:
 
 
 def read_code_revision() -> str:
-    """Give the commit, with `-dirty` if the training code differs from it; `unknown` without git."""
+    """Give the commit, `-dirty` if the training code differs from it; `unknown` without git."""
     git = shutil.which("git")
     if git is None:
         return "unknown"

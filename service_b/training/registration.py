@@ -24,7 +24,7 @@ def register(estimator: object, contents: dict[str, Any], models: Path) -> Path:
     Raises:
         TrainingError: it can't be written.
     """
-    family = models / contents["name"]
+    family = models.joinpath(contents["name"])
     # Beside the versions, so that one rename makes it visible; readers look at numbers only.
     unfinished = family / f".unfinished-{uuid4().hex}"
     try:
@@ -37,20 +37,23 @@ def register(estimator: object, contents: dict[str, Any], models: Path) -> Path:
             described = ModelCard(**contents, version=str(version), artifact=artifact)
             text = described.model_dump_json(indent=2) + "\n"
             (unfinished / card.FILE_NAME).write_text(text, encoding="utf-8")
+            folder = family / str(version)
             try:
-                return unfinished.rename(family / str(version))
+                unfinished.rename(folder)
             except OSError as error:
                 # Another training took this number meanwhile; a full folder is never replaced.
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                     raise
+            else:
+                return folder
     except OSError as error:
-        raise TrainingError(f"cannot write a version under {family}: {error.strerror}") from error
+        reason = error.strerror or error
+        raise TrainingError(f"cannot write a version under {family}: {reason}") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def next_version(family: Path) -> int:
     """One more than the highest version that there is; 1 if there is none."""
-    return (
-        max((int(each.name) for each in family.iterdir() if each.name.isdecimal()), default=0) + 1
-    )
+    versions = (int(each.name) for each in family.iterdir() if each.name.isdecimal())
+    return max(versions, default=0) + 1
