@@ -106,7 +106,7 @@ class Stack:
 
 def without_own_settings(environment: os._Environ[str]) -> dict[str, str]:
     """The environment without what would change the compose file, as on a fresh machine."""
-    own = ("COMPOSE_", "SERVICE_", "PUBLISH_ADDRESS")
+    own = ("COMPOSE_", "SERVICE_", "PUBLISH_ADDRESS", "LOG_LEVEL")
     return {name: value for name, value in environment.items() if not name.startswith(own)}
 
 
