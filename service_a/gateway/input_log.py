@@ -135,7 +135,11 @@ class InputLog:
         if self._has_tables:
             return
         _make_folder(self._engine)
-        _metadata.create_all(self._engine)
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                # Gateways that start together on one new file make the tables one after the other.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            _metadata.create_all(connection)
         self._has_tables = True
 
 

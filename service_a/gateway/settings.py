@@ -23,9 +23,11 @@ def _check_http_url(value: str) -> str:
 
 def _check_database_url(value: str) -> str:
     try:
-        make_url(value).get_dialect()
+        make_url(value).get_dialect().import_dbapi()
     except (ArgumentError, ValueError) as error:
         raise ValueError("must be a SQLAlchemy URL such as sqlite:////data/inputs.db") from error
+    except ImportError as error:
+        raise ValueError(f"its database driver is not installed: {error}") from error
     return value
 
 

@@ -1,0 +1,81 @@
+"""What the tests share: a bare environment, a stub of Service B, a gateway with a log of its own."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from gateway.app import create_app
+from gateway.settings import load_settings
+from tests.stub_server import StubServer
+
+_SETTINGS = {"HOST", "PORT", "LOG_LEVEL", "SERVICE_B_URL", "INPUT_LOG_URL"}
+
+StartGateway = Callable[..., TestClient]
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name in _SETTINGS or name.startswith("GATEWAY_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """A gateway takes over the process's logging; give it back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def stub() -> Iterator[StubServer]:
+    server = StubServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def log_path(tmp_path: Path) -> Path:
+    return tmp_path / "log" / "inputs.db"
+
+
+@pytest.fixture
+def start_gateway(
+    monkeypatch: pytest.MonkeyPatch, stub: StubServer, log_path: Path
+) -> Iterator[StartGateway]:
+    """Start a gateway in this process, in front of the stub; settings by their variables."""
+    with ExitStack() as running:
+
+        def start(**environment: str) -> TestClient:
+            defaults = {
+                "SERVICE_B_URL": f"{stub.url}/predict",
+                "INPUT_LOG_URL": f"sqlite:///{log_path}",
+            }
+            for name, value in {**defaults, **environment}.items():
+                monkeypatch.setenv(name, value)
+            return running.enter_context(TestClient(create_app(load_settings())))
+
+        yield start
+
+
+@pytest.fixture
+def client(start_gateway: StartGateway) -> TestClient:
+    return start_gateway()

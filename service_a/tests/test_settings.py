@@ -1,0 +1,99 @@
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import SERVICE_FOLDER, SettingsError, load_settings
+
+
+def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
+    settings = load_settings()
+
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.predictor_url == "http://localhost:8001"
+    assert Path(settings.input_log_url.removeprefix("sqlite:///")).parent == SERVICE_FOLDER / "data"
+    assert settings.forward_timeout_seconds == 3
+    assert settings.max_body_bytes == 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("HOST", "0.0.0.0", "host", "0.0.0.0"),  # noqa: S104
+        ("PORT", "9000", "port", 9000),
+        ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
+        ("INPUT_LOG_URL", "sqlite:////tmp/x.db", "input_log_url", "sqlite:////tmp/x.db"),
+        ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "0.5", "forward_timeout_seconds", 0.5),
+        ("GATEWAY_CONNECT_TIMEOUT_SECONDS", "2", "connect_timeout_seconds", 2),
+        ("GATEWAY_FORWARD_MAX_BATCH", "3", "forward_max_batch", 3),
+        ("GATEWAY_FORWARD_MAX_WAITING", "7", "forward_max_waiting", 7),
+        ("GATEWAY_MAX_BODY_BYTES", "2048", "max_body_bytes", 2048),
+        ("GATEWAY_BODY_TIMEOUT_SECONDS", "1.5", "body_timeout_seconds", 1.5),
+    ],
+)
+def test_each_setting_is_read_from_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str, expected: object
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert getattr(load_settings(), field) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("http://service_b:8001/predict", "http://service_b:8001"),
+        ("http://service_b:8001/predict/", "http://service_b:8001"),
+        ("http://service_b:8001", "http://service_b:8001"),
+        ("https://example.org/models/predict", "https://example.org/models"),
+        ("http://[::1]:8001/predict", "http://[::1]:8001"),
+    ],
+)
+def test_base_url_is_derived_from_the_prediction_url(
+    monkeypatch: pytest.MonkeyPatch, url: str, base: str
+) -> None:
+    monkeypatch.setenv("SERVICE_B_URL", url)
+
+    assert load_settings().predictor_url == base
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HOST", ""),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("PORT", ""),
+        ("LOG_LEVEL", "LOUD"),
+        ("SERVICE_B_URL", "service_b:8001"),
+        ("SERVICE_B_URL", "ftp://service_b/predict"),
+        ("SERVICE_B_URL", "http://"),
+        ("SERVICE_B_URL", "http://service_b:99999/predict"),
+        ("SERVICE_B_URL", ""),
+        ("INPUT_LOG_URL", "inputs.db"),
+        ("INPUT_LOG_URL", "nosuchdatabase://localhost/inputs"),
+        ("INPUT_LOG_URL", "sqlite+nosuchdriver:///inputs.db"),
+        ("INPUT_LOG_URL", "oracle+cx_oracle://localhost/inputs"),
+        ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "0"),
+        ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "nan"),
+        ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "inf"),
+        ("GATEWAY_CONNECT_TIMEOUT_SECONDS", "-1"),
+        ("GATEWAY_FORWARD_MAX_BATCH", "0"),
+        ("GATEWAY_FORWARD_MAX_WAITING", "0"),
+        ("GATEWAY_MAX_BODY_BYTES", "1 MiB"),
+        ("GATEWAY_BODY_TIMEOUT_SECONDS", "61"),
+        ("GATEWAY_BODY_TIMEOUT_SECONDS", "x\ny"),
+    ],
+)
+def test_bad_value_is_told_in_one_line_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    message = str(caught.value)
+    assert message.startswith(f"{name}: ")
+    assert message.endswith(f"(was {value!r})")
+    assert "\n" not in message
