@@ -19,7 +19,7 @@ def build_input_type(card: ModelCard) -> type[BaseModel]:
     `model_fields_set`, so that unknown and `null` stay apart.
     """
     fields: dict[str, Any] = {
-        feature.name: (_annotate(feature), ... if feature.required else _LEFT_OUT)
+        feature.name: (_annotate(feature, card), ... if feature.required else _LEFT_OUT)
         for feature in card.features
     }
     title = card.name.replace("-", "_").title().replace("_", "")
@@ -35,8 +35,9 @@ def build_input_type(card: ModelCard) -> type[BaseModel]:
     )
 
 
-def _annotate(feature: Feature) -> Any:
+def _annotate(feature: Feature, card: ModelCard) -> Any:
     domain: Any
+    examples = [card.example[feature.name]] if feature.name in card.example else None
     if feature.kind == "category":
         domain = Literal[feature.categories]
     elif feature.kind == "number":
@@ -61,6 +62,7 @@ def _annotate(feature: Feature) -> Any:
             validation_alias=AliasChoices(feature.name, to_camel(feature.name)),
             title=feature.column,
             description=_describe(feature),
+            examples=examples,
         ),
     ]
 

@@ -1,0 +1,30 @@
+"""`python -m predictor.openapi --output FILE`: the contract, written without starting a server."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from predictor.app import create_app
+from predictor.settings import SettingsError, load_settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Load the models, write the OpenAPI document; 0 when it was written."""
+    parser = argparse.ArgumentParser(
+        prog="python -m predictor.openapi",
+        description="Write the OpenAPI document of the service with the models it hosts.",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+    output: Path = parser.parse_args(arguments).output
+    try:
+        app = create_app(load_settings())
+    except SettingsError as error:
+        sys.exit(str(error))
+    app.state.registry.load()
+    output.write_text(json.dumps(app.openapi(), indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
