@@ -1,7 +1,7 @@
 """From object rows to numbers, by scikit-learn and numpy alone.
 
 scikit-learn's own `OrdinalEncoder` gives the same codes, but spends 5 ms on a single row of 46
-categories, because it checks column by column; comparing all columns at once takes 0.4 ms.
+categories, because it checks column by column; comparing all columns at once takes 0.5 ms.
 """
 
 from collections.abc import Sequence
@@ -30,19 +30,19 @@ def build_encoder(features: Sequence[Feature], inputs: Inputs, prices: Prices) -
     """
     numbers = [i for i, feature in enumerate(features) if feature.categories is None]
     categorical = [i for i, feature in enumerate(features) if feature.categories is not None]
-    # One entry per category of each column: where to look, and what for.
-    positions: list[int] = []
-    values: list[Category] = []
-    for i in categorical:
-        ranked = _rank_by_price(features[i].categories or (), inputs[:, i], prices)
-        positions += [i] * len(ranked)
-        values += ranked
+    ranked = [
+        _rank_by_price(features[i].categories or (), inputs[:, i], prices) for i in categorical
+    ]
+    counts = [len(each) for each in ranked]
+    # One entry per category of each column: where to look, what for, and the rank it gives.
+    positions = np.repeat(categorical, counts)
+    values = np.array([category for each in ranked for category in each], dtype=object)
     ranks = np.zeros((len(values), len(categorical)))
-    for column, i in enumerate(categorical):
-        found = np.flatnonzero(np.array(positions) == i)
-        ranks[found, column] = np.arange(1, len(found) + 1)
+    ranks[np.arange(len(values)), np.repeat(np.arange(len(counts)), counts)] = np.concatenate(
+        [np.arange(1, count + 1) for count in counts]
+    )
 
-    is_category = FunctionTransformer(partial(np.equal, np.array(values, dtype=object)))
+    is_category = FunctionTransformer(partial(np.equal, values))
     to_rank = FunctionTransformer(np.dot, kw_args={"b": ranks})
     return ColumnTransformer(
         [
