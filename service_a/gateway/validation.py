@@ -1,5 +1,6 @@
 """Checking input against a pydantic model, with problems told in the caller's terms."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ _MESSAGES = {
 }
 _MAX_PROBLEMS = 100
 _MAX_ECHO_CHARS = 200
+# A number such as 1e400 is read as infinity, which JSON can't echo.
+_INFINITIES = (math.inf, -math.inf)
 
 
 def check(model: type[Checked], value: Any, loc: Sequence[str | int]) -> Checked:
@@ -43,6 +46,8 @@ def _tell(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, object]:
     }
     # Echo what was sent where that helps and is short: not a whole object for one missing field.
     given = detail["input"]
-    if not isinstance(given, dict | list) and len(repr(given)) <= _MAX_ECHO_CHARS:
+    if isinstance(given, dict | list) or given in _INFINITIES:
+        return problem
+    if len(repr(given)) <= _MAX_ECHO_CHARS:
         problem["input"] = given
     return problem

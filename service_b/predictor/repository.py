@@ -24,9 +24,7 @@ class ModelRepository:
         Raises:
             ModelUnavailable: there is none.
         """
-        versions = [
-            path for path in (self._folder / name).glob("[0-9]*/") if path.name.isdecimal()
-        ]
+        versions = [path for path in (self._folder / name).glob("[0-9]*/") if path.name.isdecimal()]
         if not versions:
             raise ModelUnavailable(f"no version of {name} in {self._folder}")
         return max(versions, key=lambda path: int(path.name))

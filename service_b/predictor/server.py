@@ -1,6 +1,5 @@
 """Running the application in this process until it is told to stop."""
 
-import os
 import signal
 import socket
 import sys
@@ -28,7 +27,8 @@ def serve(app: FastAPI, settings: Settings) -> None:
             backlog=2048,
         )
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error
+        # Python adds the address, which the line below names already.
+        reason = str(error.strerror or error).partition(" (while")[0]
         sys.exit(
             f"Cannot listen on {settings.host} port {settings.port}: {reason}. "
             "Set PORT to choose another."

@@ -24,8 +24,8 @@ def add_failure_handlers(app: FastAPI) -> None:
     async def answer_invalid_input(request: Request, error: InvalidInput) -> Response:
         if isinstance(error, InputRejected):
             request.state.log_fields["outcome"] = "rejected"
-        # An input such as 1e400 is read as infinity, which only strings can echo in JSON.
-        body = to_json({"detail": error.problems}, inf_nan_mode="strings")
+        # A number such as 1e400 in B's problems was read as infinity, which JSON doesn't have.
+        body = to_json({"detail": error.problems}, inf_nan_mode="null")
         return Response(body, status_code=422, media_type="application/json")
 
     @app.exception_handler(PredictorUnavailable)

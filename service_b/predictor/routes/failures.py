@@ -2,7 +2,6 @@
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic_core import to_json
 
 from predictor.errors import (
     BodyTimeout,
@@ -20,9 +19,7 @@ def add_failure_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(InvalidInput)
     async def answer_invalid_input(_: Request, error: InvalidInput) -> Response:
-        # An input such as 1e400 is read as infinity, which only strings can echo in JSON.
-        body = to_json({"detail": error.problems}, inf_nan_mode="strings")
-        return Response(body, status_code=422, media_type="application/json")
+        return JSONResponse({"detail": error.problems}, status_code=422)
 
     @app.exception_handler(ModelUnavailable)
     async def answer_model_unavailable(_: Request, __: ModelUnavailable) -> Response:

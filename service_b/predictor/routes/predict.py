@@ -48,6 +48,7 @@ async def predict(request: Request) -> PredictAnswer:
     "/predict/batch",
     summary="Predict many inputs, each with an outcome of its own",
     openapi_extra=refer_to_body("BatchRequest"),
+    response_model_exclude_unset=True,  # a problem that echoes no input has none
 )
 async def predict_batch(request: Request) -> BatchAnswer:
     registry: ModelRegistry = request.app.state.registry

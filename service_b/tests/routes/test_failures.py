@@ -1,0 +1,49 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from predictor.app import create_app
+from predictor.settings import Settings
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
+def test_content_type_other_than_json_is_415(
+    client: TestClient, path: str, content_type: str
+) -> None:
+    answer = client.post(path, content=b"{}", headers={"Content-Type": content_type})
+    assert answer.status_code == 415
+    assert answer.json() == {"detail": "Content-Type must be application/json"}
+
+
+def test_missing_content_type_is_415(client: TestClient) -> None:
+    assert client.post("/predict", content=b"{}").status_code == 415
+
+
+def test_body_over_the_limit_is_413(
+    settings: Settings, write_version: Callable[..., Path], house: dict[str, Any]
+) -> None:
+    write_version()
+    small = settings.model_copy(update={"max_body_bytes": 1024})
+    with TestClient(create_app(small)) as client:
+        answer = client.post("/predict", json={"input": house | {"colour": "x" * 1024}})
+        assert client.post("/predict", json={"input": house}).status_code == 200
+    assert answer.status_code == 413
+    assert answer.json() == {"detail": "The body is over the limit of 1024 bytes"}
+    assert answer.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nothing", 404), ("GET", "/predict", 405), ("POST", "/health", 405)],
+)
+def test_unknown_route_keeps_the_shape_of_errors(
+    client: TestClient, method: str, path: str, status: int
+) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert isinstance(answer.json()["detail"], str)
+    assert answer.headers["X-Request-ID"]

@@ -1,0 +1,35 @@
+from fastapi.testclient import TestClient
+
+
+def test_root_says_who_answers(client: TestClient) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert answer.json() == {"service": "Service B - ML Prediction", "status": "running"}
+
+
+def test_health_names_the_version_that_answers(client: TestClient) -> None:
+    answer = client.get("/health")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "service": "Service B",
+        "status": "healthy",
+        "model": "tiny",
+        "model_version": "1",
+    }
+
+
+def test_health_is_503_when_no_model_is_loaded(empty_client: TestClient) -> None:
+    answer = empty_client.get("/health")
+    assert answer.status_code == 503
+    assert answer.json() == {
+        "service": "Service B",
+        "status": "unhealthy",
+        "model": "tiny",
+        "model_version": None,
+    }
+
+
+def test_liveness_and_root_do_not_depend_on_a_model(empty_client: TestClient) -> None:
+    answer = empty_client.get("/livez")
+    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+    assert empty_client.get("/").status_code == 200

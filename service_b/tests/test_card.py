@@ -1,0 +1,99 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from predictor.card import ModelCard, read_card
+from predictor.errors import ModelRefused
+
+
+def write_card(folder: Path, content: object) -> Path:
+    (folder / "card.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def test_card_is_read(tmp_path: Path, card_content: dict[str, Any]) -> None:
+    card = read_card(write_card(tmp_path, card_content))
+    assert (card.name, card.version) == ("tiny", "1")
+    assert len(card.features) == 8
+
+
+def test_inputs_are_the_features_without_the_identifier(card: ModelCard) -> None:
+    assert [feature.name for feature in card.inputs] == [
+        "first_flr_sf",
+        "overall_qual",
+        "neighborhood",
+        "ms_sub_class",
+        "pool_qc",
+        "garage_yr_blt",
+        "lot_frontage",
+    ]
+
+
+def test_card_is_refused_when_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ModelRefused, match=r"card\.json: No such file"):
+        read_card(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"name": "tiny"}', "\xff", "NaN"])
+def test_card_is_refused_when_it_is_malformed(tmp_path: Path, text: str) -> None:
+    (tmp_path / "card.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ModelRefused, match=r"card\.json: "):
+        read_card(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"name": "../tiny"}, "name"),
+        ({"version": "1.0"}, "version"),
+        ({"features": []}, "features"),
+        ({"interval": {"coverage": 1.5, "log_half_width": 0.1}}, "interval.coverage"),
+        ({"interval": {"coverage": 0.9, "log_half_width": 0}}, "interval.log_half_width"),
+        ({"artifact": {"file": "../model.joblib", "sha256": "0" * 64}}, "artifact.file"),
+        ({"artifact": {"file": "/model.joblib", "sha256": "0" * 64}}, "artifact.file"),
+        ({"artifact": {"file": "a\\b.joblib", "sha256": "0" * 64}}, "artifact.file"),
+        ({"artifact": {"file": "model.joblib\n", "sha256": "0" * 64}}, "artifact.file"),
+        ({"artifact": {"file": "model.joblib", "sha256": "0" * 63}}, "artifact.sha256"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_refusal_names_the_wrong_field(
+    tmp_path: Path, card_content: dict[str, Any], change: dict[str, Any], place: str
+) -> None:
+    with pytest.raises(ModelRefused, match=rf"card\.json: {place}: "):
+        read_card(write_card(tmp_path, card_content | change))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"kind": "category"}, "a category needs categories"),
+        ({"kind": "category", "categories": []}, "a category needs categories"),
+        ({"kind": "category", "categories": ["a"], "none": "b"}, "none is not among"),
+        ({"kind": "number", "minimum": None}, "a number needs minimum <= maximum"),
+        ({"kind": "integer", "minimum": 5, "maximum": 4}, "a number needs minimum <= maximum"),
+        ({"kind": "identifier", "maximum": None}, "a number needs minimum <= maximum"),
+        ({"maximum": float("inf")}, "Input should be a finite number"),
+        ({"kind": "colour"}, "Input should be"),
+        ({"name": "firstFlrSf"}, "String should match"),
+        ({"name": "overall_qual"}, "two features have the same name"),
+    ],
+)
+def test_card_is_refused_when_a_feature_makes_no_sense(
+    card_content: dict[str, Any], change: dict[str, Any], reason: str
+) -> None:
+    card_content["features"][1].update(change)
+    with pytest.raises(ValidationError, match=reason):
+        ModelCard.model_validate(card_content)
+
+
+def test_card_is_refused_when_two_names_are_the_same_in_camel_case(
+    card_content: dict[str, Any],
+) -> None:
+    card_content["features"][1]["name"] = "floor_1"
+    card_content["features"][2]["name"] = "floor1"
+    with pytest.raises(ValidationError, match="two features have the same name"):
+        ModelCard.model_validate(card_content)

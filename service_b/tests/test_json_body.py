@@ -1,0 +1,177 @@
+import asyncio
+import json
+import math
+from typing import Any
+
+import pytest
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
+
+from predictor.errors import BodyTimeout, BodyTooLarge, InvalidInput, WrongContentType
+from predictor.json_body import read_json
+
+
+class FakeCaller:
+    """Sends the chunks one by one; then either ends the body, hangs, or is gone."""
+
+    def __init__(self, *chunks: bytes, then: str = "end") -> None:
+        self.chunks = list(chunks)
+        self.then = then
+        self.sent = 0
+
+    async def receive(self) -> Message:
+        if self.chunks:
+            self.sent += 1
+            return {"type": "http.request", "body": self.chunks.pop(0), "more_body": True}
+        if self.then == "hang":
+            await asyncio.Event().wait()
+        if self.then == "leave":
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def read(caller: FakeCaller, content_type: str | None = "application/json") -> Any:
+    headers = [] if content_type is None else [(b"content-type", content_type.encode())]
+    request = Request({"type": "http", "headers": headers}, caller.receive)
+    return asyncio.run(read_json(request, max_bytes=100_000, timeout_seconds=0.1))
+
+
+def refuse(body: bytes) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        read(FakeCaller(body))
+    (problem,) = caught.value.problems
+    assert (problem["type"], problem["loc"]) == ("json_invalid", ["body"])
+    return str(problem["msg"])
+
+
+@pytest.mark.parametrize(
+    "value", [{}, [], None, True, 0, -1.5, "", "é\u0000\U0001f3e0", {"": [{}]}]
+)
+def test_json_is_read(value: object) -> None:
+    assert read(FakeCaller(json.dumps(value).encode())) == value
+
+
+def test_body_is_read_when_it_arrives_in_pieces() -> None:
+    assert read(FakeCaller(b'{"a', b'": "', b"", b"\xc3", b'\xa9"}')) == {"a": "é"}
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        "application/vnd.api+json",
+        " application/json ",
+    ],
+)
+def test_content_type_is_accepted_when_it_says_json(content_type: str) -> None:
+    assert read(FakeCaller(b"{}"), content_type) == {}
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [None, "", "text/plain", "application/jsonp", "application/x-www-form-urlencoded", "json"],
+)
+def test_content_type_is_refused_before_the_body_is_read(content_type: str | None) -> None:
+    caller = FakeCaller(b"{}")
+    with pytest.raises(WrongContentType):
+        read(caller, content_type)
+    assert caller.sent == 0
+
+
+def test_number_too_large_for_a_float_is_read_as_infinity() -> None:
+    assert read(FakeCaller(b"[1e400, -1e400]")) == [math.inf, -math.inf]
+
+
+def test_long_integer_is_read_exactly() -> None:
+    digits = "9" * 4300
+    assert read(FakeCaller(digits.encode())) == int(digits)
+
+
+@pytest.mark.parametrize("body", [b"NaN", b"[Infinity]", b'{"a": -Infinity}'])
+def test_number_that_json_does_not_know_is_refused(body: bytes) -> None:
+    assert refuse(body).startswith("The body is not valid JSON: ")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        rb'"\ud800"',
+        rb'"\udc00\ud800"',
+        rb'{"\ud83c": 1}',
+        b'"\xff"',
+        b'"\xed\xa0\x80"',  # a surrogate in UTF-8
+        b"\xef\xbb\xbf{}",  # a byte order mark
+        '{"a": 1}'.encode("utf-16"),
+        b"\x00",
+    ],
+)
+def test_text_that_is_not_unicode_is_refused(body: bytes) -> None:
+    refuse(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b'{"a": 1,}',
+        b"{'a': 1}",
+        b"{} {}",
+        b"01",
+        b"+1",
+        b".5",
+        b"1.",
+        b"0x10",
+        b"9" * 5000,
+        b"-" + b"9" * 5000,
+        b"[" * 50_000 + b"]" * 50_000,
+        b'{"a":' * 20_000,
+        b"True",
+        b"// comment\n{}",
+        b'"a\nb"',
+        b'"\\x41"',
+    ],
+    ids=lambda body: body[:12],
+)
+def test_body_is_refused_when_it_is_not_json(body: bytes) -> None:
+    refuse(body)
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1, "a": 1}', rb'[{"b": {"a": 1, "\u0061": 2}}]'])
+def test_duplicate_key_is_refused(body: bytes) -> None:
+    assert "uplicate key" in refuse(body)
+
+
+def test_empty_body_is_told_what_was_expected() -> None:
+    assert refuse(b"") == "The body is empty, a JSON object was expected"
+
+
+def test_body_of_the_limit_is_read_and_one_byte_more_is_not() -> None:
+    assert read(FakeCaller(b'"' + b"a" * 99_998 + b'"')) == "a" * 99_998
+    with pytest.raises(BodyTooLarge) as caught:
+        read(FakeCaller(b'"' + b"a" * 99_999 + b'"'))
+    assert caught.value.max_bytes == 100_000
+
+
+def test_body_somewhat_too_large_is_read_to_its_end() -> None:
+    caller = FakeCaller(*[b"a" * 50_000] * 20)
+    with pytest.raises(BodyTooLarge):
+        read(caller)
+    assert caller.chunks == []
+
+
+def test_endless_body_is_given_up() -> None:
+    caller = FakeCaller(*[b"a" * 50_000] * 100)
+    with pytest.raises(BodyTooLarge):
+        read(caller)
+    assert caller.sent < 50
+
+
+def test_body_is_given_up_when_it_does_not_arrive_in_time() -> None:
+    with pytest.raises(BodyTimeout):
+        read(FakeCaller(b'{"a":', then="hang"))
+
+
+def test_caller_who_leaves_is_not_answered() -> None:
+    with pytest.raises(ClientDisconnect):
+        read(FakeCaller(b'{"a":', then="leave"))

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from predictor.settings import SettingsError, load_settings
+
+VARIABLES = [
+    "HOST",
+    "PORT",
+    "LOG_LEVEL",
+    "PREDICTOR_MODELS_FOLDER",
+    "PREDICTOR_DEFAULT_MODEL",
+    "PREDICTOR_MAX_BODY_BYTES",
+    "PREDICTOR_BODY_TIMEOUT_SECONDS",
+]
+
+
+@pytest.fixture(autouse=True)
+def clear_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+
+
+def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
+    settings = load_settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8001)
+    assert settings.default_model == "ames"
+    assert (settings.models_folder / "ames").is_dir()
+
+
+def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = ["0.0.0.0", "9001", "DEBUG", "/srv/models", "tiny", "2048", "1.5"]  # noqa: S104
+    for variable, value in zip(VARIABLES, values, strict=True):
+        monkeypatch.setenv(variable, value)
+    assert load_settings().model_dump() == {
+        "host": "0.0.0.0",  # noqa: S104
+        "port": 9001,
+        "log_level": "DEBUG",
+        "models_folder": Path("/srv/models"),
+        "default_model": "tiny",
+        "max_body_bytes": 2048,
+        "body_timeout_seconds": 1.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HOST", ""),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "80a"),
+        ("PORT", ""),
+        ("LOG_LEVEL", "LOUD"),
+        ("PREDICTOR_DEFAULT_MODEL", ""),
+        ("PREDICTOR_MAX_BODY_BYTES", "1023"),
+        ("PREDICTOR_BODY_TIMEOUT_SECONDS", "0"),
+        ("PREDICTOR_BODY_TIMEOUT_SECONDS", "nan"),
+    ],
+)
+def test_error_is_one_line_naming_the_variable_and_its_value(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    message = str(caught.value)
+    assert message.startswith(f"{variable}: ")
+    assert message.endswith(f"(was {value!r})")
+    assert "\n" not in message
