@@ -6,18 +6,17 @@ beside whatever else runs on the machine.
 
 import json
 import os
-import socket
 import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.lab import ROOT, find_free_port
+
 SERVICES = ["service_a", "service_b"]
 UNAVAILABLE = {"detail": "Service B is unavailable"}
 
@@ -43,13 +42,6 @@ def run(*command: str, environment: dict[str, str] | None = None) -> str:
     if done.returncode:
         pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-5000:]}")
     return done.stdout
-
-
-def find_free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class Stack:
@@ -286,6 +278,7 @@ def test_caller_gets_503_and_input_is_logged_when_service_b_is_stopped(
     assert stack.read_logged(request_id)
     assert requests.get(f"{stack.urls['service_a']}/health", timeout=5).status_code == 200
 
+    stack.compose("start", "service_b")
     stack.up()
     assert stack.process(house, uuid.uuid4().hex).status_code == 200
 
