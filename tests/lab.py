@@ -1,0 +1,118 @@
+"""Both services as real processes, on free ports, with an input log of their own."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+STOP_SECONDS = 10
+
+
+def find_free_port() -> int:
+    """Return a port on which nothing listens now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class Service:
+    """One service, run by its own venv's Python in its own folder, its output in a file."""
+
+    def __init__(self, folder: str, output: Path, environment: dict[str, str]) -> None:
+        self.port = find_free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.output = output
+        self._folder = ROOT / folder
+        self._environment = environment
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, path: str = "/health", status: int = 200) -> None:
+        """Start, and wait until `path` answers with `status`."""
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                [self._folder / ".venv/bin/python", "main.py"],
+                cwd=self._folder,
+                env={**inherited, "PORT": str(self.port), **self._environment},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while self._ask(path) != status:
+            assert self.process.poll() is None, f"ended while it started:\n{self.read_output()}"
+            assert time.monotonic() < deadline, f"not up in time:\n{self.read_output()}"
+            time.sleep(0.05)
+
+    def _ask(self, path: str) -> int | None:
+        try:
+            return requests.get(self.url + path, timeout=5).status_code
+        except (requests.RequestException, http.client.HTTPException):
+            return None
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def stop(self) -> int:
+        """Ask the service to end and return its exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"did not stop in time:\n{self.read_output()}") from None
+
+    def kill(self) -> None:
+        """End the service without a chance to tidy up."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def runs(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def read_output(self) -> str:
+        return self.output.read_text(errors="replace")
+
+
+class Lab:
+    """Service B, and Service A that forwards to it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        service_a: dict[str, str] | None = None,
+        service_b: dict[str, str] | None = None,
+    ) -> None:
+        self.input_log = folder / "inputs.db"
+        self.b = Service("service_b", folder / "service_b.log", service_b or {})
+        self.a = Service(
+            "service_a",
+            folder / "service_a.log",
+            {
+                "SERVICE_B_URL": f"{self.b.url}/predict",
+                "INPUT_LOG_URL": f"sqlite:///{self.input_log}",
+                **(service_a or {}),
+            },
+        )
+
+    def start(self) -> None:
+        self.b.start()
+        self.a.start()
+
+    def stop(self) -> None:
+        """Stop what still runs; a service that doesn't end cleanly is an error."""
+        statuses = [service.stop() for service in (self.a, self.b) if service.runs]
+        assert all(status == 0 for status in statuses), f"exit statuses {statuses}"
