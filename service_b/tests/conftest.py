@@ -21,8 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from predictor.app import create_app
-from predictor.card import ModelCard
+from predictor.card import ModelCard, read_card
 from predictor.logs import LineFormatter
+from predictor.repository import ModelRepository
 from predictor.settings import SERVICE_FOLDER, Settings
 
 # One feature of every kind that a card knows, required, nullable and neither.
@@ -238,6 +239,12 @@ def empty_client(settings: Settings) -> Iterator[TestClient]:
     """The service without a model."""
     with TestClient(create_app(settings)) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def ames_card() -> ModelCard:
+    """The card of the model that ships."""
+    return read_card(ModelRepository(SERVICE_FOLDER / "models").find_latest("ames"))
 
 
 @pytest.fixture(scope="session")

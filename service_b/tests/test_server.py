@@ -1,0 +1,216 @@
+"""The service as a process of its own, over real sockets."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from predictor.server import serve
+from predictor.settings import SERVICE_FOLDER, Settings
+
+MAIN = (sys.executable, "main.py")
+DEADLINE_SECONDS = 30
+
+
+def find_free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def make_environment(**variables: str) -> dict[str, str]:
+    """This process's environment without settings of the service, and with those given."""
+    settings = {"HOST", "PORT", "LOG_LEVEL"}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in settings and not name.startswith("PREDICTOR_")
+    }
+    return kept | variables
+
+
+@contextmanager
+def start(port: int, *command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the service until the block ends; it listens when the block begins."""
+    process = subprocess.Popen(
+        command,
+        cwd=SERVICE_FOLDER,
+        env=make_environment(PORT=str(port), **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not is_listening(port):
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str]:
+    """Send a signal and return the exit status and the output."""
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=DEADLINE_SECONDS)
+    return process.returncode, output
+
+
+def request(
+    port: int, method: str, path: str, body: bytes | None = None
+) -> tuple[HTTPResponse, Any]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=DEADLINE_SECONDS)
+    connection.request(method, path, body, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    content = json.loads(answer.read())
+    connection.close()
+    return answer, content
+
+
+def open_post(port: int, *, length: int) -> socket.socket:
+    """Begin a request, and return when the service waits for its body."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_SECONDS)
+    client.sendall(
+        b"POST /predict HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % length
+    )
+    assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    return client
+
+
+def read_all(client: socket.socket) -> bytes:
+    parts = []
+    while part := client.recv(65536):
+        parts.append(part)
+    client.close()
+    return b"".join(parts)
+
+
+@pytest.fixture
+def tiny(write_version: Callable[..., Path], models_folder: Path) -> dict[str, str]:
+    """Settings to serve the tiny model."""
+    write_version()
+    return {"PREDICTOR_MODELS_FOLDER": str(models_folder), "PREDICTOR_DEFAULT_MODEL": "tiny"}
+
+
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [(MAIN, signal.SIGINT), ((sys.executable, "-m", "uvicorn", "main:app"), signal.SIGTERM)],
+    ids=["main.py", "uvicorn"],
+)
+def test_service_predicts_until_a_signal_ends_it(
+    tiny: dict[str, str], house: dict[str, Any], command: tuple[str, ...], number: signal.Signals
+) -> None:
+    port = find_free_port()
+    options = () if command == MAIN else ("--port", str(port))
+    with start(port, *command, *options, **tiny) as process:
+        answer, content = request(port, "POST", "/predict", json.dumps({"input": house}).encode())
+        assert (answer.status, content["prediction"]["model"]) == (200, "tiny")
+        status, output = stop(process, number)
+    if command == MAIN:
+        assert status == 0
+        assert all(line.startswith("time=") for line in output.splitlines())
+    assert "path=/predict status=200" in output
+    assert "Traceback" not in output
+
+
+def test_sigterm_finishes_the_requests_under_way_and_ends_the_service_in_time(
+    tiny: dict[str, str], house: dict[str, Any]
+) -> None:
+    port = find_free_port()
+    body = json.dumps({"input": house}).encode()
+    with start(port, *MAIN, PREDICTOR_BODY_TIMEOUT_SECONDS="60", **tiny) as process:
+        with open_post(port, length=len(body)) as client, open_post(port, length=len(body)):
+            process.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + 10
+            while is_listening(port):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            client.sendall(body)
+            assert read_all(client).startswith(b"HTTP/1.1 200 OK")
+            # The second request never ends; the service does.
+            process.communicate(timeout=deadline - time.monotonic())
+        assert process.returncode == 0
+
+
+def test_service_runs_on_without_a_model_when_the_model_is_refused(tiny: dict[str, str]) -> None:
+    port = find_free_port()
+    artifact = Path(tiny["PREDICTOR_MODELS_FOLDER"]) / "tiny" / "1" / "model.joblib"
+    artifact.write_bytes(b"other bytes")
+    with start(port, *MAIN, **tiny) as process:
+        assert request(port, "GET", "/livez")[0].status == 200
+        assert request(port, "GET", "/health")[0].status == 503
+        assert request(port, "POST", "/predict", b'{"input": {}}')[0].status == 503
+        _, output = stop(process, signal.SIGTERM)
+    (line,) = [line for line in output.splitlines() if "level=ERROR" in line]
+    assert 'event="model is not available" model=tiny reason=' in line
+    assert "sha256 is" in line
+
+
+def test_body_too_slow_is_408_and_the_sender_of_one_too_large_sees_the_413(
+    tiny: dict[str, str],
+) -> None:
+    port = find_free_port()
+    limits = {"PREDICTOR_BODY_TIMEOUT_SECONDS": "0.5", "PREDICTOR_MAX_BODY_BYTES": "100000"}
+    with start(port, *MAIN, **tiny, **limits):
+        client = open_post(port, length=1000)
+        client.sendall(b'{"input":')
+        slow = read_all(client)
+        large, content = request(port, "POST", "/predict", b" " * 1_000_000)
+    assert slow.startswith(b"HTTP/1.1 408 ")
+    assert slow.endswith(b'{"detail":"The body did not arrive in time"}')
+    assert large.status == 413
+    assert content == {"detail": "The body is over the limit of 100000 bytes"}
+
+
+def test_bad_setting_stops_the_start_with_one_line() -> None:
+    done = subprocess.run(
+        MAIN,
+        cwd=SERVICE_FOLDER,
+        env=make_environment(PORT="80a"),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "PORT: Input should be a valid integer, unable to parse string as an integer (was '80a')\n"
+    )
+
+
+def test_taken_port_stops_the_start_with_one_line(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(SystemExit) as caught:
+            serve(FastAPI(), settings.model_copy(update={"port": port}))
+    assert caught.value.code == (
+        f"Cannot listen on 127.0.0.1 port {port}: Address already in use. "
+        "Set PORT to choose another."
+    )
+
+
+def test_unknown_host_stops_the_start_with_one_line(settings: Settings) -> None:
+    with pytest.raises(SystemExit) as caught:
+        serve(FastAPI(), settings.model_copy(update={"host": "host.invalid"}))
+    message = str(caught.value.code)
+    assert message.startswith("Cannot listen on host.invalid port 8001: ")
+    assert "Unknown error" not in message
