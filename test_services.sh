@@ -162,7 +162,7 @@ walk_through_own_services() {
     SERVICE_A_PORT=$a_port SERVICE_B_PORT=$b_port INPUT_LOG_URL=sqlite:///$scratch/inputs.db \
         ./run_services.sh >"$scratch/services.log" 2>&1 &
     services=$!
-    until grep -q 'Both services are up' "$scratch/services.log"; do
+    until grep -qs 'Both services are up' "$scratch/services.log"; do
         kill -0 "$services" 2>/dev/null || break
         sleep 0.5
     done
