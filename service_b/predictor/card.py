@@ -68,11 +68,31 @@ class Target(_Strict):
     meaning: str
 
 
+class Artifact(_Strict):
+    """A pickled estimator beside the card."""
+
+    file: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", description="a name, never a path")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class Interval(_Strict):
-    """Split conformal interval: price times e**-width to price times e**width."""
+    """Conformal interval: price times e**-width to price times e**width.
+
+    The width is `log_half_width` for every input, or else `log_scale` times what a second
+    estimator, the `artifact`, gives for the input.
+    """
 
     coverage: float = Field(gt=0, lt=1)
-    log_half_width: float = Field(gt=0)
+    log_half_width: float | None = Field(default=None, gt=0)
+    log_scale: float | None = Field(default=None, gt=0)
+    artifact: Artifact | None = None
+
+    @model_validator(mode="after")
+    def check_width(self) -> Self:
+        adaptive = (self.log_scale is not None, self.artifact is not None)
+        if adaptive != (self.log_half_width is None,) * 2:
+            raise ValueError("needs either log_half_width, or log_scale and artifact")
+        return self
 
 
 class Training(_Strict):
@@ -88,11 +108,11 @@ class Training(_Strict):
     trained_at: datetime
 
 
-class Artifact(_Strict):
-    """The pickled estimator beside the card."""
+class Golden(_Strict):
+    """A prediction made when the version was registered; it must come out again."""
 
-    file: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", description="a name, never a path")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    input: dict[str, Any]
+    price: FiniteFloat
 
 
 class ModelCard(_Strict):
@@ -104,12 +124,13 @@ class ModelCard(_Strict):
     description: str
     target: Target
     features: tuple[Feature, ...] = Field(min_length=1)
-    interval: Interval
+    interval: Interval | None = None
     metrics: dict[str, Any] = Field(description="measured on rows never used in training")
     training: Training
     libraries: dict[str, str] = Field(description="distribution name to exact version")
     artifact: Artifact
     example: dict[str, Any] = Field(description="one realistic request")
+    golden: tuple[Golden, ...] = ()
 
     @model_validator(mode="after")
     def check_names(self) -> Self:
@@ -132,9 +153,19 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / FILE_NAME
     try:
-        return ModelCard.model_validate_json(path.read_bytes())
+        return parse_card(path.read_bytes(), str(path))
     except OSError as error:
         raise ModelRefused(f"{path}: {error.strerror}") from error
+
+
+def parse_card(content: bytes, path: str) -> ModelCard:
+    """Parse the content of `card.json`; `path` is for the message.
+
+    Raises:
+        ModelRefused: it doesn't say what a card must.
+    """
+    try:
+        return ModelCard.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "card"
