@@ -20,12 +20,19 @@ class Estimator(Protocol):
 
 
 class Model:
-    """A model in memory: its card, the type of its inputs and its estimator."""
+    """A model in memory: its card, the type of its inputs and its estimators.
 
-    def __init__(self, card: ModelCard, estimator: Estimator) -> None:
+    `spread` gives the half width of the interval on the log scale, before the card's factor;
+    None where that is constant.
+    """
+
+    def __init__(
+        self, card: ModelCard, estimator: Estimator, spread: Estimator | None = None
+    ) -> None:
         self.card = card
         self.input_type = build_input_type(card)
         self._estimator = estimator
+        self._spread = spread
         # (name, what null stands for) in the estimator's order; NaN is "unknown" to it.
         self._columns = [
             (feature.name, math.nan if feature.none is None else feature.none)
@@ -33,14 +40,26 @@ class Model:
         ]
 
     def predict(self, inputs: Sequence[BaseModel]) -> list[Prediction]:
-        """Predict for instances of `input_type`, in order, in one call of the estimator."""
+        """Predict for instances of `input_type`, in order, in one call of each estimator."""
         rows = np.empty((len(inputs), len(self._columns)), dtype=object)
         for index, values in enumerate(inputs):
             rows[index] = self._encode(values)
         prices = self._estimator.predict(rows)
         if prices.shape != (len(inputs),) or not np.all(np.isfinite(prices) & (prices > 0)):
             raise ValueError("the estimator didn't give one finite positive price for each input")
-        return [self._tell(float(price)) for price in prices]
+        widths = self._measure_half_widths(rows)
+        return [self._tell(*each) for each in zip(prices.tolist(), widths, strict=True)]
+
+    def _measure_half_widths(self, rows: npt.NDArray[np.object_]) -> list[float] | list[None]:
+        interval = self.card.interval
+        if interval is None:
+            return [None] * len(rows)
+        if self._spread is None or interval.log_scale is None:
+            return [interval.log_half_width or 0.0] * len(rows)
+        widths = interval.log_scale * self._spread.predict(rows)
+        if widths.shape != (len(rows),) or not np.all(np.isfinite(widths) & (widths > 0)):
+            raise ValueError("the spread didn't give one finite positive width for each input")
+        return list(widths.tolist())
 
     def _encode(self, values: BaseModel) -> list[Any]:
         given, known = values.__dict__, values.model_fields_set
@@ -49,17 +68,19 @@ class Model:
             for name, none in self._columns
         ]
 
-    def _tell(self, price: float) -> Prediction:
-        interval = self.card.interval
-        factor = math.exp(interval.log_half_width)
+    def _tell(self, price: float, half_width: float | None) -> Prediction:
+        interval = None
+        if self.card.interval is not None and half_width is not None:
+            factor = math.exp(half_width)
+            interval = PredictionInterval(
+                lower=round(price / factor, 2),
+                upper=round(price * factor, 2),
+                coverage=self.card.interval.coverage,
+            )
         return Prediction(
             price=round(price, 2),
             currency=self.card.target.unit,
-            interval=PredictionInterval(
-                lower=round(price / factor, 2),
-                upper=round(price * factor, 2),
-                coverage=interval.coverage,
-            ),
+            interval=interval,
             model=self.card.name,
             model_version=self.card.version,
         )
@@ -69,8 +90,11 @@ def describe(prediction: Prediction) -> str:
     """Say a prediction in words, rounded as people say prices."""
     interval = prediction.interval
     sign = "$" if prediction.currency == "USD" else f"{prediction.currency} "
+    message = f"Predicted price: {sign}{prediction.price:,.0f}"
+    if interval is None:
+        return message
     return (
-        f"Predicted price: {sign}{prediction.price:,.0f} ({interval.coverage:.0%} interval "
+        f"{message} ({interval.coverage:.0%} interval "
         f"{sign}{_round(interval.lower):,} to {sign}{_round(interval.upper):,})"
     )
 

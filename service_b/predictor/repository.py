@@ -7,7 +7,7 @@ from pathlib import Path
 
 import joblib
 
-from predictor.card import ModelCard, read_card
+from predictor.card import Artifact, ModelCard, read_card
 from predictor.errors import ModelRefused, ModelUnavailable
 from predictor.model import Model
 
@@ -42,10 +42,13 @@ class ModelRepository:
         if (card.name, card.version) != (folder.parent.name, folder.name):
             raise ModelRefused(f"{folder}: the card is of {card.name} version {card.version}")
         _check_libraries(card)
-        content = _read_artifact(card, folder)
+        content = _read_artifact(card.artifact, folder)
+        spread_artifact = card.interval.artifact if card.interval else None
+        spread_content = _read_artifact(spread_artifact, folder) if spread_artifact else None
         # Whatever a pickle or an estimator raises, the version can't be served.
         try:
-            model = Model(card, joblib.load(BytesIO(content)))
+            spread = joblib.load(BytesIO(spread_content)) if spread_content else None
+            model = Model(card, joblib.load(BytesIO(content)), spread)
         except Exception as error:
             raise ModelRefused(f"{folder}: can't be loaded: {error!r}") from error
         try:
@@ -68,13 +71,13 @@ def _check_libraries(card: ModelCard) -> None:
             )
 
 
-def _read_artifact(card: ModelCard, folder: Path) -> bytes:
-    path = folder / card.artifact.file
+def _read_artifact(artifact: Artifact, folder: Path) -> bytes:
+    path = folder / artifact.file
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ModelRefused(f"{path}: {error.strerror}") from error
     sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != card.artifact.sha256:
-        raise ModelRefused(f"{path}: sha256 is {sha256}, the card says {card.artifact.sha256}")
+    if sha256 != artifact.sha256:
+        raise ModelRefused(f"{path}: sha256 is {sha256}, the card says {artifact.sha256}")
     return content

@@ -38,7 +38,7 @@ class Prediction(BaseModel):
 
     price: float = Field(description="in units of `currency`, rounded to cents")
     currency: str
-    interval: PredictionInterval
+    interval: PredictionInterval | None = Field(description="null if the model gives none")
     model: str
     model_version: str
 

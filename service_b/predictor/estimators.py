@@ -1,0 +1,219 @@
+"""Parts of estimators that scikit-learn doesn't have.
+
+Pickled versions name these classes, so serving needs them, and training builds on them. What
+changes here must go on loading and predicting the versions that exist.
+"""
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+from sklearn.base import BaseEstimator, TransformerMixin
+
+Matrix = npt.NDArray[np.float64]
+
+# A category of few rows is placed as if so many average rows belonged to it.
+_AVERAGE_ROWS = 10
+# Numbers that span more than this factor are taken by their logarithm in a linear model.
+_WIDE_FACTOR = 20
+
+
+class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Object rows to a matrix: a number as it is, a category by its place, NaN if unknown.
+
+    `categories` has an entry per column: None for a number, else its categories. Their places
+    follow the mean of what is predicted, so that a tree can part cheap from dear by one split.
+    """
+
+    def __init__(self, categories: tuple[tuple[str | int, ...] | None, ...]) -> None:
+        self.categories = categories
+
+    def fit(self, rows: npt.NDArray[np.object_], targets: Matrix) -> Self:
+        self.places_ = [
+            None if each is None else _order(each, rows[:, column], targets)
+            for column, each in enumerate(self.categories)
+        ]
+        return self
+
+    def transform(self, rows: npt.NDArray[np.object_]) -> Matrix:
+        rows = np.asarray(rows, dtype=object)
+        matrix = np.empty(rows.shape)
+        for column, places in enumerate(self.places_):
+            values = rows[:, column]
+            matrix[:, column] = (
+                values if places is None else [places.get(value, np.nan) for value in values]
+            )
+        return matrix
+
+
+def _order(
+    categories: tuple[str | int, ...], values: npt.NDArray[np.object_], targets: Matrix
+) -> dict[str | int, float]:
+    overall = targets.mean()
+    means = {}
+    for category in categories:
+        own = targets[values == category]
+        means[category] = (own.sum() + _AVERAGE_ROWS * overall) / (len(own) + _AVERAGE_ROWS)
+    return {each: float(place) for place, each in enumerate(sorted(means, key=means.__getitem__))}
+
+
+class Derived(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Appends weighted sums, products and ratios of columns; NaN where a part is unknown.
+
+    `sums` holds for each new column its (column, weight) pairs; `products` and `ratios` hold
+    pairs of columns.
+    """
+
+    def __init__(
+        self,
+        sums: tuple[tuple[tuple[int, float], ...], ...],
+        products: tuple[tuple[int, int], ...],
+        ratios: tuple[tuple[int, int], ...],
+    ) -> None:
+        self.sums = sums
+        self.products = products
+        self.ratios = ratios
+
+    def fit(self, matrix: Matrix, targets: Matrix | None = None) -> Self:  # noqa: ARG002
+        return self
+
+    def transform(self, matrix: Matrix) -> Matrix:
+        columns = [matrix]
+        for pairs in self.sums:
+            total = np.zeros(len(matrix))
+            for column, weight in pairs:
+                total += weight * matrix[:, column]
+            columns.append(total[:, None])
+        columns += [
+            (matrix[:, first] * matrix[:, second])[:, None] for first, second in self.products
+        ]
+        for above, below in self.ratios:
+            ratio = np.full(len(matrix), np.nan)
+            np.divide(matrix[:, above], matrix[:, below], out=ratio, where=matrix[:, below] != 0)
+            columns.append(ratio[:, None])
+        return np.hstack(columns)
+
+
+class NearbyTargets(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Appends what was known of the nearest training rows: means of their targets, distances.
+
+    Each entry of `spaces` is a way to measure nearness: the (column, weight) pairs that span it.
+    For each space and each of `counts` the mean target of so many nearest rows is appended,
+    nearer ones weighing more; then the distances to the nearest and to the last of them.
+    In training a row is never its own neighbour, so that its features hold no trace of its target.
+    """
+
+    def __init__(
+        self,
+        spaces: tuple[tuple[tuple[int, float], ...], ...],
+        counts: tuple[int, ...],
+        softening: float,
+    ) -> None:
+        self.spaces = spaces
+        self.counts = counts
+        self.softening = softening
+
+    def fit(self, matrix: Matrix, targets: Matrix) -> Self:
+        self.trees_ = [cKDTree(_place(matrix, space)) for space in self.spaces]
+        self.targets_ = np.array(targets, dtype=np.float64)
+        return self
+
+    def fit_transform(self, matrix: Matrix, targets: Matrix, **_: Any) -> Matrix:
+        return self.fit(matrix, targets)._append(matrix, own=np.arange(len(matrix)))
+
+    def transform(self, matrix: Matrix) -> Matrix:
+        return self._append(matrix, own=None)
+
+    def _append(self, matrix: Matrix, own: npt.NDArray[np.intp] | None) -> Matrix:
+        most = max(self.counts)
+        columns = [matrix]
+        for space, tree in zip(self.spaces, self.trees_, strict=True):
+            points = _place(matrix, space)
+            if own is None:
+                distances, rows = tree.query(points, k=most)
+            else:
+                distances, rows = tree.query(points, k=most + 1)
+                distances, rows = _drop_own(distances, rows, own)
+            weights = 1 / (distances + self.softening)
+            weighted = np.cumsum(weights * self.targets_[rows], axis=1)
+            totals = np.cumsum(weights, axis=1)
+            last = [count - 1 for count in self.counts]
+            columns += [weighted[:, last] / totals[:, last], distances[:, [0, most - 1]]]
+        return np.hstack(columns)
+
+
+def _place(matrix: Matrix, space: tuple[tuple[int, float], ...]) -> Matrix:
+    return np.column_stack([weight * matrix[:, column] for column, weight in space])
+
+
+def _drop_own(
+    distances: Matrix, rows: npt.NDArray[np.intp], own: npt.NDArray[np.intp]
+) -> tuple[Matrix, npt.NDArray[np.intp]]:
+    """Take each row out of its neighbours; the last one where many share its place."""
+    keep = rows != own[:, None]
+    keep[keep.all(axis=1), -1] = False
+    shape = (len(rows), rows.shape[1] - 1)
+    return distances[keep].reshape(shape), rows[keep].reshape(shape)
+
+
+class LinearDesign(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """An encoded matrix to the columns of a linear model that bears unknown fields.
+
+    Numbers are kept within what was seen, taken by logarithm if they span a wide range, and
+    standardised; their squares follow. A category becomes a column for each of its values.
+    An unknown field is all zeros, and one more column says so. With `gated`, every column appears
+    a second time multiplied by the share of unknown fields: the model can trust a field more
+    when it is one of few known, where otherwise one weight would have to serve both cases.
+
+    `sizes` has an entry per column: None for a number, else how many categories it has.
+    """
+
+    def __init__(self, sizes: tuple[int | None, ...], gated: bool) -> None:
+        self.sizes = sizes
+        self.gated = gated
+
+    def fit(self, matrix: Matrix, targets: Matrix | None = None) -> Self:  # noqa: ARG002
+        self.numbers_ = [column for column, size in enumerate(self.sizes) if size is None]
+        numbers = matrix[:, self.numbers_]
+        # The most extreme rows don't widen the bounds, unless nearly all rows are alike.
+        inner = np.nanquantile(numbers, [0.002, 0.998], axis=0)
+        outer = np.array([np.nanmin(numbers, axis=0), np.nanmax(numbers, axis=0)])
+        self.bounds_ = np.where(inner[0] < inner[1], inner, outer)
+        low, high = self.bounds_
+        self.logs_ = (low >= 0) & ((1 + high) > _WIDE_FACTOR * (1 + low))
+        scaled = self._scale(numbers)
+        self.means_ = np.nanmean(scaled, axis=0)
+        deviations = np.nanstd(scaled, axis=0)
+        self.deviations_ = np.where(deviations > 0, deviations, 1)
+        return self
+
+    def transform(self, matrix: Matrix) -> Matrix:
+        unknown = np.isnan(matrix)
+        numbers = (self._scale(matrix[:, self.numbers_]) - self.means_) / self.deviations_
+        known = ~unknown[:, self.numbers_]
+        columns = [np.where(known, numbers, 0), np.where(known, numbers**2 - 1, 0)]
+        for column, size in enumerate(self.sizes):
+            if size is not None:
+                columns.append(matrix[:, [column]] == np.arange(size))
+        columns.append(unknown)
+        design = np.hstack(columns, dtype=np.float64)
+        if not self.gated:
+            return design
+        share = unknown.mean(axis=1, keepdims=True)
+        return np.hstack([design, share * design, share, share**2])
+
+    def _scale(self, numbers: Matrix) -> Matrix:
+        inside = np.clip(numbers, *self.bounds_)
+        return np.where(self.logs_, np.log1p(np.where(self.logs_, inside, 0)), inside)
+
+
+class BoundedExp:
+    """The exponential, kept between `lowest` and `highest`: no input gives an absurd price."""
+
+    def __init__(self, lowest: float, highest: float) -> None:
+        self.lowest = lowest
+        self.highest = highest
+
+    def __call__(self, logs: Matrix) -> Matrix:
+        return np.clip(np.exp(logs), self.lowest, self.highest)
