@@ -1,6 +1,7 @@
 """`run_services.sh` and `test_services.sh` as a user runs them, and the syntax of their twins."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,9 @@ import tree_sitter
 import tree_sitter_powershell
 
 from tests.lab import ROOT, find_free_port
+
+if sys.platform == "win32":
+    pytest.skip("the scripts need bash", allow_module_level=True)
 
 RUN = ROOT / "run_services.sh"
 TEST = ROOT / "test_services.sh"
@@ -390,3 +394,17 @@ def test_powershell_script_parses(name: str) -> None:
 
     assert not tree.root_node.has_error
     assert source.isascii()  # Windows PowerShell 5.1 reads other characters in the local code page
+
+
+@pytest.mark.parametrize(
+    ("in_bash", "in_powershell"),
+    [
+        (r'^    (?:get|post) "(.+?)"', r"^    Invoke-Call '(.+?)'"),
+        (r'^    step "(?:\$service: )?(.+?)"', r"Invoke-Step ['\"](?:\$\{Service\}: )?(.+?)['\"] "),
+    ],
+)
+def test_powershell_script_has_the_same_calls_and_steps(in_bash: str, in_powershell: str) -> None:
+    steps = re.findall(in_bash, TEST.read_text(), re.MULTILINE)
+
+    assert steps
+    assert re.findall(in_powershell, TEST.with_suffix(".ps1").read_text(), re.MULTILINE) == steps
