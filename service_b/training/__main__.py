@@ -4,11 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from training import ames
+from training.ames import AMES
 from training.errors import TrainingError
-from training.estimator import Parameters
 from training.pipeline import train
 
+RECIPES = {recipe.name: recipe for recipe in (AMES,)}
 SERVICE_FOLDER = Path(__file__).resolve().parents[1]
 
 
@@ -18,7 +18,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         description="Train a model on its published data, measure it on rows held out, "
         "and register it as the next version. Existing versions are never changed.",
     )
-    parser.add_argument("model", choices=[ames.NAME], help="the model to train")
+    parser.add_argument("model", choices=RECIPES, help="the model to train")
     parser.add_argument(
         "--data",
         type=Path,
@@ -51,17 +51,16 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def parse_seed(text: str) -> int:
     """Read what numpy and scikit-learn take as a seed."""
-    seed = int(text)
-    if not 0 <= seed < 2**32:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**32 - 1}")
-    return seed
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**32 - 1}")
+    return int(text)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one training; 0 when a version was registered."""
     options = parse_arguments(arguments)
     try:
-        train(options.data, options.output, options.cache, options.seed, Parameters())
+        train(RECIPES[options.model], options.data, options.output, options.cache, options.seed)
     except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

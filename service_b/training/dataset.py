@@ -1,7 +1,7 @@
 """Raw data files: downloaded once, checked by sha256, never changed."""
 
 import hashlib
-import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,30 +56,34 @@ def _read_checked(dataset: Dataset, file: Path) -> bytes:
 
 
 def _download(dataset: Dataset, target: Path) -> None:
-    # Beside the target, so that the last step is a rename and never leaves half a file there.
-    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
+    timeouts = (CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        timeouts = (CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS)
-        with requests.get(dataset.url, stream=True, timeout=timeouts) as response:
+        with (
+            # Beside the target, so that the last step is a rename: no half file is ever there.
+            tempfile.TemporaryDirectory(dir=target.parent) as folder,
+            requests.get(dataset.url, stream=True, timeout=timeouts) as response,
+        ):
             response.raise_for_status()
-            size = int(response.headers.get("Content-Length", 0)) or None
+            partial = Path(folder, dataset.file_name)
             with (
                 partial.open("wb") as file,
                 tqdm(
-                    desc=dataset.file_name, total=size, unit="B", unit_scale=True, disable=None
+                    desc=dataset.file_name,
+                    total=int(response.headers.get("Content-Length", 0)) or None,
+                    unit="B",
+                    unit_scale=True,
+                    disable=None,  # only where somebody watches
                 ) as progress,
             ):
                 for block in response.iter_content(chunk_size=64 * 1024):
                     file.write(block)
                     progress.update(len(block))
-        partial.replace(target)
+            partial.replace(target)
     except requests.RequestException as error:
         raise TrainingError(
             f"cannot download {dataset.url} ({type(error).__name__}); "
             "give a local copy with --data FILE"
         ) from error
     except OSError as error:
-        raise TrainingError(f"cannot write {partial}: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+        raise TrainingError(f"cannot write {target}: {error.strerror or error}") from error

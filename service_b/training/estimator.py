@@ -19,14 +19,14 @@ from training.hidden_fields import hide_fields
 
 @dataclass(frozen=True)
 class Parameters:
-    """Chosen by cross-validation on the 80% of the rows that are not held out."""
+    """How a model is trained: on how many copies of each row, with what kind of trees."""
 
-    whole_copies: int = 2
-    partial_copies: int = 6
-    trees: int = 500
-    learning_rate: float = 0.05
-    leaves_per_tree: int = 16
-    features_per_split_share: float = 0.3
+    whole_copies: int
+    partial_copies: int
+    trees: int
+    learning_rate: float
+    leaves_per_tree: int
+    features_per_split_share: float
 
 
 def fit_estimator(

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from predictor.card import Interval
 from training.encoding import Prices
 
 # Name in the card (it carries the unit), label and format in the table.
@@ -22,8 +21,8 @@ MEASURES = {
 }
 
 
-def measure(actual: Prices, predicted: Prices, interval: Interval | None) -> dict[str, float]:
-    """Compare predictions with sale prices. Without an interval its measures are left out."""
+def measure(actual: Prices, predicted: Prices, log_half_width: float | None) -> dict[str, float]:
+    """Compare predictions with sale prices, and the interval around them where there is one."""
     error = np.abs(predicted - actual)
     log_error = np.abs(np.log(predicted / actual))
     measures = {
@@ -36,10 +35,9 @@ def measure(actual: Prices, predicted: Prices, interval: Interval | None) -> dic
         "median_ape_percent": 100 * np.median(error / actual),
         "within_10_percent_share": np.mean(error <= 0.1 * actual),
     }
-    if interval is not None:
-        width = interval.log_half_width
-        measures["interval_coverage_share"] = np.mean(log_error <= width)
-        measures["interval_relative_width"] = np.exp(width) - np.exp(-width)
+    if log_half_width is not None:
+        measures["interval_coverage_share"] = np.mean(log_error <= log_half_width)
+        measures["interval_relative_width"] = np.exp(log_half_width) - np.exp(-log_half_width)
     return {name: round(float(value), 4) for name, value in measures.items()}
 
 

@@ -13,19 +13,18 @@ import numpy.typing as npt
 from sklearn.model_selection import KFold
 from tqdm import tqdm
 
-from predictor.card import Interval
 from training.errors import TrainingError
 
 FOLDS = 5
 
 
-def calibrate_interval(
+def measure_half_width(
     predict_unseen: Callable[[npt.NDArray[np.intp], npt.NDArray[np.intp]], npt.NDArray[np.float64]],
     prices: npt.NDArray[np.float64],
     coverage: float,
     seed: int,
-) -> Interval:
-    """Measure the width from out-of-fold errors.
+) -> float:
+    """Measure half the width of the interval, on the log scale, from out-of-fold errors.
 
     `predict_unseen(known, unseen)` trains on the rows `known` and predicts the rows `unseen`.
 
@@ -38,7 +37,7 @@ def calibrate_interval(
         folds.split(prices), desc="interval", total=FOLDS, unit="fold", disable=None
     ):
         errors[unseen] = np.abs(np.log(predict_unseen(known, unseen) / prices[unseen]))
-    return Interval(coverage=coverage, log_half_width=conformal_quantile(errors, coverage))
+    return conformal_quantile(errors, coverage)
 
 
 def conformal_quantile(errors: npt.NDArray[np.float64], coverage: float) -> float:

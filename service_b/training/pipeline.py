@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
 
 from predictor.card import Feature, Interval, Training
-from training import ames
 from training.dataset import read_dataset
 from training.encoding import Inputs, Prices
 from training.estimator import Parameters, fit_estimator, fit_forest
 from training.evaluation import format_table, measure
 from training.features import complete_features, read_descriptions, to_request
 from training.hidden_fields import keep_required
-from training.interval import FOLDS, calibrate_interval
+from training.interval import FOLDS, measure_half_width
 from training.preparation import prepare
 from training.provenance import describe_libraries, read_code_revision
+from training.recipe import Recipe
 from training.registration import register
 
 HOLD_OUT_SHARE = 0.2
@@ -29,18 +30,21 @@ COVERAGE = 0.9
 Rows = npt.NDArray[np.intp]
 
 
-def train(data: Path | None, models: Path, cache: Path, seed: int, parameters: Parameters) -> Path:
+# One thread: on so few rows several wait for each other longer than they save, most of all on
+# a busy machine; and the bytes of the estimator would tell how many there were.
+@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
+def train(recipe: Recipe, data: Path | None, models: Path, cache: Path, seed: int) -> Path:
     """Run every step and return the folder of the new version.
 
     Raises:
         TrainingError: a step failed, and no version was registered.
     """
     print("1/5 data")
-    raw = read_dataset(ames.DATASET, data, cache)
+    raw = read_dataset(recipe.dataset, data, cache)
 
     print("2/5 prepare")
-    descriptions = read_descriptions(ames.FEATURES_FILE)
-    prepared = prepare(raw, descriptions, ames.TARGET.column, ames.REPAIRS)
+    descriptions = read_descriptions(recipe.features_file)
+    prepared = prepare(raw, descriptions, recipe.target.column, recipe.repairs)
     features = complete_features(descriptions, prepared.frame)
     inputs, prices = prepared.inputs, prepared.target
     columns = [feature for feature in features if feature.kind != "identifier"]
@@ -49,34 +53,34 @@ def train(data: Path | None, models: Path, cache: Path, seed: int, parameters: P
         print(f"    {remark}")
 
     print("3/5 evaluate on rows held out")
-    metrics = evaluate(columns, inputs, prices, seed, parameters)
+    metrics = evaluate(columns, inputs, prices, seed, recipe.parameters)
 
     print("4/5 fit on all rows")
-    interval = _calibrate(columns, inputs, prices, seed, parameters)
-    estimator = fit_estimator(columns, inputs, prices, seed, parameters)
+    half_width = _calibrate(columns, inputs, prices, seed, recipe.parameters)
+    estimator = fit_estimator(columns, inputs, prices, seed, recipe.parameters)
 
     print("5/5 register")
     contents = {
-        "name": ames.NAME,
-        "title": ames.TITLE,
-        "description": ames.DESCRIPTION,
-        "target": ames.TARGET,
+        "name": recipe.name,
+        "title": recipe.title,
+        "description": recipe.description,
+        "target": recipe.target,
         "features": features,
-        "interval": interval,
+        "interval": Interval(coverage=COVERAGE, log_half_width=half_width),
         "metrics": metrics,
         "training": Training(
-            data_file=ames.DATASET.file_name,
-            data_url=ames.DATASET.url,
-            data_sha256=ames.DATASET.sha256,
+            data_file=recipe.dataset.file_name,
+            data_url=recipe.dataset.url,
+            data_sha256=recipe.dataset.sha256,
             rows=len(prices),
             seed=seed,
-            parameters=dataclasses.asdict(parameters)
+            parameters=dataclasses.asdict(recipe.parameters)
             | {"interval_folds": FOLDS, "split_seed": SPLIT_SEED, "hold_out_share": HOLD_OUT_SHARE},
             code_revision=read_code_revision(),
             trained_at=datetime.now(UTC).replace(microsecond=0),
         ),
         "libraries": describe_libraries(),
-        "example": to_request(features, prepared.frame.iloc[ames.EXAMPLE_ROW].to_dict()),
+        "example": to_request(features, prepared.frame.iloc[recipe.example_row].to_dict()),
     }
     folder = register(estimator, contents, models)
     print(f"    {folder}")
@@ -92,11 +96,11 @@ def evaluate(
     )
     known, known_prices = inputs[train_rows], prices[train_rows]
     unseen, actual = inputs[test_rows], prices[test_rows]
-    interval = _calibrate(features, known, known_prices, seed, parameters)
+    half_width = _calibrate(features, known, known_prices, seed, parameters)
     estimator = fit_estimator(features, known, known_prices, seed, parameters)
     scant = keep_required(features, unseen)
-    whole = measure(actual, estimator.predict(unseen), interval)
-    required_only = measure(actual, estimator.predict(scant), interval)
+    whole = measure(actual, estimator.predict(unseen), half_width)
+    required_only = measure(actual, estimator.predict(scant), half_width)
     forest = measure(actual, fit_forest(features, known, known_prices).predict(unseen), None)
     print(
         format_table(
@@ -113,9 +117,9 @@ def evaluate(
 
 def _calibrate(
     features: list[Feature], inputs: Inputs, prices: Prices, seed: int, parameters: Parameters
-) -> Interval:
+) -> float:
     def predict_unseen(known: Rows, unseen: Rows) -> Prices:
         estimator = fit_estimator(features, inputs[known], prices[known], seed, parameters)
         return np.asarray(estimator.predict(inputs[unseen]), dtype=np.float64)
 
-    return calibrate_interval(predict_unseen, prices, COVERAGE, seed)
+    return measure_half_width(predict_unseen, prices, COVERAGE, seed)

@@ -1,0 +1,149 @@
+import math
+import pickle
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from predictor.card import Feature
+from training.encoding import Inputs, Prices, build_encoder
+from training.estimator import Parameters, fit_estimator, fit_forest
+from training.hidden_fields import hide_fields, keep_required
+
+FEATURES = (
+    Feature(
+        name="area", column="Area", kind="number", meaning="Size.", minimum=0, maximum=5_000,
+        required=True,
+    ),
+    Feature(
+        name="place", column="Place", kind="category", meaning="Where.", categories=("A", "B", "C")
+    ),
+    Feature(name="kind", column="Kind", kind="category", meaning="What.", categories=(20, 120)),
+    Feature(name="age", column="Age", kind="integer", meaning="Years.", minimum=0, maximum=200),
+)  # fmt: skip
+PARAMETERS = Parameters(
+    whole_copies=2,
+    partial_copies=4,
+    trees=60,
+    learning_rate=0.1,
+    leaves_per_tree=8,
+    features_per_split_share=1.0,
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As in training: beside other work several threads would wait for each other."""
+    with threadpool_limits(limits=1):
+        yield
+
+
+def make_sales(count: int = 400) -> tuple[Inputs, Prices]:
+    """Sales whose price follows area and place: B is the cheapest, then C, then A."""
+    random = np.random.default_rng(1)
+    inputs = np.empty((count, 4), dtype=object)
+    inputs[:, 0] = random.uniform(500, 3_000, count)
+    inputs[:, 1] = random.choice(["A", "B", "C"], count)
+    inputs[:, 2] = random.choice(np.array([20, 120], dtype=object), count)
+    inputs[:, 3] = random.integers(0, 100, count).astype(float)
+    factor = np.array([{"A": 2.0, "B": 0.8, "C": 1.2}[place] for place in inputs[:, 1]])
+    return inputs, 100 * inputs[:, 0].astype(float) * factor
+
+
+def test_categories_become_their_rank_by_price_and_unknown_becomes_zero() -> None:
+    inputs, prices = make_sales()
+    encoder = build_encoder(FEATURES, inputs, prices).fit(inputs)
+    rows = np.array(
+        [[900.0, "A", 20, 5.0], [900.0, "B", 120, math.nan], [900.0, "C", math.nan, 5.0],
+         [900.0, math.nan, 20, 5.0]],
+        dtype=object,
+    )  # fmt: skip
+    encoded = encoder.transform(rows).astype(float)
+    np.testing.assert_array_equal(encoded[:, :2], [[900, 5], [900, math.nan], [900, 5], [900, 5]])
+    np.testing.assert_array_equal(encoded[:, 2], [3, 1, 2, 0])
+    assert set(encoded[:2, 3]) == {1, 2}
+    assert encoded[2, 3] == 0
+
+
+def test_rare_category_is_ranked_near_the_middle() -> None:
+    inputs, prices = make_sales()
+    inputs[inputs[:, 1] == "A", 1] = "C"
+    inputs[0, 1] = "A"
+    prices[0] = prices.max() * 2
+    encoder = build_encoder(FEATURES, inputs, prices).fit(inputs)
+    rows = np.array([[900.0, place, 20, 5.0] for place in "ABC"], dtype=object)
+    np.testing.assert_array_equal(encoder.transform(rows)[:, 2].astype(float), [2, 1, 3])
+
+
+def test_estimator_learns_prices_and_bears_unknown_fields() -> None:
+    inputs, prices = make_sales()
+    estimator = fit_estimator(FEATURES, inputs[:300], prices[:300], 0, PARAMETERS)
+    whole = estimator.predict(inputs[300:])
+    scant = estimator.predict(keep_required(FEATURES, inputs[300:]))
+    assert np.mean(np.abs(whole / prices[300:] - 1)) < 0.08
+    # Without the place the best guess is off by what the place matters, not by more.
+    assert np.mean(np.abs(scant / prices[300:] - 1)) < 0.5
+    assert np.all(np.isfinite(scant) & (scant > 0))
+
+
+def test_one_row_gets_the_same_price_alone_and_among_others() -> None:
+    inputs, prices = make_sales(100)
+    estimator = fit_estimator(FEATURES, inputs, prices, 0, PARAMETERS)
+    together = estimator.predict(inputs)
+    alone = [estimator.predict(inputs[[row]])[0] for row in range(20)]
+    np.testing.assert_allclose(alone, together[:20], rtol=1e-12)
+
+
+def test_same_seed_gives_the_same_bytes_and_another_seed_does_not() -> None:
+    inputs, prices = make_sales(100)
+    first, second = (
+        pickle.dumps(fit_estimator(FEATURES, inputs, prices, 7, PARAMETERS)) for _ in range(2)
+    )
+    assert first == second
+    assert first != pickle.dumps(fit_estimator(FEATURES, inputs, prices, 8, PARAMETERS))
+
+
+def test_training_leaves_its_inputs_as_they_were() -> None:
+    inputs, prices = make_sales(100)
+    before = inputs.copy()
+    fit_estimator(FEATURES, inputs, prices, 0, PARAMETERS)
+    assert np.array_equal(inputs, before)
+
+
+def test_training_on_partial_copies_helps_where_little_is_known() -> None:
+    inputs, prices = make_sales()
+    # Age follows the price: whoever trusts it is lost without it.
+    inputs[:, 3] = np.round(prices / 5_000)
+    errors = {}
+    for copies in (0, 4):
+        parameters = replace(PARAMETERS, partial_copies=copies)
+        estimator = fit_estimator(FEATURES, inputs[:300], prices[:300], 0, parameters)
+        scant = estimator.predict(keep_required(FEATURES, inputs[300:]))
+        errors[copies] = np.mean(np.abs(scant / prices[300:] - 1))
+    assert errors[4] < errors[0]
+
+
+def test_hidden_fields_are_optional_ones_and_their_share_varies_from_row_to_row() -> None:
+    inputs, _ = make_sales(1_000)
+    hidden = hide_fields(FEATURES, inputs, np.random.default_rng(0))
+    unknown = np.array([[isinstance(v, float) and math.isnan(v) for v in row] for row in hidden])
+    assert not unknown[:, 0].any()
+    assert unknown[:, 1:].mean() == pytest.approx(0.5, abs=0.03)
+    # One share for all rows would hide all three fields in an eighth of them, not in a quarter.
+    assert unknown[:, 1:].all(axis=1).mean() == pytest.approx(0.25, abs=0.04)
+    assert np.array_equal(hidden[~unknown], inputs[~unknown])
+
+
+def test_only_required_fields_are_kept() -> None:
+    inputs, _ = make_sales(5)
+    kept = keep_required(FEATURES, inputs)
+    assert np.array_equal(kept[:, 0], inputs[:, 0])
+    assert all(math.isnan(value) for value in kept[:, 1:].ravel())
+
+
+def test_forest_learns_the_same_rows() -> None:
+    inputs, prices = make_sales()
+    predicted = fit_forest(FEATURES, inputs[:300], prices[:300]).predict(inputs[300:])
+    assert np.mean(np.abs(predicted / prices[300:] - 1)) < 0.08

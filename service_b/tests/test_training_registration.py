@@ -1,0 +1,111 @@
+import errno
+import hashlib
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import joblib
+import pytest
+
+from predictor.card import Feature, Interval, Target, Training, read_card
+from training.errors import TrainingError
+from training.registration import register
+
+CONTENTS: dict[str, Any] = {
+    "name": "tiny",
+    "title": "Tiny",
+    "description": "For tests.",
+    "target": Target(name="price", column="SalePrice", unit="USD", meaning="The price."),
+    "features": (
+        Feature(name="area", column="Area", kind="number", meaning="Size.", minimum=0, maximum=9),
+    ),
+    "interval": Interval(coverage=0.9, log_half_width=0.1),
+    "metrics": {"r2": 0.5},
+    "training": Training(
+        data_file="sales.txt",
+        data_url="http://localhost/sales.txt",
+        data_sha256="0" * 64,
+        rows=3,
+        seed=0,
+        parameters={},
+        code_revision="unknown",
+        trained_at=datetime(2026, 1, 1, tzinfo=UTC),
+    ),
+    "libraries": {"numpy": "2.0.0"},
+    "example": {"area": 1},
+}
+
+
+class FailsWhenPickled:
+    """Stands for a disk that is full, or an interrupt, in the middle of writing."""
+
+    def __init__(self, failure: BaseException) -> None:
+        self.failure = failure
+
+    def __reduce__(self) -> NoReturn:
+        raise self.failure
+
+
+def test_first_version_is_1_and_holds_artifact_and_card(tmp_path: Path) -> None:
+    folder = register({"any": "estimator"}, CONTENTS, tmp_path / "models")
+    assert folder == tmp_path / "models" / "tiny" / "1"
+    assert sorted(file.name for file in folder.iterdir()) == ["card.json", "model.joblib"]
+    card = read_card(folder)
+    assert (card.name, card.version) == ("tiny", "1")
+    assert (
+        card.artifact.sha256 == hashlib.sha256((folder / "model.joblib").read_bytes()).hexdigest()
+    )
+    assert joblib.load(folder / card.artifact.file) == {"any": "estimator"}
+
+
+def test_existing_versions_are_never_touched(tmp_path: Path) -> None:
+    first = register("one", CONTENTS, tmp_path)
+    before = {file: file.read_bytes() for file in first.iterdir()}
+    assert register("two", CONTENTS, tmp_path).name == "2"
+    assert {file: file.read_bytes() for file in first.iterdir()} == before
+
+
+def test_numbers_of_removed_versions_below_the_highest_are_not_used_again(tmp_path: Path) -> None:
+    (tmp_path / "tiny" / "9").mkdir(parents=True)
+    (tmp_path / "tiny" / "notes").mkdir()
+    assert register("ten", CONTENTS, tmp_path).name == "10"
+
+
+def test_trainings_at_the_same_time_get_versions_of_their_own(tmp_path: Path) -> None:
+    count = 8
+    barrier = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        barrier.wait()
+        register(number, CONTENTS, tmp_path)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    folders = list((tmp_path / "tiny").iterdir())
+    assert {folder.name for folder in folders} == {str(number + 1) for number in range(count)}
+    assert {read_card(folder).version for folder in folders} == {folder.name for folder in folders}
+    assert {joblib.load(folder / "model.joblib") for folder in folders} == set(range(count))
+
+
+def test_nothing_is_left_when_the_disk_is_full(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(TrainingError, match="No space left on device"):
+        register(FailsWhenPickled(full), CONTENTS, tmp_path)
+    assert list((tmp_path / "tiny").iterdir()) == []
+
+
+def test_nothing_is_left_when_interrupted(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        register(FailsWhenPickled(KeyboardInterrupt()), CONTENTS, tmp_path)
+    assert list((tmp_path / "tiny").iterdir()) == []
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "models").touch()
+    with pytest.raises(TrainingError, match=r"cannot write a version under .*models"):
+        register("one", CONTENTS, tmp_path / "models")
