@@ -1,19 +1,34 @@
 """The composition root: makes the gateway's objects and hands them to each other."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
+from gateway.circuit_breaker import CircuitBreaker, CircuitState
+from gateway.errors import InputLogUnavailable
 from gateway.input_log import InputLog
 from gateway.intake import Intake
+from gateway.log_reader import LogReader
 from gateway.logs import configure_logging
+from gateway.patience import Patience
 from gateway.predictor_client import PredictorClient
+from gateway.replay import Replay
+from gateway.replay_queue import ReplayQueue
 from gateway.request_log import RequestLog
-from gateway.routes import process, status
+from gateway.retention import Retention
+from gateway.retry_budget import RetryBudget
+from gateway.routes import inputs, process, status
 from gateway.routes.failures import add_failure_handlers
 from gateway.settings import Settings
+
+_logger = logging.getLogger(__name__)
+
+_RETRY_SHARE = 0.2
+_RETRY_WINDOW_SECONDS = 30
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -23,20 +38,43 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         log = InputLog(settings.input_log_url)
-        client = PredictorClient(
-            settings.predictor_url, connect_timeout_seconds=settings.connect_timeout_seconds
+        log_reader = LogReader(settings.input_log_url)
+        replay_queue = ReplayQueue(settings.input_log_url)
+        retention = Retention(
+            settings.input_log_url,
+            max_days=settings.retention_days,
+            max_inputs=settings.retention_inputs,
         )
-        app.state.intake = intake = Intake(
+        breaker = CircuitBreaker(
+            failures_to_open=settings.breaker_failures,
+            window_seconds=settings.breaker_window_seconds,
+            on_change=_log_circuit,
+        )
+        budget = RetryBudget(share=_RETRY_SHARE, window_seconds=_RETRY_WINDOW_SECONDS)
+        client = PredictorClient(
+            settings.predictor_url,
+            Patience(breaker, budget),
+            connect_timeout_seconds=settings.connect_timeout_seconds,
+        )
+        intake = Intake(
             log,
             client,
+            breaker,
             forward_timeout_seconds=settings.forward_timeout_seconds,
             forward_max_batch=settings.forward_max_batch,
             forward_max_waiting=settings.forward_max_waiting,
         )
+        app.state.breaker = breaker
+        app.state.intake = intake
+        app.state.log_reader = log_reader
+        app.state.replay = Replay(replay_queue, intake)
+        await _open_log(log)
+        retaining = asyncio.create_task(retention.run())
         yield
+        retaining.cancel()
         await intake.close()
-        client.close()
-        log.close()
+        for part in (client, log, log_reader, replay_queue, retention):
+            part.close()
 
     app = FastAPIOffline(
         title="Service A - Input Logger",
@@ -48,5 +86,18 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestLog)
     app.include_router(status.router)
     app.include_router(process.router)
+    app.include_router(inputs.router)
     add_failure_handlers(app)
     return app
+
+
+async def _open_log(log: InputLog) -> None:
+    """Make or upgrade the tables before the first request. A log that fails may work later."""
+    try:
+        await asyncio.to_thread(log.write, [])
+    except InputLogUnavailable as error:
+        _logger.warning("the input log is unavailable", extra={"fields": {"reason": error}})
+
+
+def _log_circuit(state: CircuitState) -> None:
+    _logger.warning("circuit to Service B", extra={"fields": {"state": state}})

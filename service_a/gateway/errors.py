@@ -6,11 +6,19 @@ class GatewayError(Exception):
 
 
 class InputLogUnavailable(GatewayError):
-    """The input log can't be written. The message is for the log."""
+    """The input log can't be used. The message is for the log."""
+
+
+class InputNotFound(GatewayError):
+    """The log has no input of this request."""
 
 
 class PredictorUnavailable(GatewayError):
     """Service B gave no usable answer in time. The message says why and is for the log."""
+
+
+class PredictorTimeout(PredictorUnavailable):
+    """Service B has used up the time it was given."""
 
 
 class TooBusy(GatewayError):
@@ -27,6 +35,22 @@ class InvalidInput(GatewayError):
 
 class InputRejected(InvalidInput):
     """Service B says that the input is wrong."""
+
+
+class ModelUnknown(InvalidInput):
+    """Service B has no model of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            [
+                {
+                    "type": "model_unknown",
+                    "loc": ["body", "model"],
+                    "msg": "Service B has no model of this name",
+                    "input": name,
+                }
+            ]
+        )
 
 
 class WrongContentType(GatewayError):

@@ -3,59 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
-from pathlib import Path
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    DateTime,
-    Engine,
-    Float,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    bindparam,
-    create_engine,
-    event,
-)
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection, bindparam
 
-from gateway.errors import InputLogUnavailable
+from gateway.log_database import LogDatabase
+from gateway.log_tables import OutcomeKind, heartbeat, inputs
 
-# How long a writer waits for another one, say a backup that reads the file.
-_BUSY_TIMEOUT_SECONDS = 2
-
-_metadata = MetaData()
-
-inputs = Table(
-    "inputs",
-    _metadata,
-    Column("id", Integer, primary_key=True),
-    Column("request_id", String(128), nullable=False, index=True),
-    Column("received_at", DateTime(timezone=True), nullable=False, comment="UTC"),
-    Column("data", Text, nullable=False, comment="the input as JSON"),
-    Column("outcome", String(16), nullable=False),
-    Column("price", Float, comment="in the model's currency"),
-    Column("model_version", String(64)),
-    Column("duration_ms", Float, comment="of the call to Service B"),
-    sqlite_autoincrement=True,
-)
-
-# A row that health checks rewrite: only writing shows that the log can be written.
-_heartbeat = Table(
-    "heartbeat",
-    _metadata,
-    Column("id", Integer, primary_key=True),
-    Column("checked_at", DateTime(timezone=True), nullable=False),
-)
-
-
-_OUTCOME_COLUMNS = ("outcome", "price", "model_version", "duration_ms")
+_OUTCOME_COLUMNS = ("outcome", "price", "model_version", "duration_ms", "outcome_at")
 _INSERT = inputs.insert().returning(inputs.c.id, sort_by_parameter_order=True)
 _ADD_OUTCOME = (
     inputs.update()
@@ -64,24 +18,19 @@ _ADD_OUTCOME = (
 )
 
 
-class OutcomeKind(StrEnum):
-    """What became of an input."""
-
-    LOGGED = "logged"  # kept, and not to be forwarded
-    PENDING = "pending"  # to be forwarded, answer not known yet
-    PREDICTED = "predicted"
-    REJECTED = "rejected"  # Service B says that the input is wrong
-    UNAVAILABLE = "unavailable"  # Service B gave no usable answer
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class NewInput:
-    """An input, given as JSON text."""
+    """An input, given as JSON text, and the model it is for, if that isn't B's default."""
 
     request_id: str
     data: str
     outcome: OutcomeKind
-    received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    model: str | None = None
+    received_at: datetime = field(default_factory=_now)
 
 
 @dataclass(frozen=True)
@@ -93,6 +42,7 @@ class Outcome:
     duration_ms: float
     price: float | None = None
     model_version: str | None = None
+    outcome_at: datetime = field(default_factory=_now)
 
 
 @dataclass(frozen=True)
@@ -107,10 +57,7 @@ class InputLog:
     """Writes entries to a database. Blocks; use it from one thread at a time."""
 
     def __init__(self, url: str) -> None:
-        self._engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-        self._has_tables = False
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _make_durable)
+        self._database = LogDatabase(url)
 
     def write(self, entries: Sequence[Entry]) -> list[int]:
         """Commit the entries, all or none; they are on disk when this returns.
@@ -120,27 +67,12 @@ class InputLog:
         Raises:
             InputLogUnavailable: nothing was written. Works again by itself when it can.
         """
-        try:
-            self._ensure_tables()
-            with self._engine.begin() as connection:
-                return _write(connection, entries)
-        except (SQLAlchemyError, OSError) as error:
-            raise InputLogUnavailable(str(error)) from error
+        with self._database.transaction() as connection:
+            return _write(connection, entries)
 
     def close(self) -> None:
         """Close the database; a later call opens it again."""
-        self._engine.dispose()
-
-    def _ensure_tables(self) -> None:
-        if self._has_tables:
-            return
-        _make_folder(self._engine)
-        with self._engine.begin() as connection:
-            if connection.dialect.name == "sqlite":
-                # Gateways that start together on one new file make the tables one after the other.
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            _metadata.create_all(connection)
-        self._has_tables = True
+        self._database.close()
 
 
 def _write(connection: Connection, entries: Sequence[Entry]) -> list[int]:
@@ -156,8 +88,8 @@ def _write(connection: Connection, entries: Sequence[Entry]) -> list[int]:
     if outcomes:
         connection.execute(_ADD_OUTCOME, outcomes)
     if any(isinstance(entry, Heartbeat) for entry in entries):
-        connection.execute(_heartbeat.delete())
-        connection.execute(_heartbeat.insert().values(id=1, checked_at=datetime.now(UTC)))
+        connection.execute(heartbeat.delete())
+        connection.execute(heartbeat.insert().values(id=1, checked_at=_now()))
     return [
         next(numbers)
         if isinstance(entry, NewInput)
@@ -166,17 +98,3 @@ def _write(connection: Connection, entries: Sequence[Entry]) -> list[int]:
         else 0
         for entry in entries
     ]
-
-
-def _make_durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """WAL lets readers read while we write; FULL means that a commit is on disk."""
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}")
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()
-
-
-def _make_folder(engine: Engine) -> None:
-    if engine.dialect.name == "sqlite" and engine.url.database:
-        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)

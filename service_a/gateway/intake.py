@@ -3,16 +3,23 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
+from functools import partial
 
 from gateway.batcher import Batcher
+from gateway.circuit_breaker import CircuitBreaker
 from gateway.errors import (
+    GatewayError,
     InputLogUnavailable,
-    InputRejected,
+    InvalidInput,
     PredictorUnavailable,
     TooBusy,
 )
-from gateway.input_log import Entry, Heartbeat, InputLog, NewInput, Outcome, OutcomeKind
+from gateway.input_log import Entry, Heartbeat, InputLog, NewInput, Outcome
+from gateway.log_tables import OutcomeKind
+from gateway.origin import Origin
 from gateway.predictor_client import Answer, Forward, PredictorClient
+from gateway.replay_queue import Claim
 
 _logger = logging.getLogger(__name__)
 
@@ -20,6 +27,10 @@ _logger = logging.getLogger(__name__)
 _LOG_TIMEOUT_SECONDS = 5
 _LOG_MAX_BATCH = 256
 _LOG_MAX_WAITING = 10_000
+
+# Who waits longer than this share of the time for a turn would have too little left for the call:
+# under overload the oldest would take B's time and be given up all the same.
+_MAX_WAIT_SHARE = 0.5
 
 
 class Intake:
@@ -29,87 +40,163 @@ class Intake:
         self,
         log: InputLog,
         client: PredictorClient,
+        breaker: CircuitBreaker,
         *,
         forward_timeout_seconds: float,
         forward_max_batch: int,
         forward_max_waiting: int,
     ) -> None:
         self._forward_timeout_seconds = forward_timeout_seconds
-        self._log: Batcher[Entry, int] = Batcher(
-            log.write, name="input-log", max_batch=_LOG_MAX_BATCH, max_waiting=_LOG_MAX_WAITING
+        self._breaker = breaker
+        self._log: Batcher[Sequence[Entry], list[int]] = Batcher(
+            partial(_write_together, log),
+            name="input-log",
+            max_batch=_LOG_MAX_BATCH,
+            max_waiting=_LOG_MAX_WAITING,
         )
         self._forwards: Batcher[Forward, Answer] = Batcher(
             client.predict,
             name="forward",
             max_batch=forward_max_batch,
             max_waiting=forward_max_waiting,
+            max_wait_seconds=forward_timeout_seconds * _MAX_WAIT_SHARE,
         )
 
-    async def keep(self, data: bytes, request_id: str) -> None:
+    async def keep(self, data: bytes, origin: Origin, model: str | None = None) -> None:
         """Log an input, given as JSON, that is not to be forwarded.
 
         Raises:
             InputLogUnavailable: it could not be logged.
         """
-        await self._write(NewInput(request_id, data.decode(), OutcomeKind.LOGGED))
+        entry = NewInput(origin.request_id, data.decode(), OutcomeKind.LOGGED, model)
+        await self._write([entry])
 
-    async def predict(self, data: bytes, request_id: str) -> Answer:
-        """Log an input, given as JSON, forward it, and log what became of it.
+    async def predict(
+        self, documents: Sequence[bytes], origin: Origin, model: str | None = None
+    ) -> list[Answer | GatewayError]:
+        """Log inputs, given as JSON, forward them, and log what became of each.
+
+        Returns for each an answer; `InputRejected`, when Service B says that it is wrong, with
+        places inside the input; or `PredictorUnavailable`, when B gave no usable answer in time.
 
         Raises:
-            InputLogUnavailable: it could not be logged, so it was not forwarded.
-            InputRejected: Service B says that it is wrong.
-            PredictorUnavailable: Service B gave no usable answer in time.
+            InputLogUnavailable: they could not be logged, so none was forwarded.
         """
-        number = await self._write(NewInput(request_id, data.decode(), OutcomeKind.PENDING))
-        started = time.monotonic()
-        kind, price, model_version = OutcomeKind.UNAVAILABLE, None, None
-        try:
-            answer = await self._forward(data, request_id)
-            kind = OutcomeKind.PREDICTED
-            price, model_version = answer.price, answer.model_version
-        except InputRejected:
-            kind = OutcomeKind.REJECTED
-            raise
-        else:
-            return answer
-        finally:
-            duration_ms = round((time.monotonic() - started) * 1000, 1)
-            await self._add(Outcome(number, kind, duration_ms, price, model_version))
+        numbers = await self._write(
+            [
+                NewInput(origin.request_id, data.decode(), OutcomeKind.PENDING, model)
+                for data in documents
+            ]
+        )
+        deadline = time.monotonic() + self._forward_timeout_seconds
+        return await self._settle(
+            numbers,
+            [
+                Forward(data, origin.request_id, deadline, model, origin.traceparent)
+                for data in documents
+            ],
+        )
+
+    async def predict_again(
+        self, claims: Sequence[Claim], origin: Origin
+    ) -> list[Answer | GatewayError]:
+        """Forward inputs that were claimed from the log, and log what became of each."""
+        deadline = time.monotonic() + self._forward_timeout_seconds
+        return await self._settle(
+            [claim.number for claim in claims],
+            [
+                Forward(
+                    claim.data.encode(),
+                    claim.request_id,
+                    deadline,
+                    claim.model,
+                    origin.traceparent,
+                )
+                for claim in claims
+            ],
+        )
 
     async def check_log(self) -> None:
         """Raise `InputLogUnavailable` when the log can't be written."""
-        await self._write(Heartbeat())
+        await self._write([Heartbeat()])
 
     async def close(self) -> None:
         """Finish the forwards, then the log."""
         await self._forwards.close()
         await self._log.close()
 
-    async def _forward(self, data: bytes, request_id: str) -> Answer:
-        deadline = time.monotonic() + self._forward_timeout_seconds
+    async def _settle(
+        self, numbers: Sequence[int], forwards: Sequence[Forward]
+    ) -> list[Answer | GatewayError]:
+        started = time.monotonic()
+        results: list[Answer | GatewayError] = [PredictorUnavailable("given up")] * len(forwards)
+        try:
+            results = await self._forward(forwards)
+        finally:
+            duration_ms = round((time.monotonic() - started) * 1000, 1)
+            await self._add(
+                [
+                    _tell_outcome(number, result, duration_ms)
+                    for number, result in zip(numbers, results, strict=True)
+                ]
+            )
+        return results
+
+    async def _forward(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
+        if not self._breaker.admit():
+            return [PredictorUnavailable("the circuit is open")] * len(forwards)
         try:
             # The client keeps the deadline itself; this also bounds the wait for a turn.
             async with asyncio.timeout(self._forward_timeout_seconds):
-                return await self._forwards.submit(Forward(data, request_id, deadline))
+                results = await self._forwards.submit_all(forwards)
         except TimeoutError:
-            raise PredictorUnavailable("no answer in time") from None
+            return [PredictorUnavailable("no answer in time")] * len(forwards)
         except TooBusy as error:
-            raise PredictorUnavailable(str(error)) from None
+            return [PredictorUnavailable(str(error))] * len(forwards)
+        return [_know(result) for result in results]
 
-    async def _add(self, outcome: Outcome) -> None:
+    async def _add(self, outcomes: Sequence[Outcome]) -> None:
         try:
-            await self._write(outcome)
+            await self._write(outcomes)
         except InputLogUnavailable as error:
             # The input itself is safe and the caller's answer is known: say it, and go on.
-            fields = {"input": outcome.input_number, "outcome": outcome.outcome, "reason": error}
+            first = outcomes[0]
+            fields = {
+                "input": first.input_number,
+                "outcome": first.outcome,
+                "inputs": len(outcomes),
+                "reason": error,
+            }
             _logger.warning("outcome could not be logged", extra={"fields": fields})
 
-    async def _write(self, entry: Entry) -> int:
+    async def _write(self, entries: Sequence[Entry]) -> list[int]:
         try:
             async with asyncio.timeout(_LOG_TIMEOUT_SECONDS):
-                return await self._log.submit(entry)
+                return await self._log.submit(entries)
         except TimeoutError:
             raise InputLogUnavailable("the log did not answer in time") from None
         except TooBusy as error:
             raise InputLogUnavailable(str(error)) from None
+
+
+def _write_together(log: InputLog, groups: Sequence[Sequence[Entry]]) -> list[list[int]]:
+    """Commit what several callers want logged: all of it or nothing."""
+    numbers = iter(log.write([entry for group in groups for entry in group]))
+    return [[next(numbers) for _ in group] for group in groups]
+
+
+def _know(result: Answer | Exception) -> Answer | GatewayError:
+    """A result is an answer or one of the errors that callers are told of; no other gets by."""
+    if isinstance(result, Answer | InvalidInput | PredictorUnavailable):
+        return result
+    if isinstance(result, TooBusy):
+        return PredictorUnavailable(str(result))
+    raise result
+
+
+def _tell_outcome(number: int, result: Answer | GatewayError, duration_ms: float) -> Outcome:
+    if isinstance(result, Answer):
+        kind = OutcomeKind.PREDICTED
+        return Outcome(number, kind, duration_ms, result.price, result.model_version)
+    kind = OutcomeKind.REJECTED if isinstance(result, InvalidInput) else OutcomeKind.UNAVAILABLE
+    return Outcome(number, kind, duration_ms)

@@ -14,7 +14,14 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
 from gateway.deadline import DeadlineAdapter, keep_deadline
-from gateway.errors import GatewayError, InputRejected, PredictorUnavailable
+from gateway.errors import (
+    GatewayError,
+    InputRejected,
+    ModelUnknown,
+    PredictorTimeout,
+    PredictorUnavailable,
+)
+from gateway.patience import Patience
 
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 # Service B takes up to 8 MiB in one body.
@@ -25,11 +32,16 @@ _Shape = TypeVar("_Shape", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Forward:
-    """An input, given as JSON, to be answered before `deadline` of `time.monotonic()`."""
+    """An input, given as JSON, to be answered before `deadline` of `time.monotonic()`.
+
+    `model` is the name of one of B's models, None its default.
+    """
 
     data: bytes
     request_id: str
     deadline: float
+    model: str | None = None
+    traceparent: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,14 +49,15 @@ class Answer:
     """What Service B answers: all of it as JSON, to be passed on, and what the log keeps."""
 
     body: bytes
-    price: float
+    price: float | None
     model_version: str | None
 
 
 class _Prediction(BaseModel):
     model_config = ConfigDict(protected_namespaces=(), strict=True)
 
-    price: float = Field(allow_inf_nan=False)
+    # Not every model predicts a price; the default one must.
+    price: float | None = Field(default=None, allow_inf_nan=False)
     model_version: str | None = None
 
 
@@ -77,74 +90,119 @@ class _Rejection(BaseModel):
     detail: list[_Problem] = Field(min_length=1)
 
 
+class _NotFound(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    detail: str
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """A redirect is no answer: don't even parse where it leads."""
+
+
 class PredictorClient:
     """Calls Service B through one pooled session. Blocks; safe to use from many threads."""
 
-    def __init__(self, base_url: str, *, connect_timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        patience: Patience,
+        *,
+        connect_timeout_seconds: float,
+        api_key: str | None = None,
+    ) -> None:
         self._base_url = base_url
+        self._patience = patience
         self._connect_timeout_seconds = connect_timeout_seconds
-        self._session = requests.Session()
+        self._session = _Session()
         # Proxies and passwords of the environment are not for a call between two services.
         self._session.trust_env = False
         self._session.mount("http://", DeadlineAdapter())
+        if api_key:
+            self._session.headers["X-API-Key"] = api_key
 
     def predict(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
-        """Ask for predictions, in one call, and return the result of each forward.
+        """Ask for predictions, in one call for each model, and return each forward's result.
 
         A result is an answer; `InputRejected`, when Service B says that the data is wrong,
-        with places that start at `data`; or `PredictorUnavailable` for any other failure.
+        with places that start at `data`; `ModelUnknown`; or `PredictorUnavailable` for any
+        other failure.
         """
-        if len(forwards) == 1:
-            return [self._predict_one(forwards[0])]
-        if sum(len(forward.data) for forward in forwards) > _MAX_CALL_BYTES:
-            half = len(forwards) // 2
-            return self.predict(forwards[:half]) + self.predict(forwards[half:])
-        try:
-            return self._predict_many(forwards)
-        except PredictorUnavailable as error:
-            return [copy.copy(error) for _ in forwards]
+        models = {forward.model for forward in forwards}
+        if len(models) == 1:
+            return self._predict_alike(forwards)
+        results: dict[int, Answer | GatewayError] = {}
+        for model in models:
+            places = [place for place, forward in enumerate(forwards) if forward.model == model]
+            answers = self._predict_alike([forwards[place] for place in places])
+            results.update(zip(places, answers, strict=True))
+        return [results[place] for place in range(len(forwards))]
 
     def close(self) -> None:
         self._session.close()
 
-    def _predict_one(self, forward: Forward) -> Answer | GatewayError:
+    def _predict_alike(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
+        """Ask for predictions of one model."""
+        if len(forwards) > 1 and sum(len(forward.data) for forward in forwards) > _MAX_CALL_BYTES:
+            half = len(forwards) // 2
+            return self._predict_alike(forwards[:half]) + self._predict_alike(forwards[half:])
+        ask = self._ask_one if len(forwards) == 1 else self._ask_many
+        deadline = max(forward.deadline for forward in forwards)
         try:
-            status, body = self._post("/predict", b'{"input":%b}' % forward.data, [forward])
-            if status == 422:
-                return _reject(_parse(body), ["body", "input"])
-            if status != 200:
-                return PredictorUnavailable(f"status {status}")
-            return _accept(_parse(body), body)
+            results = self._patience.ask(lambda: ask(forwards), deadline)
         except PredictorUnavailable as error:
-            return error
+            return [copy.copy(error) for _ in forwards]
+        if results is None:  # one of them spoils the whole, by its depth for example
+            return [result for forward in forwards for result in self._predict_alike([forward])]
+        return results
 
-    def _predict_many(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
+    def _ask_one(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
+        (forward,) = forwards
+        status, body = self._post("/predict", b'{"input":%b}' % forward.data, forwards)
+        if status == 422:
+            return [_reject(_parse(body), ["body", "input"])]
+        if status == 404 and forward.model is not None:
+            return [_refuse_model(_parse(body), forward.model)]
+        if status != 200:
+            raise PredictorUnavailable(f"status {status}")
+        return [_accept(_parse(body), body, forward.model)]
+
+    def _ask_many(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError] | None:
+        model = forwards[0].model
         inputs = b",".join(forward.data for forward in forwards)
         status, body = self._post("/predict/batch", b'{"inputs":[%b]}' % inputs, forwards)
-        if status == 422:  # one of them spoils the whole, by its depth for example
-            return [self._predict_one(forward) for forward in forwards]
+        if status == 422:
+            return None
+        if status == 404 and model is not None:
+            error = _refuse_model(_parse(body), model)
+            return [copy.copy(error) for _ in forwards]
         if status != 200:
             raise PredictorUnavailable(f"status {status}")
         results = _check(_BatchAnswer, _parse(body)).results
         if len(results) != len(forwards):
             raise PredictorUnavailable(f"{len(results)} results for {len(forwards)} inputs")
-        return [_read_result(result, index) for index, result in enumerate(results)]
+        return [_read_result(result, index, model) for index, result in enumerate(results)]
 
     def _post(self, path: str, body: bytes, forwards: Sequence[Forward]) -> tuple[int, bytes]:
         deadline = max(forward.deadline for forward in forwards)
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            raise PredictorUnavailable("no time was left for the call")
+            raise PredictorTimeout("no time was left for the call")
         connect = min(self._connect_timeout_seconds, remaining)
         headers = {
             "Content-Type": "application/json",
-            "X-Request-ID": ",".join(forward.request_id for forward in forwards),
+            "X-Request-ID": ",".join(dict.fromkeys(forward.request_id for forward in forwards)),
+            # A call has one parent. The traces of the others are found by their request ids.
+            "traceparent": forwards[0].traceparent,
         }
+        model = forwards[0].model
+        scope = "" if model is None else f"/models/{model}"
         try:
             with (
                 keep_deadline(deadline),
                 self._session.post(
-                    self._base_url + path,
+                    f"{self._base_url}{scope}{path}",
                     data=body,
                     headers=headers,
                     # requests takes urllib3's own class as well, its types don't say so
@@ -155,7 +213,9 @@ class PredictorClient:
             ):
                 answer = response.raw.read(_MAX_ANSWER_BYTES + 1, decode_content=True)
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise PredictorUnavailable(f"{type(error).__name__}: {error}") from error
+            late = isinstance(error, requests.Timeout) or time.monotonic() >= deadline
+            kind = PredictorTimeout if late else PredictorUnavailable
+            raise kind(f"{type(error).__name__}: {error}") from error
         if len(answer) > _MAX_ANSWER_BYTES:
             raise PredictorUnavailable(f"answer over {_MAX_ANSWER_BYTES} bytes")
         return response.status_code, answer
@@ -177,17 +237,20 @@ def _check(shape: type[_Shape], value: Any) -> _Shape:
         raise PredictorUnavailable(f"wrong shape: {place}: {problem['msg']}") from error
 
 
-def _read_result(result: dict[str, Any], index: int) -> Answer | GatewayError:
+def _read_result(result: dict[str, Any], index: int, model: str | None) -> Answer | GatewayError:
     try:
         if "error" in result:
             return _reject(result["error"], ["body", "inputs", index])
-        return _accept(result, to_json(result))
+        # A number such as 1e400 was read as infinity, which JSON doesn't have.
+        return _accept(result, to_json(result, inf_nan_mode="null"), model)
     except PredictorUnavailable as error:
         return error
 
 
-def _accept(answer: Any, body: bytes) -> Answer:
+def _accept(answer: Any, body: bytes, model: str | None) -> Answer:
     prediction = _check(_Answer, answer).prediction
+    if prediction.price is None and model is None:
+        raise PredictorUnavailable("wrong shape: prediction.price is missing")
     return Answer(body, prediction.price, prediction.model_version)
 
 
@@ -199,3 +262,9 @@ def _reject(rejection: Any, loc: list[str | int]) -> InputRejected:
             raise PredictorUnavailable(f"wrong shape: loc {problem['loc']}")
         problem["loc"][: len(loc)] = ["body", "data"]
     return InputRejected(problems)
+
+
+def _refuse_model(answer: Any, model: str) -> ModelUnknown:
+    """A 404 that isn't Service B's own means that something else answers in its place."""
+    _check(_NotFound, answer)
+    return ModelUnknown(model)

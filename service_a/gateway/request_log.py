@@ -1,19 +1,18 @@
 """The request's id and its log line."""
 
 import logging
-import re
 import time
-import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.origin import identify
+
 HEADER = "X-Request-ID"
 
 _logger = logging.getLogger("gateway.request")
-_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _PROBES = {"/health"}
 
 
@@ -33,11 +32,12 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        given = Headers(scope=scope).get(HEADER, "")
-        request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+        headers = Headers(scope=scope)
+        origin = identify(headers.get(HEADER, ""), headers.get("traceparent", ""))
+        ids = {"request_id": origin.request_id, "trace_id": origin.trace_id}
         fields: dict[str, object] = {}
         state = scope.setdefault("state", {})
-        state["request_id"] = request_id
+        state["origin"] = origin
         state["log_fields"] = fields
         status = 0
 
@@ -45,7 +45,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = request_id
+                MutableHeaders(scope=message)[HEADER] = origin.request_id
             await send(message)
 
         try:
@@ -53,7 +53,7 @@ class RequestLog:
         except ClientDisconnect:
             fields["disconnected"] = True
         except Exception:
-            _logger.exception("unexpected error", extra={"fields": {"request_id": request_id}})
+            _logger.exception("unexpected error", extra={"fields": ids})
             if status == 0:
                 answer = JSONResponse({"detail": "Internal error"}, status_code=500)
                 await answer(scope, receive, send_with_id)
@@ -61,7 +61,7 @@ class RequestLog:
             level = logging.DEBUG if scope["path"] in _PROBES and status == 200 else logging.INFO
             if _logger.isEnabledFor(level):
                 line = {
-                    "request_id": request_id,
+                    **ids,
                     "method": scope["method"],
                     "path": scope["path"],
                     "status": status,

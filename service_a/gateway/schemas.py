@@ -1,9 +1,13 @@
 """Bodies of the gateway's requests and answers."""
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
+
+from gateway.circuit_breaker import CircuitState
+from gateway.log_tables import OutcomeKind
 
 EXAMPLE_HOUSE = {
     "overall_qual": 7,
@@ -21,6 +25,10 @@ EXAMPLE_HOUSE = {
 """A house as Service B's default model takes it: four required fields and some of the rest."""
 
 
+# A name that can stand in a URL's path as it is.
+MODEL_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
 class RootAnswer(BaseModel):
     service: Literal["Service A - Input Logger"] = "Service A - Input Logger"
     status: Literal["running"] = "running"
@@ -29,6 +37,9 @@ class RootAnswer(BaseModel):
 class HealthAnswer(BaseModel):
     service: Literal["Service A"] = "Service A"
     status: Literal["healthy", "unhealthy"]
+    circuit_breaker: CircuitState = Field(
+        description="`closed` while calls to Service B go through, `open` while they are refused"
+    )
 
 
 class ProcessRequest(BaseModel):
@@ -42,6 +53,9 @@ class ProcessRequest(BaseModel):
         json_schema_extra={"not": {"type": "null"}},
     )
     forward_to_model: bool = Field(default=True, description="ask Service B for a prediction")
+    model: Annotated[str, Field(pattern=MODEL_NAME)] | None = Field(
+        default=None, description="name of one of Service B's models; null is its default"
+    )
 
     @field_validator("data")
     @classmethod
@@ -102,3 +116,45 @@ class InvalidInputAnswer(BaseModel):
 
 class ErrorAnswer(BaseModel):
     detail: str
+
+
+class LoggedInput(BaseModel):
+    """An input in the log."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    number: int = Field(description="its number in the log")
+    request_id: str
+    received_at: datetime
+    model: str | None = Field(description="null is Service B's default")
+    outcome: OutcomeKind
+    price: float | None
+    model_version: str | None
+    duration_ms: float | None = Field(description="of the latest forward")
+    outcome_at: datetime | None
+    data: Any = Field(description="the input as it was sent")
+
+
+class Attempt(BaseModel):
+    """An earlier forward of an input."""
+
+    outcome: OutcomeKind
+    outcome_at: datetime | None
+    duration_ms: float | None
+
+
+class LoggedInputWithAttempts(LoggedInput):
+    earlier_attempts: list[Attempt] = Field(description="oldest first")
+
+
+class InputPage(BaseModel):
+    inputs: list[LoggedInput] = Field(description="newest first")
+    next_cursor: str | None = Field(description="for the next page; null on the last one")
+
+
+class ReplayAnswer(BaseModel):
+    """How many inputs were forwarded again, by what became of them."""
+
+    predicted: int
+    rejected: int
+    unavailable: int

@@ -68,6 +68,18 @@ class Settings(BaseSettings):
     forward_max_waiting: int = Field(default=1000, ge=1)
     """Most inputs that wait for Service B; one more is answered with a 503 at once."""
 
+    breaker_failures: int = Field(default=5, ge=1)
+    """Consecutive failed calls to Service B after which none is made for a while."""
+
+    breaker_window_seconds: float = Field(default=5.0, gt=0, le=3600)
+    """How long no call is made then, until one tries whether Service B is back."""
+
+    retention_days: float | None = Field(default=None, gt=0, le=36500)
+    """Age at which inputs are deleted from the log; unset keeps them."""
+
+    retention_inputs: int | None = Field(default=None, ge=1)
+    """How many inputs the log keeps, the newest; unset keeps all."""
+
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     """Largest request body."""
 

@@ -1,4 +1,4 @@
-"""What the tests share: a bare environment, a stub of Service B, a gateway with a log of its own."""
+"""What the tests share: a bare environment, a stub of Service B, a gateway and its log."""
 
 import logging
 import os

@@ -73,6 +73,7 @@ class StubServer(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Exchange)
         self.received: list[Received] = []
+        self._closed = threading.Semaphore(0)
         self.released = threading.Event()
         self.behave: Behaviour = answer(200, PREDICTION)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.01,))
@@ -81,6 +82,14 @@ class StubServer(socketserver.ThreadingTCPServer):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def wait_until_closed(self) -> None:
+        """Wait until one more connection is closed on this side."""
+        assert self._closed.acquire(timeout=10)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self._closed.release()
 
     def close(self) -> None:
         self.released.set()

@@ -13,7 +13,7 @@ from tests.test_logs import parse_line
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
     Request(scope).state.log_fields["outcome"] = "predicted"
-    await Response(Request(scope).state.request_id)(scope, receive, send)
+    await Response(Request(scope).state.origin.request_id)(scope, receive, send)
 
 
 async def fail(_: Scope, __: Receive, ___: Send) -> None:

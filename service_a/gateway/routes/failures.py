@@ -8,6 +8,7 @@ from gateway.errors import (
     BodyTimeout,
     BodyTooLarge,
     InputLogUnavailable,
+    InputNotFound,
     InputRejected,
     InvalidInput,
     PredictorUnavailable,
@@ -40,7 +41,13 @@ def add_failure_handlers(app: FastAPI) -> None:
         request: Request, error: InputLogUnavailable
     ) -> Response:
         request.state.log_fields.update(outcome="not logged", reason=str(error))
-        return _answer_later("Input could not be logged")
+        # Only the log's own routes read it; whoever posts wants to have something logged.
+        reads = request.url.path.startswith("/inputs")
+        return _answer_later("Input log is unavailable" if reads else "Input could not be logged")
+
+    @app.exception_handler(InputNotFound)
+    async def answer_input_not_found(_: Request, __: InputNotFound) -> Response:
+        return JSONResponse({"detail": "No input of this request is in the log"}, status_code=404)
 
     @app.exception_handler(WrongContentType)
     async def answer_wrong_content_type(_: Request, __: WrongContentType) -> Response:

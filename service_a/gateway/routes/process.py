@@ -4,8 +4,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from gateway.errors import GatewayError
 from gateway.intake import Intake
 from gateway.json_body import read_json, write_json
+from gateway.origin import Origin
 from gateway.schemas import ErrorAnswer, InvalidInputAnswer, ProcessAnswer, ProcessRequest
 from gateway.settings import Settings
 from gateway.validation import check
@@ -38,7 +40,7 @@ async def process(request: Request) -> Response:
     """The input is on disk before it is forwarded and before this answers."""
     settings: Settings = request.app.state.settings
     intake: Intake = request.app.state.intake
-    request_id: str = request.state.request_id
+    origin: Origin = request.state.origin
     content = await read_json(
         request,
         max_bytes=settings.max_body_bytes,
@@ -47,10 +49,12 @@ async def process(request: Request) -> Response:
     submission = check(ProcessRequest, content, ["body"])
     data = write_json(submission.data, ["body", "data"])
     if not submission.forward_to_model:
-        await intake.keep(data, request_id)
+        await intake.keep(data, origin, submission.model)
         request.state.log_fields["outcome"] = "logged"
         return _answer(b'{"status":"Input logged successfully"}')
-    answer = await intake.predict(data, request_id)
+    (answer,) = await intake.predict([data], origin, submission.model)
+    if isinstance(answer, GatewayError):
+        raise answer
     request.state.log_fields["outcome"] = "predicted"
     return _answer(b'{"status":"Input logged successfully","model_prediction":%b}' % answer.body)
 

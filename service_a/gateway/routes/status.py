@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from gateway.circuit_breaker import CircuitBreaker
 from gateway.errors import InputLogUnavailable
 from gateway.intake import Intake
 from gateway.schemas import HealthAnswer, RootAnswer
@@ -22,10 +23,11 @@ async def read_root() -> RootAnswer:
 async def read_health(request: Request, response: Response) -> HealthAnswer:
     """Healthy while A can log, whatever becomes of Service B."""
     intake: Intake = request.app.state.intake
+    breaker: CircuitBreaker = request.app.state.breaker
     try:
         await intake.check_log()
     except InputLogUnavailable as error:
         request.state.log_fields["reason"] = str(error)
         response.status_code = 503
-        return HealthAnswer(status="unhealthy")
-    return HealthAnswer(status="healthy")
+        return HealthAnswer(status="unhealthy", circuit_breaker=breaker.state)
+    return HealthAnswer(status="healthy", circuit_breaker=breaker.state)

@@ -1,0 +1,69 @@
+"""Opening the input log's database, and saying when it can't be used."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from gateway.errors import InputLogUnavailable
+from gateway.log_tables import upgrade
+
+# How long a writer waits for another one, say a backup that reads the file.
+_BUSY_TIMEOUT_SECONDS = 2
+
+
+class LogDatabase:
+    """Connections to the log's database, whose tables are made at the first use."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        self._has_tables = False
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine, "connect", _make_durable)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Lend a connection; what was written is on disk when the block has ended.
+
+        Raises:
+            InputLogUnavailable: nothing was written. The next use opens the database anew, so
+                it works again by itself when it can.
+        """
+        try:
+            self._ensure_tables()
+            with self._engine.begin() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError) as error:
+            # A connection that was opened while the file was read-only stays so.
+            self._engine.dispose()
+            raise InputLogUnavailable(str(error)) from error
+
+    def close(self) -> None:
+        """Close the connections; a later use opens new ones."""
+        self._engine.dispose()
+
+    def _ensure_tables(self) -> None:
+        if self._has_tables:
+            return
+        _make_folder(self._engine)
+        with self._engine.begin() as connection:
+            upgrade(connection)
+        self._has_tables = True
+
+
+def _make_durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """WAL lets readers read while we write; FULL means that a commit is on disk."""
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _make_folder(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,38 @@
+"""Where a request comes from: the caller's id for it, and the trace that it is a part of."""
+
+import re
+import secrets
+import time
+from dataclasses import dataclass
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+# https://www.w3.org/TR/trace-context/: version, trace id, id of the caller's span, flags. A
+# later version may have more to follow.
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What ties together all that is done and logged for one request, here and in Service B."""
+
+    request_id: str
+    trace_id: str
+    span_id: str
+    trace_flags: str
+
+    @property
+    def traceparent(self) -> str:
+        """The W3C header that continues the trace from this gateway."""
+        return f"00-{self.trace_id}-{self.span_id}-{self.trace_flags}"
+
+
+def identify(request_id: str, traceparent: str) -> Origin:
+    """Make the origin from the caller's headers; what is missing or not sane is made anew."""
+    if not _SANE_ID.fullmatch(request_id):
+        # In order of time, so that the log's index of ids grows at its end, however large it is.
+        request_id = f"{time.time_ns():016x}{secrets.token_hex(8)}"
+    match = _TRACEPARENT.fullmatch(traceparent)
+    trace_id, flags = match.group(1, 2) if match else (secrets.token_hex(16), "00")
+    return Origin(request_id, trace_id, secrets.token_hex(8), flags)

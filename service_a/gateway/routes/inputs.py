@@ -1,0 +1,138 @@
+"""Reading the input log, and forwarding again what is in it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import AfterValidator, AwareDatetime
+from starlette.concurrency import iterate_in_threadpool
+
+from gateway.errors import InvalidInput
+from gateway.log_reader import InputFilter, LogReader, Place
+from gateway.log_tables import OutcomeKind
+from gateway.replay import Replay
+from gateway.schemas import (
+    ErrorAnswer,
+    InputPage,
+    InvalidInputAnswer,
+    LoggedInputWithAttempts,
+    ReplayAnswer,
+)
+
+router = APIRouter(
+    prefix="/inputs",
+    tags=["inputs"],
+    responses={
+        422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},
+        503: {"model": ErrorAnswer, "description": "The log can't be used"},
+    },
+)
+
+
+def _to_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range") from None
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+
+
+def _read_filter(
+    outcome: Annotated[OutcomeKind | None, Query(description="only with this outcome")] = None,
+    received_from: Annotated[
+        Time | None, Query(description="only at this time or later; with an offset, such as `Z`")
+    ] = None,
+    received_before: Annotated[Time | None, Query(description="only before this time")] = None,
+    request_id: Annotated[
+        str | None, Query(description="only of this request", max_length=128, pattern="^[!-~]+$")
+    ] = None,
+) -> InputFilter:
+    return InputFilter(outcome, received_from, received_before, request_id)
+
+
+Filter = Annotated[InputFilter, Depends(_read_filter)]
+
+
+@router.get("", summary="Read the log, newest first", response_model=InputPage)
+async def read_inputs(
+    request: Request,
+    wanted: Filter,
+    limit: Annotated[int, Query(ge=1, le=1000, description="most inputs in the answer")] = 50,
+    cursor: Annotated[
+        str | None, Query(description="`next_cursor` of the page before", max_length=200)
+    ] = None,
+) -> Response:
+    reader: LogReader = request.app.state.log_reader
+    page = await asyncio.to_thread(reader.read_page, wanted, _read_cursor(cursor), limit)
+    next_cursor = b'"%b"' % page.next_cursor.encode() if page.next_cursor else b"null"
+    body = b'{"inputs":[%b],"next_cursor":%b}' % (b",".join(page.rows), next_cursor)
+    return Response(body, media_type="application/json")
+
+
+@router.get(
+    "/export",
+    summary="Read the whole log, oldest first, as JSON lines",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "one input a line",
+            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def export_inputs(request: Request, wanted: Filter) -> StreamingResponse:
+    reader: LogReader = request.app.state.log_reader
+    pages = reader.export(wanted)
+    # Reading the first page now gives a log that can't be read its 503.
+    first = await asyncio.to_thread(next, pages, b"")
+    return StreamingResponse(_stream(first, pages), media_type="application/x-ndjson")
+
+
+@router.get(
+    "/{request_id}",
+    summary="Read the newest input of a request",
+    response_model=LoggedInputWithAttempts,
+    responses={404: {"model": ErrorAnswer, "description": "The log has none"}},
+)
+async def read_input(request: Request, request_id: str) -> Response:
+    """A batch has one request for all its inputs: `GET /inputs?request_id=` lists them."""
+    reader: LogReader = request.app.state.log_reader
+    record = await asyncio.to_thread(reader.read_one, request_id)
+    return Response(record, media_type="application/json")
+
+
+@router.post("/replay", summary="Forward again what Service B could not answer")
+async def replay_inputs(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="most inputs to forward")] = 100,
+) -> ReplayAnswer:
+    """Oldest first. Two calls at once never forward the same input twice."""
+    replay: Replay = request.app.state.replay
+    replayed = await replay.run(limit, request.state.origin)
+    return ReplayAnswer(**vars(replayed))
+
+
+def _read_cursor(cursor: str | None) -> Place | None:
+    if cursor is None:
+        return None
+    try:
+        return Place.from_cursor(cursor)
+    except (ValueError, OverflowError):
+        problem: dict[str, object] = {
+            "type": "cursor_invalid",
+            "loc": ["query", "cursor"],
+            "msg": "Input should be the next_cursor of an earlier answer",
+            "input": cursor,
+        }
+        raise InvalidInput([problem]) from None
+
+
+async def _stream(first: bytes, pages: Iterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for page in iterate_in_threadpool(pages):
+        yield page
