@@ -2,11 +2,12 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 
 from predictor.card import read_card
-from predictor.repository import ModelRepository
+from predictor.model import Model
 from training.ames import AMES
 from training.dataset import Dataset
 from training.errors import TrainingError
@@ -62,7 +63,7 @@ def test_training_registers_versions_that_the_predictor_serves(
     assert [each.name for each in (first, second, other)] == ["1", "2", "3"]
     assert "60 rows, 79 inputs" in printed
     assert "RandomForest(100)" in printed
-    model = ModelRepository(models).load(first)
+    model = Model(read_card(first), joblib.load(first / "model.joblib"))
     house = model.input_type.model_validate(model.card.example)
     assert model.predict([house])[0].price > 0
     # The same seed makes the same version again, bit for bit; another seed another one.

@@ -28,7 +28,10 @@ def complete_features(
 
     `null` may be sent where the data has a code for none, and where it leaves fields empty.
     """
-    return tuple(Feature(**each, **_describe_values(frame, **each)) for each in descriptions)
+    return tuple(
+        Feature(**{"required": False, **each, **_describe_values(frame, **each)})
+        for each in descriptions
+    )
 
 
 def _describe_values(frame: pd.DataFrame, name: str, kind: str, **_: object) -> Description:

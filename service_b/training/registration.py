@@ -35,7 +35,8 @@ def register(estimator: object, contents: dict[str, Any], models: Path) -> Path:
         while True:
             version = next_version(family)
             described = ModelCard(**contents, version=str(version), artifact=artifact)
-            text = described.model_dump_json(indent=2) + "\n"
+            # Without defaults: a card says what training knows, and no more.
+            text = described.model_dump_json(indent=2, exclude_unset=True) + "\n"
             (unfinished / card.FILE_NAME).write_text(text, encoding="utf-8")
             folder = family / str(version)
             try:
