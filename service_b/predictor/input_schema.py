@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, create_model
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticKnownError
 
 from predictor.card import Feature, ModelCard
 
@@ -52,9 +53,9 @@ def _annotate(feature: Feature, card: ModelCard) -> Any:
                 strict=True,
                 ge=feature.minimum,
                 le=feature.maximum,
-                multiple_of=1,
                 json_schema_extra=_declare_integer,
             ),
+            AfterValidator(_require_whole),
         ]
     return Annotated[
         domain | None if feature.nullable else domain,
@@ -67,9 +68,15 @@ def _annotate(feature: Feature, card: ModelCard) -> Any:
     ]
 
 
+def _require_whole(value: float) -> float:
+    # Exactly, where pydantic's own multiple_of=1 also takes 1e-10.
+    if not value.is_integer():
+        raise PydanticKnownError("multiple_of", {"multiple_of": 1})
+    return value
+
+
 def _declare_integer(schema: dict[str, Any]) -> None:
     schema["type"] = "integer"
-    del schema["multipleOf"]
     schema["minimum"], schema["maximum"] = int(schema["minimum"]), int(schema["maximum"])
 
 

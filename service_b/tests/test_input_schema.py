@@ -107,7 +107,13 @@ def test_whole_number_may_be_written_with_a_point(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("overall_qual", 5.5), ("garage_yr_blt", 1961.0001), ("id", 2**33 + 0.5)]
+    ("name", "value"),
+    [
+        ("overall_qual", 5.5),
+        ("overall_qual", 5 + 1e-12),
+        ("garage_yr_blt", 1961.0001),
+        ("id", 2**33 + 0.5),
+    ],
 )
 def test_fraction_is_refused_when_a_whole_number_is_expected(
     tiny_input: type[BaseModel], house: dict[str, Any], name: str, value: float
