@@ -14,6 +14,7 @@ from gateway.input_log import InputLog
 from gateway.intake import Intake
 from gateway.log_reader import LogReader
 from gateway.logs import configure_logging
+from gateway.openapi import build_openapi
 from gateway.patience import Patience
 from gateway.predictor_client import PredictorClient
 from gateway.replay import Replay
@@ -21,7 +22,7 @@ from gateway.replay_queue import ReplayQueue
 from gateway.request_log import RequestLog
 from gateway.retention import Retention
 from gateway.retry_budget import RetryBudget
-from gateway.routes import inputs, process, status
+from gateway.routes import inputs, price, process, status
 from gateway.routes.failures import add_failure_handlers
 from gateway.settings import Settings
 
@@ -83,9 +84,11 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.settings = settings
+    app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     app.add_middleware(RequestLog)
     app.include_router(status.router)
     app.include_router(process.router)
+    app.include_router(price.router)
     app.include_router(inputs.router)
     add_failure_handlers(app)
     return app

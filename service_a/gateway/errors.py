@@ -1,5 +1,7 @@
 """Everything that can go wrong in the gateway, as facts."""
 
+from typing import Any
+
 
 class GatewayError(Exception):
     """Base of the gateway's own errors."""
@@ -28,7 +30,7 @@ class TooBusy(GatewayError):
 class InvalidInput(GatewayError):
     """The caller's input is wrong; `problems` has one entry each, in FastAPI's shape."""
 
-    def __init__(self, problems: list[dict[str, object]]) -> None:
+    def __init__(self, problems: list[dict[str, Any]]) -> None:
         super().__init__("invalid input")
         self.problems = problems
 

@@ -3,13 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from gateway.circuit_breaker import CircuitState
+from gateway.contract import House
 from gateway.log_tables import OutcomeKind
 
-EXAMPLE_HOUSE = {
+EXAMPLE_HOUSE: dict[str, JsonValue] = {
     "overall_qual": 7,
     "gr_liv_area": 1710,
     "year_built": 2003,
@@ -23,6 +25,12 @@ EXAMPLE_HOUSE = {
     "garage_cars": 2,
 }
 """A house as Service B's default model takes it: four required fields and some of the rest."""
+
+HOUSE: dict[str, JsonValue] = {
+    "id": 1461,
+    **{to_camel(name): value for name, value in EXAMPLE_HOUSE.items()},
+}
+"""The same house in the public contract."""
 
 
 # A name that can stand in a URL's path as it is.
@@ -63,6 +71,23 @@ class ProcessRequest(BaseModel):
         if value is None:
             raise PydanticCustomError("null_forbidden", "Input should be any JSON but null")
         return value
+
+
+class PriceBatchRequest(BaseModel):
+    """Houses to price, all or none."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"data": [HOUSE]}})
+
+    data: list[House] = Field(min_length=1, max_length=1000)
+
+
+class PriceAnswer(BaseModel):
+    id: int = Field(description="the house's own")
+    predictedPrice: float = Field(description="in US dollars")  # noqa: N815 - the public name
+
+
+class PriceBatchAnswer(BaseModel):
+    predictions: list[PriceAnswer] = Field(description="in the order of the houses")
 
 
 class PredictionInterval(BaseModel):

@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     """Largest request body."""
 
+    max_batch_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
+    """Largest body of a batch; 1,000 full houses take about 2 MB."""
+
     body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
     """Time that a caller has to send a whole request body."""
 

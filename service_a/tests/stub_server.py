@@ -12,7 +12,7 @@ from email.message import Message
 from http.client import parse_headers
 from typing import Any
 
-PREDICTION = {
+PREDICTION: dict[str, Any] = {
     "prediction": {
         "price": 208500.0,
         "currency": "USD",
@@ -108,6 +108,19 @@ def answer(status: int, content: Any, *headers: str) -> Behaviour:
         *headers,
     ]
     return lambda exchange: _send(exchange, "\r\n".join(head).encode("latin-1"), b"\r\n\r\n", body)
+
+
+def predict(exchange: Exchange) -> None:
+    """Predict as Service B does; a house's price is its id, 0 without one."""
+    request = json.loads(exchange.server.received[-1].body)
+    results = [
+        {
+            "prediction": {**PREDICTION["prediction"], "price": float(house.get("id", 0))},
+            "message": "Predicted",
+        }
+        for house in request.get("inputs") or [request["input"]]
+    ]
+    answer(200, {"results": results} if "inputs" in request else results[0])(exchange)
 
 
 def send_and_close(content: bytes) -> Behaviour:

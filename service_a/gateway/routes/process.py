@@ -1,12 +1,11 @@
 """Taking in an input: logged, and forwarded on request."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 
 from gateway.errors import GatewayError
 from gateway.intake import Intake
 from gateway.json_body import read_json, write_json
+from gateway.openapi import refer_to_body
 from gateway.origin import Origin
 from gateway.schemas import ErrorAnswer, InvalidInputAnswer, ProcessAnswer, ProcessRequest
 from gateway.settings import Settings
@@ -14,19 +13,11 @@ from gateway.validation import check
 
 router = APIRouter(tags=["process"])
 
-# The route reads its body itself, strictly; this tells the documentation what it takes.
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": ProcessRequest.model_json_schema()}},
-    }
-}
-
 
 @router.post(
     "/process",
     summary="Log an input and, on request, predict",
-    openapi_extra=_BODY,
+    openapi_extra=refer_to_body("ProcessRequest"),
     response_model=ProcessAnswer,
     responses={
         408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},

@@ -1,0 +1,107 @@
+"""The public contract: houses in, prices out, and nothing of the model's inside."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from gateway.contract import House
+from gateway.errors import GatewayError, InputRejected
+from gateway.intake import Intake
+from gateway.json_body import read_json
+from gateway.openapi import refer_to_body
+from gateway.predictor_client import Answer
+from gateway.schemas import (
+    ErrorAnswer,
+    InvalidInputAnswer,
+    PriceAnswer,
+    PriceBatchAnswer,
+    PriceBatchRequest,
+)
+from gateway.settings import Settings
+from gateway.validation import check
+
+router = APIRouter(
+    prefix="/api/v1/price",
+    tags=["price"],
+    responses={
+        408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
+        413: {"model": ErrorAnswer, "description": "The body is too large"},
+        415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},
+        422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
+        503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
+    },
+)
+
+
+@router.post(
+    "/predict",
+    summary="Predict the price of a house",
+    openapi_extra=refer_to_body("House"),
+    response_model=PriceAnswer,
+)
+async def predict_price(request: Request) -> Response:
+    """The house is in the input log before it is forwarded to Service B."""
+    settings: Settings = request.app.state.settings
+    content = await _read(request, settings.max_body_bytes)
+    house = check(House, content, ["body"])
+    (answer,) = await _predict(request, [content], [["body"]])
+    return Response(_tell_price(house, answer), media_type="application/json")
+
+
+@router.post(
+    "/predict/batch",
+    summary="Predict the prices of up to 1,000 houses",
+    openapi_extra=refer_to_body("PriceBatchRequest"),
+    response_model=PriceBatchAnswer,
+)
+async def predict_prices(request: Request) -> Response:
+    """In the order of the houses. One that is wrong has the whole batch refused."""
+    settings: Settings = request.app.state.settings
+    content = await _read(request, settings.max_batch_body_bytes)
+    batch = check(PriceBatchRequest, content, ["body"])
+    places: list[list[str | int]] = [["body", "data", index] for index in range(len(batch.data))]
+    answers = await _predict(request, content["data"], places)
+    prices = b",".join(map(_tell_price, batch.data, answers))
+    return Response(b'{"predictions":[%b]}' % prices, media_type="application/json")
+
+
+async def _read(request: Request, max_bytes: int) -> Any:
+    settings: Settings = request.app.state.settings
+    return await read_json(
+        request, max_bytes=max_bytes, timeout_seconds=settings.body_timeout_seconds
+    )
+
+
+async def _predict(
+    request: Request, houses: Sequence[Any], places: Sequence[list[str | int]]
+) -> list[Answer]:
+    """Return an answer for every house, or raise for all of them."""
+    intake: Intake = request.app.state.intake
+    results = await intake.predict([to_json(house) for house in houses], request.state.origin)
+    problems = list(_collect_problems(results, places))
+    if problems:
+        raise InputRejected(problems)
+    answers: list[Answer] = []
+    for result in results:
+        if isinstance(result, GatewayError):
+            raise result
+        answers.append(result)
+    request.state.log_fields.update(outcome="predicted", inputs=len(answers))
+    return answers
+
+
+def _collect_problems(
+    results: Sequence[Answer | GatewayError], places: Sequence[list[str | int]]
+) -> Iterator[dict[str, Any]]:
+    """What Service B has against the houses, moved to where the caller had them."""
+    for result, place in zip(results, places, strict=True):
+        if isinstance(result, InputRejected):
+            for problem in result.problems:
+                _, _, *rest = problem["loc"]  # always begins with body, data
+                yield {**problem, "loc": [*place, *rest]}
+
+
+def _tell_price(house: House, answer: Answer) -> bytes:
+    return b'{"id":%d,"predictedPrice":%b}' % (house.id, to_json(answer.price))
