@@ -3,15 +3,15 @@
 import sys
 
 from predictor.app import create_app
+from predictor.errors import ManifestError
 from predictor.server import serve
 from predictor.settings import SettingsError, load_settings
 
 try:
     settings = load_settings()
-except SettingsError as error:
+    app = create_app(settings)
+except (SettingsError, ManifestError) as error:
     sys.exit(str(error))
-
-app = create_app(settings)
 
 if __name__ == "__main__":
     serve(app, settings)

@@ -1,5 +1,6 @@
 """The composition root: makes the predictor's objects and hands them to each other."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -7,39 +8,78 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from predictor.contract import build_contract
+from predictor.contract import Contract
+from predictor.deployment import Deployment
+from predictor.errors import ManifestError
+from predictor.loading import build_loader
 from predictor.logs import configure_logging
+from predictor.manifest import Manifest, read_manifest
 from predictor.registry import ModelRegistry
-from predictor.repository import ModelRepository
 from predictor.request_log import RequestLog
-from predictor.routes import predict, status
+from predictor.routes import invocations, models, predict, status
 from predictor.routes.failures import add_failure_handlers
 from predictor.settings import Settings
+from predictor.sources import build_sources
+from predictor.watcher import Watcher
+
+# A source that hangs keeps the service from listening no longer than this.
+FIRST_CHECK_SECONDS = 10
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Make the application; the model is loaded when it starts."""
+    """Make the application; the models are loaded when it starts.
+
+    Raises:
+        ManifestError: models.yaml can't be used.
+    """
     configure_logging(settings.log_level)
-    registry = ModelRegistry(ModelRepository(settings.models_folder), settings.default_model)
+    manifest = read_manifest(settings.models)
+    registry = ModelRegistry([entry.name for entry in manifest.models], manifest.default_name)
+    deployments = _build_deployments(settings, manifest, registry)
+    watcher = Watcher(deployments, settings.watch_seconds)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # The model keeps a core busy by itself: more threads would only wait for each other.
-        app.state.predict_limiter = CapacityLimiter(1)
-        registry.load()
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        watcher.start()
+        await watcher.check_now(FIRST_CHECK_SECONDS)
         yield
+        watcher.stop()
 
     app = FastAPIOffline(
-        title="Service B - ML Prediction",
+        title=manifest.title,
         description="Predicts with the models it hosts.",
         version="1.0.0",
         lifespan=lifespan,
+        # All fields of all models unfolded would be a page of many hundred lines.
+        swagger_ui_parameters={"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2},
     )
     app.state.settings = settings
     app.state.registry = registry
-    app.openapi = lambda: build_contract(app, registry)  # type: ignore[method-assign]
+    app.state.deployments = deployments
+    app.state.watcher = watcher
+    app.state.endpoints = {entry.name for entry in manifest.models if entry.create_endpoint}
+    # A model keeps a core busy by itself: more threads for it would only wait for each other.
+    app.state.limiters = defaultdict(lambda: CapacityLimiter(1))
+    app.openapi = Contract(app, registry, app.state.endpoints).build  # type: ignore[method-assign]
     app.add_middleware(RequestLog)
     app.include_router(status.router)
     app.include_router(predict.router)
+    app.include_router(models.router)
+    app.include_router(invocations.router)
     add_failure_handlers(app)
     return app
+
+
+def _build_deployments(
+    settings: Settings, manifest: Manifest, registry: ModelRegistry
+) -> list[Deployment]:
+    folder = settings.models.resolve().parent
+    deployments = []
+    for index, entry in enumerate(manifest.models):
+        try:
+            sources = build_sources(entry, folder, settings.allowed_sources)
+            load = build_loader(entry)
+        except ManifestError as error:
+            raise manifest.locate(error, "models", index) from error
+        deployments.append(Deployment(entry.name, sources, load, registry))
+    return deployments

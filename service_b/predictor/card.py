@@ -140,6 +140,13 @@ class ModelCard(_Strict):
         return self
 
     @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Every file that the version is made of, beside the card."""
+        if self.interval is None or self.interval.artifact is None:
+            return (self.artifact,)
+        return (self.artifact, self.interval.artifact)
+
+    @property
     def inputs(self) -> tuple[Feature, ...]:
         """The features that reach the estimator, in its order."""
         return tuple(feature for feature in self.features if feature.kind != "identifier")

@@ -1,57 +1,150 @@
-"""The OpenAPI document: the fixed routes, and the request bodies of the model that is loaded."""
+"""The OpenAPI document: the fixed routes, and those of each model that is loaded."""
 
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field, create_model
 
-from predictor.errors import ModelUnavailable
-from predictor.model import Model
+from predictor.input_schema import name_type
+from predictor.interface import ServedModel
 from predictor.registry import ModelRegistry
-from predictor.schemas import MAX_BATCH
+from predictor.schemas import MAX_BATCH, InvalidInputAnswer
 
 _REFERENCE = "#/components/schemas/{model}"
+_ONE, _MANY = "/models/{name}/predict", "/models/{name}/predict/batch"
+
+Json = dict[str, Any]
 
 
-def refer_to_body(name: str) -> dict[str, Any]:
-    """Say that a route, which reads its body itself, takes the body named in the components."""
-    schema = {"$ref": _REFERENCE.format(model=name)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+class Contract:
+    """Describes every model as if its routes were written for it.
+
+    The routes themselves are the same for all models and read their bodies on their own.
+    """
+
+    def __init__(self, app: FastAPI, registry: ModelRegistry, endpoints: Collection[str]) -> None:
+        self._app = app
+        self._registry = registry
+        self._endpoints = endpoints
+        self._described: Mapping[str, ServedModel] | None = None
+        self._document: Json = {}
+
+    def build(self) -> Json:
+        """Give the document for what is loaded now; it is made anew only after a swap."""
+        loaded = self._registry.loaded
+        if self._described is not loaded:
+            self._document = self._describe(loaded)
+            self._described = loaded
+        return self._document
+
+    def _describe(self, loaded: Mapping[str, ServedModel]) -> Json:
+        app = self._app
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        paths, schemas = document["paths"], document["components"]["schemas"]
+        one, many = paths.pop(_ONE), paths.pop(_MANY)
+        for name in self._registry.names:
+            if name not in loaded:
+                continue
+            model = loaded[name]
+            schemas.update(_describe_types(model))
+            operations = list(_describe_operations(model, one, many))
+            if name == self._registry.default_name:
+                for path, (_, operation) in zip(
+                    ("/predict", "/predict/batch"), operations, strict=True
+                ):
+                    paths[path]["post"] |= {
+                        key: operation[key] for key in ("requestBody", "responses")
+                    }
+                example = {"dataframe_split": _split(model)}
+                paths["/invocations"]["post"]["requestBody"]["content"]["application/json"][
+                    "example"
+                ] = example
+            if name in self._endpoints:
+                paths |= {path: {"post": operation} for path, operation in operations}
+        return document
 
 
-def build_contract(app: FastAPI, registry: ModelRegistry) -> dict[str, Any]:
-    """Make the OpenAPI document for what is loaded now."""
-    document = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
+def _describe_operations(model: ServedModel, one: Json, many: Json) -> Iterator[tuple[str, Json]]:
+    """Write the two operations for one model, from those that stand for all."""
+    prefix = name_type(model.name)
+    example = dict(model.example)
+    for path, template, body, answer, sent in (
+        (_ONE, one, "Request", "Answer", {"input": example}),
+        (_MANY, many, "BatchRequest", "BatchAnswer", {"inputs": [example]}),
+    ):
+        operation: Json = template["post"]
+        yield (
+            path.format(name=model.name),
+            {
+                **{key: value for key, value in operation.items() if key != "parameters"},
+                "summary": f"{operation['summary']} with {model.name}",
+                "operationId": f"{operation['operationId']}_{model.name}",
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {"schema": _refer(prefix + body), "example": sent}
+                    },
+                },
+                "responses": {
+                    **operation["responses"],
+                    "200": {
+                        "description": "Successful Response",
+                        "content": {"application/json": {"schema": _refer(prefix + answer)}},
+                    },
+                },
+            },
+        )
+
+
+def _describe_types(model: ServedModel) -> Json:
+    """Schemas of the bodies of requests and answers, and of everything in them."""
+    prefix = name_type(model.name)
+    input_type: Any = model.input_type
+    error: Any = create_model(f"{prefix}Error", error=(InvalidInputAnswer, ...))
+    answer: Any = create_model(
+        f"{prefix}Answer",
+        prediction=(model.prediction_type, ...),
+        message=(str, Field(default="", description="the prediction in words, if it has any")),
     )
-    try:
-        bodies = _describe_bodies(registry.default)
-    except ModelUnavailable:
-        bodies = {name: {"type": "object"} for name in ("PredictRequest", "BatchRequest")}
-    document["components"]["schemas"].update(bodies)
-    return document
-
-
-def _describe_bodies(model: Model) -> dict[str, Any]:
-    """Schemas of the request bodies, whose inputs are the model's, and of those inputs."""
-    example = model.card.example
-    bodies: list[type[BaseModel]] = [
-        create_model(
-            "PredictRequest",
-            input=(model.input_type, Field(examples=[example])),
+    request = create_model(f"{prefix}Request", input=(input_type, ...))
+    batch = create_model(
+        f"{prefix}BatchRequest",
+        inputs=(list[input_type], Field(min_length=1, max_length=MAX_BATCH)),
+    )
+    results = create_model(
+        f"{prefix}BatchAnswer",
+        results=(
+            list[answer | error],
+            Field(description="one for each input, in the order of the inputs"),
         ),
-        create_model(
-            "BatchRequest",
-            inputs=(
-                list[model.input_type],  # type: ignore[name-defined]
-                Field(min_length=1, max_length=MAX_BATCH, examples=[[example]]),
-            ),
-        ),
-    ]
-    schemas: dict[str, Any] = {}
-    for body in bodies:
-        schema = body.model_json_schema(ref_template=_REFERENCE)
-        schemas.update(schema.pop("$defs"))
-        schemas[body.__name__] = {**schema, "additionalProperties": False}
+    )
+    schemas: Json = {}
+    for type_ in (request, batch):
+        schemas |= _define(type_, "validation")
+        schemas[type_.__name__]["additionalProperties"] = False
+    for type_ in (answer, results):
+        schemas |= _define(type_, "serialization")
     return schemas
+
+
+def _define(type_: type[BaseModel], mode: Any) -> Json:
+    schema = type_.model_json_schema(ref_template=_REFERENCE, mode=mode)
+    return {**schema.pop("$defs", {}), type_.__name__: schema}
+
+
+def _refer(name: str) -> Json:
+    return {"$ref": _REFERENCE.format(model=name)}
+
+
+def _split(model: ServedModel) -> Json:
+    """The example as MLflow's clients would send it."""
+    known = {
+        column: model.example[field]
+        for column, field in model.columns.items()
+        if field in model.example
+    }
+    return {"columns": list(known), "data": [list(known.values())]}

@@ -1,8 +1,29 @@
 """Everything that can go wrong in the predictor, as facts."""
 
+from collections.abc import Iterable
+
 
 class PredictorError(Exception):
     """Base of the predictor's own errors."""
+
+
+class ManifestError(PredictorError):
+    """models.yaml can't be used; `place` leads to the key that is wrong."""
+
+    def __init__(self, message: str, *place: str | int) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+class SourceUnavailable(PredictorError):
+    """A source can't say or give what it has; it may be able to later. For the log."""
+
+
+class ModelNotFound(PredictorError):
+    """The service hosts no model of that name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no model {name!r}; there is {', '.join(known)}")
 
 
 class ModelUnavailable(PredictorError):
@@ -11,6 +32,10 @@ class ModelUnavailable(PredictorError):
 
 class ModelRefused(PredictorError):
     """A version exists but failed a check and is not served. The message is for the log."""
+
+
+class InputRejected(PredictorError):
+    """A hook turns an input down; the message is for the caller."""
 
 
 class InvalidInput(PredictorError):

@@ -12,6 +12,11 @@ from predictor.card import Feature, ModelCard
 _LEFT_OUT = Field(default_factory=lambda: None)
 
 
+def name_type(model: str) -> str:
+    """Give the prefix of a model's type names: `TinyHouse` for `tiny-house`."""
+    return model.replace("-", "_").title().replace("_", "")
+
+
 def build_input_type(card: ModelCard) -> type[BaseModel]:
     """Make the strict pydantic model of one input, for example `AmesInput`.
 
@@ -23,9 +28,8 @@ def build_input_type(card: ModelCard) -> type[BaseModel]:
         feature.name: (_annotate(feature, card), ... if feature.required else _LEFT_OUT)
         for feature in card.features
     }
-    title = card.name.replace("-", "_").title().replace("_", "")
     return create_model(
-        f"{title}Input",
+        f"{name_type(card.name)}Input",
         __config__=ConfigDict(
             extra="forbid",
             protected_namespaces=(),

@@ -11,11 +11,14 @@ from predictor.errors import BodyTimeout, BodyTooLarge, InvalidInput, WrongConte
 _DRAIN_FACTOR = 16
 
 
-async def read_json(request: Request, *, max_bytes: int, timeout_seconds: float) -> Any:
+async def read_json(
+    request: Request, *, max_bytes: int, timeout_seconds: float, allow_nan: bool = False
+) -> Any:
     """Read and parse the body as JSON per RFC 8259.
 
-    NaN, infinities, duplicate keys, lone surrogates, integers of more than 4,300 digits
-    and nesting beyond 200 levels are refused: each parser would read them differently.
+    Duplicate keys, lone surrogates, integers of more than 4,300 digits and nesting beyond
+    200 levels are refused, and NaN and infinities unless `allow_nan`: each parser would read
+    them differently.
 
     Raises:
         WrongContentType: the body doesn't say that it is JSON.
@@ -34,7 +37,7 @@ async def read_json(request: Request, *, max_bytes: int, timeout_seconds: float)
     if not body:
         raise InvalidInput([_problem("The body is empty, a JSON object was expected")])
     try:
-        return jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
+        return jiter.from_json(body, allow_inf_nan=allow_nan, catch_duplicate_keys=True)
     except ValueError as error:
         raise InvalidInput([_problem(f"The body is not valid JSON: {error}")]) from None
 

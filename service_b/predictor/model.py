@@ -1,7 +1,7 @@
 """A loaded model: from checked inputs to predictions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,7 +30,13 @@ class Model:
         self, card: ModelCard, estimator: Estimator, spread: Estimator | None = None
     ) -> None:
         self.card = card
+        self.name = card.name
+        self.version = card.version
+        self.example: Mapping[str, Any] = card.example
+        self.metadata: Mapping[str, Any] = card.model_dump(mode="json")
+        self.columns: Mapping[str, str] = {each.column: each.name for each in card.inputs}
         self.input_type = build_input_type(card)
+        self.prediction_type = Prediction
         self._estimator = estimator
         self._spread = spread
         # (name, what null stands for) in the estimator's order; NaN is "unknown" to it.
@@ -73,17 +79,25 @@ class Model:
         if self.card.interval is not None and half_width is not None:
             factor = math.exp(half_width)
             interval = PredictionInterval(
-                lower=round(price / factor, 2),
-                upper=round(price * factor, 2),
+                lower=price / factor,
+                upper=price * factor,
                 coverage=self.card.interval.coverage,
             )
         return Prediction(
-            price=round(price, 2),
+            price=price,
             currency=self.card.target.unit,
             interval=interval,
             model=self.card.name,
             model_version=self.card.version,
         )
+
+    def describe(self, prediction: BaseModel) -> str | None:
+        """Say the price in words."""
+        return describe(prediction) if isinstance(prediction, Prediction) else None
+
+    def to_value(self, prediction: BaseModel) -> Any:
+        """Give the price as the estimator gave it."""
+        return prediction.price if isinstance(prediction, Prediction) else None
 
 
 def describe(prediction: Prediction) -> str:

@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 from predictor.app import create_app
+from predictor.deployment import Deployment
+from predictor.errors import ManifestError
 from predictor.settings import SettingsError, load_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Load the models, write the OpenAPI document; 0 when it was written."""
+    """Load the models and write the OpenAPI document; 0 when it has all of them."""
     parser = argparse.ArgumentParser(
         prog="python -m predictor.openapi",
         description="Write the OpenAPI document of the service with the models it hosts.",
@@ -19,9 +21,14 @@ def main(arguments: list[str] | None = None) -> int:
     output: Path = parser.parse_args(arguments).output
     try:
         app = create_app(load_settings())
-    except SettingsError as error:
+    except (SettingsError, ManifestError) as error:
         sys.exit(str(error))
-    app.state.registry.load()
+    deployments: list[Deployment] = app.state.deployments
+    for deployment in deployments:
+        deployment.check()
+    missing = [each for each in deployments if each.source is None]
+    if missing:
+        sys.exit("; ".join(f"{each.name}: {each.last_error}" for each in missing))
     output.write_text(json.dumps(app.openapi(), indent=2) + "\n", encoding="utf-8")
     return 0
 

@@ -1,42 +1,54 @@
 """The model registry: what is loaded and answers."""
 
-import logging
+import threading
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from predictor.errors import ModelRefused, ModelUnavailable
-from predictor.model import Model
-from predictor.repository import ModelRepository
-
-_logger = logging.getLogger(__name__)
+from predictor.errors import ModelNotFound, ModelUnavailable
+from predictor.interface import ServedModel
 
 
 class ModelRegistry:
-    """Holds the default model, or none: the service runs without one and says so."""
+    """Holds one version of each model, or none: the service runs without and says so.
 
-    def __init__(self, repository: ModelRepository, default_name: str) -> None:
-        self._repository = repository
-        self._model: Model | None = None
+    A request gets its model once and keeps it, so a swap changes no answer half way.
+    """
+
+    def __init__(self, names: Sequence[str], default_name: str) -> None:
+        self.names = tuple(names)
         self.default_name = default_name
-
-    def load(self) -> None:
-        """Load the latest version; a missing or refused one is logged and not served."""
-        fields: dict[str, object] = {"model": self.default_name}
-        try:
-            model = self._repository.load(self._repository.find_latest(self.default_name))
-        except (ModelUnavailable, ModelRefused) as error:
-            fields["reason"] = str(error)
-            _logger.error("model is not available", extra={"fields": fields})  # noqa: TRY400
-            return
-        self._model = model
-        fields["version"] = model.card.version
-        _logger.info("model is loaded", extra={"fields": fields})
+        self._loaded: Mapping[str, ServedModel] = MappingProxyType({})
+        self._writing = threading.Lock()
 
     @property
-    def default(self) -> Model:
-        """The model that answers.
+    def loaded(self) -> Mapping[str, ServedModel]:
+        """All loaded models by name: a snapshot that never changes."""
+        return self._loaded
+
+    def put(self, model: ServedModel) -> None:
+        """Let this version answer from now on, in place of the one before."""
+        with self._writing:
+            self._loaded = MappingProxyType({**self._loaded, model.name: model})
+
+    def get(self, name: str) -> ServedModel:
+        """Return the version that answers.
 
         Raises:
-            ModelUnavailable: none is loaded.
+            ModelNotFound: the service hosts no such model.
+            ModelUnavailable: none of its versions is loaded.
         """
-        if self._model is None:
-            raise ModelUnavailable(f"{self.default_name} is not loaded")
-        return self._model
+        if name not in self.names:
+            raise ModelNotFound(name, self.names)
+        try:
+            return self._loaded[name]
+        except KeyError:
+            raise ModelUnavailable(f"{name} is not loaded") from None
+
+    @property
+    def default(self) -> ServedModel:
+        """The model that answers where none is named.
+
+        Raises:
+            ModelUnavailable: none of its versions is loaded.
+        """
+        return self.get(self.default_name)

@@ -1,83 +1,126 @@
-"""The model repository: the versions that exist in a folder, and the checks before one is used."""
+"""The model repository: a folder of versions, on any file system that fsspec knows."""
 
 import hashlib
-from importlib.metadata import PackageNotFoundError, version
-from io import BytesIO
-from pathlib import Path
+import json
+from contextlib import nullcontext
+from typing import Any
 
-import joblib
+from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 
-from predictor.card import Artifact, ModelCard, read_card
-from predictor.errors import ModelRefused, ModelUnavailable
-from predictor.model import Model
+from predictor.card import parse_card
+from predictor.errors import ModelRefused, SourceUnavailable
+from predictor.version import CARD, CHECKSUMS, Folder, Version
+
+ALIASES = "alias.json"
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 30
 
 
 class ModelRepository:
-    """Versions of models in `<folder>/<name>/<version>/`, versions being whole numbers."""
+    """Versions of one model in `<location>/<number>/`.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    The alias `champion` in `<location>/alias.json` says which is served; without that file the
+    highest number is.
+    """
 
-    def find_latest(self, name: str) -> Path:
-        """Return the folder of the highest version.
-
-        Raises:
-            ModelUnavailable: there is none.
-        """
-        versions = [path for path in (self._folder / name).glob("[0-9]*/") if path.name.isdecimal()]
-        if not versions:
-            raise ModelUnavailable(f"no version of {name} in {self._folder}")
-        return max(versions, key=lambda path: int(path.name))
-
-    def load(self, folder: Path) -> Model:
-        """Check a version, unpickle it, and try it on the example in its card.
-
-        Unpickling runs code, so nothing is unpickled before its card, its libraries and
-        its sha256 are found right, and the bytes that were checked are the bytes loaded.
+    def __init__(self, location: str) -> None:
+        """Take a URL or a path.
 
         Raises:
-            ModelRefused: a check failed.
+            ImportError: what its protocol needs isn't installed.
+            ValueError: there is no such protocol.
         """
-        card = read_card(folder)
-        if (card.name, card.version) != (folder.parent.name, folder.name):
-            raise ModelRefused(f"{folder}: the card is of {card.name} version {card.version}")
-        _check_libraries(card)
-        content = _read_artifact(card.artifact, folder)
-        spread_artifact = card.interval.artifact if card.interval else None
-        spread_content = _read_artifact(spread_artifact, folder) if spread_artifact else None
-        # Whatever a pickle or an estimator raises, the version can't be served.
+        self.location = location
+        self._files, path = url_to_fs(location, **_choose_options(location))
+        self._path = str(path).rstrip("/")
+
+    def find(self) -> Version:
+        """Find the version that the alias names, or else the highest.
+
+        Raises:
+            SourceUnavailable: there is none, or the file system doesn't answer.
+        """
         try:
-            spread = joblib.load(BytesIO(spread_content)) if spread_content else None
-            model = Model(card, joblib.load(BytesIO(content)), spread)
-        except Exception as error:
-            raise ModelRefused(f"{folder}: can't be loaded: {error!r}") from error
+            self._files.invalidate_cache()
+            number = self._read_champion() or self._find_highest()
+            path = f"{self._path}/{number}"
+            fingerprint = self._identify(path)
+        except SourceUnavailable:
+            raise
+        except Exception as error:  # each file system has errors of its own
+            raise SourceUnavailable(f"{self.location}: {error!r}") from error
+        folder = Folder(self._files, path, number)
+        return Version(number, fingerprint, lambda: nullcontext(folder))
+
+    def _read_champion(self) -> str | None:
         try:
-            model.predict([model.input_type.model_validate(card.example)])
-        except Exception as error:
-            raise ModelRefused(f"{folder}: fails on the card's example: {error!r}") from error
-        return model
-
-
-def _check_libraries(card: ModelCard) -> None:
-    for library, wanted in card.libraries.items():
+            content = self._files.cat_file(f"{self._path}/{ALIASES}")
+        except FileNotFoundError:
+            return None
         try:
-            installed = version(library)
-        except PackageNotFoundError:
-            installed = "none"
-        if installed.split(".")[:2] != wanted.split(".")[:2]:
-            raise ModelRefused(
-                f"{card.name} version {card.version} was trained with {library} {wanted}, "
-                f"installed is {installed}"
-            )
+            champion = json.loads(content)["champion"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise SourceUnavailable(f"{self.location}/{ALIASES} names no champion") from error
+        if not (isinstance(champion, str) and _is_number(champion)):
+            raise SourceUnavailable(f"{self.location}/{ALIASES}: {champion!r} is no version")
+        return champion
+
+    def _find_highest(self) -> str:
+        try:
+            entries = self._files.ls(self._path, detail=True)
+        except FileNotFoundError:
+            entries = []
+        numbers = [
+            name
+            for entry in entries
+            if entry["type"] == "directory" and _is_number(name := _last_part(entry["name"]))
+        ]
+        if not numbers:
+            raise SourceUnavailable(f"{self.location}: no version is there")
+        return max(numbers, key=int)
+
+    def _identify(self, path: str) -> str:
+        """Sum up what the version's list of files says, and how those files look from outside."""
+        parts = [path]
+        for name in (CARD, CHECKSUMS):
+            try:
+                content = bytes(self._files.cat_file(f"{path}/{name}"))
+            except FileNotFoundError:
+                continue
+            parts.append(hashlib.sha256(content).hexdigest())
+            parts += [self._look_at(f"{path}/{file}") for file in _list_files(name, content)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def _look_at(self, path: str) -> str:
+        try:
+            info: dict[str, Any] = self._files.info(path)
+        except FileNotFoundError:
+            return "missing"
+        return repr(sorted(info.items(), key=lambda item: item[0]))
 
 
-def _read_artifact(artifact: Artifact, folder: Path) -> bytes:
-    path = folder / artifact.file
+def _choose_options(location: str) -> dict[str, Any]:
+    if not location.startswith(("http://", "https://")):
+        return {}
+    # Without these a server that hangs would keep its model's watcher for five minutes.
+    from aiohttp import ClientTimeout
+
+    timeout = ClientTimeout(sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS)
+    return {"client_kwargs": {"timeout": timeout}}
+
+
+def _list_files(name: str, content: bytes) -> list[str]:
+    if name == CHECKSUMS:
+        return [line.split()[-1] for line in content.decode(errors="replace").splitlines() if line]
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelRefused(f"{path}: {error.strerror}") from error
-    sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != artifact.sha256:
-        raise ModelRefused(f"{path}: sha256 is {sha256}, the card says {artifact.sha256}")
-    return content
+        return [artifact.file for artifact in parse_card(content, name).artifacts]
+    except ModelRefused:
+        return []
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdecimal()
+
+
+def _last_part(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]

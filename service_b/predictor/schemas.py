@@ -1,10 +1,14 @@
 """Bodies of the predictor's fixed requests and answers. Inputs come from the model's card."""
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 MAX_BATCH = 1000
+
+# Exact within the service, so that nothing is rounded twice.
+Money = Annotated[float, PlainSerializer(lambda amount: round(amount, 2), return_type=float)]
 
 
 class RootAnswer(BaseModel):
@@ -21,6 +25,27 @@ class HealthAnswer(BaseModel):
     model_version: str | None = Field(description="the version that answers, null when none does")
 
 
+class ModelState(BaseModel):
+    """What is served of a model, and what came of the last look for a new version."""
+
+    name: str
+    default: bool = Field(description="served by /predict")
+    status: Literal["ready", "unavailable"]
+    version: str | None = Field(description="the version that answers, null when none does")
+    source: str | None = Field(description="where that version came from")
+    candidate: str | None = Field(description="a version that was found and is not served")
+    last_error: str | None = Field(description="why not, or why a source could not be used")
+    last_check: datetime | None
+
+
+class ModelsAnswer(BaseModel):
+    models: list[ModelState]
+
+
+class ModelAnswer(ModelState):
+    card: dict[str, Any] = Field(description="all that is known of the version that answers")
+
+
 class LivenessAnswer(BaseModel):
     status: Literal["alive"] = "alive"
 
@@ -28,15 +53,15 @@ class LivenessAnswer(BaseModel):
 class PredictionInterval(BaseModel):
     """The true value lies between `lower` and `upper` in a share `coverage` of cases."""
 
-    lower: float
-    upper: float
+    lower: Money
+    upper: Money
     coverage: float
 
 
 class Prediction(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
-    price: float = Field(description="in units of `currency`, rounded to cents")
+    price: Money = Field(description="in units of `currency`, rounded to cents")
     currency: str
     interval: PredictionInterval | None = Field(description="null if the model gives none")
     model: str
@@ -53,6 +78,18 @@ class Problem(BaseModel):
     loc: list[str | int]
     msg: str
     input: Any = None
+
+
+class ScoringError(BaseModel):
+    """An error as MLflow's clients expect it; `detail` is the same as in all other answers."""
+
+    error_code: str
+    message: str
+    detail: str | list[Problem]
+
+
+class ScoringAnswer(BaseModel):
+    predictions: list[Any] = Field(description="one for each row, in order")
 
 
 class InvalidInputAnswer(BaseModel):

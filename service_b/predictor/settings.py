@@ -25,11 +25,14 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     """Least important level that is logged: DEBUG, INFO, WARNING or ERROR."""
 
-    models_folder: Path = SERVICE_FOLDER / "models"
-    """Folder of the registered models: `<name>/<version>/`."""
+    models: Path = SERVICE_FOLDER / "models.yaml"
+    """File that lists the models and where their versions are."""
 
-    default_model: str = Field(default="ames", min_length=1)
-    """Name of the model that `/predict` serves."""
+    watch_seconds: float = Field(default=10.0, gt=0, le=86400)
+    """Time between two looks for new versions."""
+
+    allowed_sources: tuple[str, ...] = ("file:", "https:", "s3:", "gs:", "models:")
+    """JSON list: what the address of a source must begin with; a folder's begins with `file://`."""
 
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     """Largest request body; a batch of 1,000 full houses takes about 2 MB."""

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from predictor.errors import InvalidInput
+from predictor.errors import InputRejected, InvalidInput
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
@@ -36,6 +36,11 @@ def check(model: type[Checked], value: Any, loc: Sequence[str | int]) -> Checked
     except ValidationError as error:
         details = error.errors(include_url=False)[:_MAX_PROBLEMS]
         raise InvalidInput([_tell(detail, loc) for detail in details]) from None
+
+
+def reject(rejection: InputRejected, loc: Sequence[str | int]) -> InvalidInput:
+    """Tell a hook's rejection of the input at `loc` as a problem like any other."""
+    return InvalidInput([{"type": "rejected", "loc": [*loc], "msg": str(rejection)}])
 
 
 def _tell(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, object]:

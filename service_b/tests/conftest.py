@@ -213,7 +213,10 @@ def write_version(models_folder: Path, artifact: bytes) -> WriteVersion:
 
 @pytest.fixture
 def settings(models_folder: Path) -> Settings:
-    return Settings(models_folder=models_folder, default_model="tiny")
+    """Settings to serve `tiny` alone; it is looked for when the service starts and when asked."""
+    file = models_folder.parent / "models.yaml"
+    file.write_text("models: [{name: tiny, default: true, sources: [models/tiny]}]")
+    return Settings(models=file, watch_seconds=3600)
 
 
 @pytest.fixture(autouse=True)
@@ -244,11 +247,12 @@ def empty_client(settings: Settings) -> Iterator[TestClient]:
 @pytest.fixture(scope="session")
 def ames_card() -> ModelCard:
     """The card of the model that ships."""
-    return read_card(ModelRepository(SERVICE_FOLDER / "models").find_latest("ames"))
+    folder = SERVICE_FOLDER / "models" / "ames"
+    return read_card(folder / ModelRepository(str(folder)).find().number)
 
 
 @pytest.fixture(scope="session")
 def ames_client() -> Iterator[TestClient]:
     """The service with the model that ships."""
-    with TestClient(create_app(Settings(models_folder=SERVICE_FOLDER / "models"))) as client:
+    with TestClient(create_app(Settings())) as client:
         yield client

@@ -1,10 +1,14 @@
+import json
 import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from predictor.card import ModelCard
+from predictor.settings import SERVICE_FOLDER
 
 
 @pytest.fixture
@@ -22,7 +26,8 @@ def follow(contract: dict[str, Any], reference: str) -> Any:
 
 def read_body_schema(contract: dict[str, Any], path: str) -> Any:
     content = contract["paths"][path]["post"]["requestBody"]["content"]
-    return follow(contract, content["application/json"]["schema"]["$ref"])
+    schema = content["application/json"]["schema"]
+    return follow(contract, schema["$ref"]) if "$ref" in schema else schema
 
 
 def test_contract_lists_every_route(contract: dict[str, Any]) -> None:
@@ -33,6 +38,13 @@ def test_contract_lists_every_route(contract: dict[str, Any]) -> None:
         ("get", "/livez"),
         ("post", "/predict"),
         ("post", "/predict/batch"),
+        ("get", "/models"),
+        ("get", "/models/{name}"),
+        ("post", "/models/tiny/predict"),
+        ("post", "/models/tiny/predict/batch"),
+        ("post", "/reload"),
+        ("get", "/ping"),
+        ("post", "/invocations"),
     }
 
 
@@ -73,9 +85,29 @@ def test_input_names_every_feature_of_the_card(contract: dict[str, Any], card: M
 def test_examples_are_answered_when_they_are_sent(
     client: TestClient, contract: dict[str, Any]
 ) -> None:
-    for path, field in (("/predict", "input"), ("/predict/batch", "inputs")):
-        (example,) = read_body_schema(contract, path)["properties"][field]["examples"]
-        assert client.post(path, json={field: example}).status_code == 200
+    for path, item in contract["paths"].items():
+        if "post" in item:
+            body = item["post"].get("requestBody")
+            example = body["content"]["application/json"]["example"] if body else None
+            assert client.post(path, json=example).status_code == 200
+
+
+def test_contract_is_made_anew_only_when_a_version_is_loaded(
+    client: TestClient, write_version: Callable[..., Path]
+) -> None:
+    before = client.app.openapi()  # type: ignore[attr-defined]
+    assert client.app.openapi() is before  # type: ignore[attr-defined]
+    write_version("2", description="Learned from eight more.")
+    client.post("/reload")
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    assert schemas["TinyInput"]["description"] == "Learned from eight more."
+
+
+def test_committed_contract_is_the_one_of_the_shipped_models(ames_client: TestClient) -> None:
+    committed = json.loads((SERVICE_FOLDER / "openapi.json").read_bytes())
+    assert ames_client.get("/openapi.json").json() == committed, (
+        "write it anew: python -m predictor.openapi --output openapi.json"
+    )
 
 
 def test_contract_has_the_routes_when_no_model_is_loaded(empty_client: TestClient) -> None:

@@ -100,15 +100,18 @@ def test_interval_is_a_factor_around_the_price(model: Model, house: dict[str, An
     (prediction,) = model.predict([make_input(model, house | {"first_flr_sf": 1000})])
     assert prediction.price == 100_000
     assert prediction.interval == PredictionInterval(
-        lower=round(100_000 * math.exp(-0.1), 2),
-        upper=round(100_000 * math.exp(0.1), 2),
-        coverage=0.9,
+        lower=100_000 / math.exp(0.1), upper=100_000 * math.exp(0.1), coverage=0.9
     )
 
 
-def test_money_is_rounded_to_cents(model: Model, house: dict[str, Any]) -> None:
+def test_money_is_rounded_to_cents_only_where_it_is_told(
+    model: Model, house: dict[str, Any]
+) -> None:
     (prediction,) = model.predict([make_input(model, house | {"first_flr_sf": 1000 / 3})])
-    assert prediction.price == 33333.33
+    assert prediction.price == 1000 / 3 * 100
+    told = prediction.model_dump()
+    assert told["price"] == 33333.33
+    assert told["interval"]["upper"] == round(1000 / 3 * 100 * math.exp(0.1), 2)
 
 
 @pytest.mark.parametrize(

@@ -1,62 +1,40 @@
-import logging
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
+from sklearn.dummy import DummyRegressor
 
-from predictor.errors import ModelUnavailable
+from predictor.card import ModelCard
+from predictor.errors import ModelNotFound, ModelUnavailable
+from predictor.model import Model
 from predictor.registry import ModelRegistry
-from predictor.repository import ModelRepository
 
 
 @pytest.fixture
-def registry(models_folder: Path) -> ModelRegistry:
-    return ModelRegistry(ModelRepository(models_folder), "tiny")
+def registry() -> ModelRegistry:
+    return ModelRegistry(["tiny", "other"], "tiny")
 
 
-def test_nothing_is_available_before_the_first_load(registry: ModelRegistry) -> None:
+@pytest.fixture
+def model(card: ModelCard) -> Model:
+    return Model(card, DummyRegressor())
+
+
+def test_model_is_unavailable_before_a_version_is_put(registry: ModelRegistry) -> None:
     with pytest.raises(ModelUnavailable, match="tiny is not loaded"):
         _ = registry.default
 
 
-def test_latest_version_answers_after_a_load(
-    registry: ModelRegistry, write_version: Callable[..., Path]
+def test_model_is_unknown_when_no_such_name_is_hosted(registry: ModelRegistry) -> None:
+    with pytest.raises(ModelNotFound, match="no model 'big'; there is tiny, other"):
+        registry.get("big")
+
+
+def test_version_answers_after_it_is_put(registry: ModelRegistry, model: Model) -> None:
+    registry.put(model)
+    assert registry.default is registry.get("tiny") is model
+
+
+def test_snapshot_does_not_change_when_a_version_is_put(
+    registry: ModelRegistry, model: Model
 ) -> None:
-    for version in ("9", "10"):
-        write_version(version)
-    registry.load()
-    assert registry.default.card.version == "10"
-
-
-def test_missing_model_is_logged_and_not_served(
-    registry: ModelRegistry, caplog: pytest.LogCaptureFixture
-) -> None:
-    registry.load()
-    (record,) = caplog.records
-    assert (record.levelno, record.getMessage()) == (logging.ERROR, "model is not available")
-    assert "no version of tiny" in vars(record)["fields"]["reason"]
-    with pytest.raises(ModelUnavailable):
-        _ = registry.default
-
-
-def test_refused_version_is_logged_with_its_reason_and_not_served(
-    registry: ModelRegistry,
-    write_version: Callable[..., Path],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    (write_version() / "model.joblib").write_bytes(b"other bytes")
-    registry.load()
-    (record,) = caplog.records
-    assert "sha256 is" in vars(record)["fields"]["reason"]
-    with pytest.raises(ModelUnavailable):
-        _ = registry.default
-
-
-def test_old_version_goes_on_when_a_newer_one_is_refused(
-    registry: ModelRegistry, write_version: Callable[..., Path]
-) -> None:
-    write_version("1")
-    registry.load()
-    (write_version("2") / "model.joblib").unlink()
-    registry.load()
-    assert registry.default.card.version == "1"
+    before = registry.loaded
+    registry.put(model)
+    assert (dict(before), dict(registry.loaded)) == ({}, {"tiny": model})

@@ -106,10 +106,10 @@ def read_all(client: socket.socket) -> bytes:
 
 
 @pytest.fixture
-def tiny(write_version: Callable[..., Path], models_folder: Path) -> dict[str, str]:
+def tiny(write_version: Callable[..., Path], settings: Settings) -> dict[str, str]:
     """Settings to serve the tiny model."""
     write_version()
-    return {"PREDICTOR_MODELS_FOLDER": str(models_folder), "PREDICTOR_DEFAULT_MODEL": "tiny"}
+    return {"PREDICTOR_MODELS": str(settings.models)}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_sigterm_finishes_the_requests_under_way_and_ends_the_service_in_time(
 
 def test_service_runs_on_without_a_model_when_the_model_is_refused(tiny: dict[str, str]) -> None:
     port = find_free_port()
-    artifact = Path(tiny["PREDICTOR_MODELS_FOLDER"]) / "tiny" / "1" / "model.joblib"
+    artifact = Path(tiny["PREDICTOR_MODELS"]).parent / "models" / "tiny" / "1" / "model.joblib"
     artifact.write_bytes(b"other bytes")
     with start(port, *MAIN, **tiny) as process:
         assert request(port, "GET", "/livez")[0].status == 200

@@ -2,14 +2,16 @@ from pathlib import Path
 
 import pytest
 
+from predictor.manifest import read_manifest
 from predictor.settings import SettingsError, load_settings
 
 VARIABLES = [
     "HOST",
     "PORT",
     "LOG_LEVEL",
-    "PREDICTOR_MODELS_FOLDER",
-    "PREDICTOR_DEFAULT_MODEL",
+    "PREDICTOR_MODELS",
+    "PREDICTOR_WATCH_SECONDS",
+    "PREDICTOR_ALLOWED_SOURCES",
     "PREDICTOR_MAX_BODY_BYTES",
     "PREDICTOR_BODY_TIMEOUT_SECONDS",
 ]
@@ -24,20 +26,21 @@ def clear_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
     settings = load_settings()
     assert (settings.host, settings.port) == ("127.0.0.1", 8001)
-    assert settings.default_model == "ames"
-    assert (settings.models_folder / "ames").is_dir()
+    assert read_manifest(settings.models).default_name == "ames"
 
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = ["0.0.0.0", "9001", "DEBUG", "/srv/models", "tiny", "2048", "1.5"]  # noqa: S104
+    values = ["0.0.0.0", "9001", "DEBUG", "/srv/models.yaml", "2.5"]  # noqa: S104
+    values += ['["s3://models/", "memory:"]', "2048", "1.5"]
     for variable, value in zip(VARIABLES, values, strict=True):
         monkeypatch.setenv(variable, value)
     assert load_settings().model_dump() == {
         "host": "0.0.0.0",  # noqa: S104
         "port": 9001,
         "log_level": "DEBUG",
-        "models_folder": Path("/srv/models"),
-        "default_model": "tiny",
+        "models": Path("/srv/models.yaml"),
+        "watch_seconds": 2.5,
+        "allowed_sources": ("s3://models/", "memory:"),
         "max_body_bytes": 2048,
         "body_timeout_seconds": 1.5,
     }
@@ -52,7 +55,8 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         ("PORT", "80a"),
         ("PORT", ""),
         ("LOG_LEVEL", "LOUD"),
-        ("PREDICTOR_DEFAULT_MODEL", ""),
+        ("PREDICTOR_WATCH_SECONDS", "0"),
+        ("PREDICTOR_WATCH_SECONDS", "inf"),
         ("PREDICTOR_MAX_BODY_BYTES", "1023"),
         ("PREDICTOR_BODY_TIMEOUT_SECONDS", "0"),
         ("PREDICTOR_BODY_TIMEOUT_SECONDS", "nan"),

@@ -7,6 +7,7 @@ from predictor.errors import (
     BodyTimeout,
     BodyTooLarge,
     InvalidInput,
+    ModelNotFound,
     ModelUnavailable,
     WrongContentType,
 )
@@ -20,6 +21,10 @@ def add_failure_handlers(app: FastAPI) -> None:
     @app.exception_handler(InvalidInput)
     async def answer_invalid_input(_: Request, error: InvalidInput) -> Response:
         return JSONResponse({"detail": error.problems}, status_code=422)
+
+    @app.exception_handler(ModelNotFound)
+    async def answer_model_not_found(_: Request, error: ModelNotFound) -> Response:
+        return JSONResponse({"detail": str(error)}, status_code=404)
 
     @app.exception_handler(ModelUnavailable)
     async def answer_model_unavailable(_: Request, __: ModelUnavailable) -> Response:

@@ -1,86 +1,147 @@
-"""Predictions of the default model."""
+"""Predictions: of the default model, and of each model by its name."""
 
 from typing import Any
 
-from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Request
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
+from pydantic_core import to_json
 
-from predictor.contract import refer_to_body
-from predictor.errors import InvalidInput
+from predictor.errors import InputRejected, InvalidInput, ModelNotFound
+from predictor.interface import ServedModel
 from predictor.json_body import read_json
-from predictor.model import Model, describe
 from predictor.registry import ModelRegistry
-from predictor.schemas import (
-    BatchAnswer,
-    BatchError,
-    BatchRequest,
-    ErrorAnswer,
-    InvalidInputAnswer,
-    PredictAnswer,
-    PredictRequest,
-)
+from predictor.schemas import BatchRequest, ErrorAnswer, InvalidInputAnswer, PredictRequest
 from predictor.settings import Settings
-from predictor.validation import check
+from predictor.validation import check, reject
 
-router = APIRouter(
-    tags=["predict"],
-    responses={
-        408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
-        413: {"model": ErrorAnswer, "description": "The body is too large"},
-        415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},
-        422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
-        503: {"model": ErrorAnswer, "description": "No model is loaded"},
-    },
-)
+Answer = dict[str, Any]
+
+FAILURES: dict[int | str, dict[str, Any]] = {
+    408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
+    413: {"model": ErrorAnswer, "description": "The body is too large"},
+    415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},
+    422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
+    503: {"model": ErrorAnswer, "description": "No version of the model is loaded"},
+}
+
+# Until a model is loaded; then the contract has the model's own schema in its place.
+_ANY_OBJECT = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+
+router = APIRouter(tags=["predict"], responses=FAILURES)
 
 
-@router.post("/predict", summary="Predict one input", openapi_extra=refer_to_body("PredictRequest"))
-async def predict(request: Request) -> PredictAnswer:
-    registry: ModelRegistry = request.app.state.registry
-    model = registry.default
-    body = check(PredictRequest, await _read_body(request), ["body"])
-    house = check(model.input_type, body.input, ["body", "input"])
-    return (await _predict(request, model, [house]))[0]
+@router.post("/predict", summary="Predict one input", openapi_extra=_ANY_OBJECT)
+async def predict(request: Request) -> Response:
+    return await _answer_one(request, _registry(request).default)
 
 
 @router.post(
     "/predict/batch",
     summary="Predict many inputs, each with an outcome of its own",
-    openapi_extra=refer_to_body("BatchRequest"),
-    response_model_exclude_unset=True,  # a problem that echoes no input has none
+    openapi_extra=_ANY_OBJECT,
 )
-async def predict_batch(request: Request) -> BatchAnswer:
-    registry: ModelRegistry = request.app.state.registry
-    model = registry.default  # read once: one batch is never answered by two versions
-    batch = check(BatchRequest, await _read_body(request), ["body"])
-    results: list[PredictAnswer | BatchError | None] = []
-    valid: list[BaseModel] = []
-    for index, value in enumerate(batch.inputs):
-        try:
-            valid.append(check(model.input_type, value, ["body", "inputs", index]))
-            results.append(None)
-        except InvalidInput as error:
-            detail = InvalidInputAnswer.model_validate({"detail": error.problems})
-            results.append(BatchError(error=detail))
-    answers = iter(await _predict(request, model, valid))
-    return BatchAnswer(results=[result or next(answers) for result in results])
+async def predict_batch(request: Request) -> Response:
+    return await _answer_many(request, _registry(request).default)
 
 
-async def _read_body(request: Request) -> Any:
+@router.post("/models/{name}/predict", summary="Predict one input")
+async def predict_by_name(request: Request, name: str) -> Response:
+    return await _answer_one(request, find_endpoint(request, name))
+
+
+@router.post(
+    "/models/{name}/predict/batch", summary="Predict many inputs, each with an outcome of its own"
+)
+async def predict_batch_by_name(request: Request, name: str) -> Response:
+    return await _answer_many(request, find_endpoint(request, name))
+
+
+def find_endpoint(request: Request, name: str) -> ServedModel:
+    """Find a model that is open to callers by its name.
+
+    Raises:
+        ModelNotFound: there is none.
+        ModelUnavailable: none of its versions is loaded.
+    """
+    endpoints: set[str] = request.app.state.endpoints
+    if name not in endpoints:
+        raise ModelNotFound(name, sorted(endpoints))
+    return _registry(request).get(name)
+
+
+async def read_body(request: Request, *, allow_nan: bool = False) -> Any:
+    """Read the body as JSON, within the limits of the settings."""
     settings: Settings = request.app.state.settings
     return await read_json(
         request,
         max_bytes=settings.max_body_bytes,
         timeout_seconds=settings.body_timeout_seconds,
+        allow_nan=allow_nan,
     )
 
 
-async def _predict(request: Request, model: Model, inputs: list[BaseModel]) -> list[PredictAnswer]:
+async def predict_in_thread(
+    request: Request, model: ServedModel, inputs: list[BaseModel]
+) -> list[BaseModel | InputRejected]:
     """Predict in a thread, so that health checks are answered meanwhile."""
-    limiter: CapacityLimiter = request.app.state.predict_limiter
-    predictions = await to_thread.run_sync(model.predict, inputs, limiter=limiter) if inputs else []
-    request.state.log_fields.update(
-        model=model.card.name, model_version=model.card.version, predictions=len(predictions)
+    limiter = request.app.state.limiters[model.name]
+    outcomes = (
+        list(await to_thread.run_sync(model.predict, inputs, limiter=limiter)) if inputs else []
     )
-    return [PredictAnswer(prediction=each, message=describe(each)) for each in predictions]
+    request.state.log_fields.update(
+        model=model.name, model_version=model.version, predictions=len(outcomes)
+    )
+    return outcomes
+
+
+# The model is passed on from here: one request is never answered by two versions.
+async def _answer_one(request: Request, model: ServedModel) -> Response:
+    body = check(PredictRequest, await read_body(request), ["body"])
+    value = check(model.input_type, body.input, ["body", "input"])
+    (outcome,) = await predict_in_thread(request, model, [value])
+    if isinstance(outcome, InputRejected):
+        raise reject(outcome, ["body", "input"])
+    return _respond(_tell(model, outcome))
+
+
+async def _answer_many(request: Request, model: ServedModel) -> Response:
+    batch = check(BatchRequest, await read_body(request), ["body"])
+    valid: list[BaseModel] = []
+    errors: dict[int, InvalidInput] = {}
+    for index, value in enumerate(batch.inputs):
+        try:
+            valid.append(check(model.input_type, value, ["body", "inputs", index]))
+        except InvalidInput as error:
+            errors[index] = error
+    outcomes = iter(await predict_in_thread(request, model, valid))
+    results: list[Answer] = []
+    for index in range(len(batch.inputs)):
+        outcome = errors.get(index) or next(outcomes)
+        if isinstance(outcome, InputRejected):
+            outcome = reject(outcome, ["body", "inputs", index])
+        if isinstance(outcome, InvalidInput):
+            results.append({"error": {"detail": outcome.problems}})
+        else:
+            results.append(_tell(model, outcome))
+    return _respond({"results": results})
+
+
+def _tell(model: ServedModel, prediction: BaseModel) -> Answer:
+    message = model.describe(prediction)
+    return {"prediction": prediction} | ({} if message is None else {"message": message})
+
+
+def _respond(answer: Answer) -> Response:
+    # An input such as 1e400 is read as infinity, which only strings can echo in JSON.
+    return Response(to_json(answer, inf_nan_mode="strings"), media_type="application/json")
+
+
+def _registry(request: Request) -> ModelRegistry:
+    registry: ModelRegistry = request.app.state.registry
+    return registry

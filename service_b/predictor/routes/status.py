@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from predictor.errors import ModelUnavailable
 from predictor.registry import ModelRegistry
+from predictor.routes.failures import RETRY_AFTER_SECONDS
 from predictor.schemas import HealthAnswer, LivenessAnswer, RootAnswer
 
 router = APIRouter(tags=["status"])
@@ -22,11 +23,12 @@ async def read_root() -> RootAnswer:
 async def read_health(request: Request, response: Response) -> HealthAnswer:
     registry: ModelRegistry = request.app.state.registry
     try:
-        card = registry.default.card
+        model = registry.default
     except ModelUnavailable:
         response.status_code = 503
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return HealthAnswer(status="unhealthy", model=registry.default_name, model_version=None)
-    return HealthAnswer(status="healthy", model=card.name, model_version=card.version)
+    return HealthAnswer(status="healthy", model=model.name, model_version=model.version)
 
 
 @router.get("/livez", summary="Say that the process runs")

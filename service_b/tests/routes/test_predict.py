@@ -1,7 +1,5 @@
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -272,13 +270,11 @@ def slow() -> FakeSlowEstimator:
 
 @pytest.fixture
 def slow_app(
-    settings: Settings, card: ModelCard, slow: FakeSlowEstimator, write_version: Callable[..., Path]
+    settings: Settings, card: ModelCard, slow: FakeSlowEstimator
 ) -> FastAPI:
-    """The service, whose model is replaced by a slow one when it has started."""
-    write_version()
+    """The service with a slow model, and no version that could replace it."""
     app = create_app(settings)
-    app.state.registry._model = Model(card, slow)
-    app.state.registry.load = lambda: None
+    app.state.registry.put(Model(card, slow))
     return app
 
 

@@ -1,0 +1,47 @@
+"""What the service needs of a model, whatever the model is made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from predictor.errors import InputRejected
+
+
+class ServedModel(Protocol):
+    """A loaded model. It never changes: another version is another object."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What is known of it, as JSON, for whoever asks for the model's card."""
+
+    @property
+    def input_type(self) -> type[BaseModel]:
+        """Checks one input and describes it in the documentation."""
+
+    @property
+    def prediction_type(self) -> type[BaseModel]:
+        """Describes one prediction; has the fields `model` and `model_version`."""
+
+    @property
+    def example(self) -> Mapping[str, Any]:
+        """One realistic input."""
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """Name of each column of the training data, in order, to the name of its field."""
+
+    def predict(self, inputs: Sequence[BaseModel]) -> Sequence[BaseModel | InputRejected]:
+        """Give one outcome for each instance of `input_type`, in order."""
+
+    def describe(self, prediction: BaseModel) -> str | None:
+        """Say a prediction in words, if the model has words for it."""
+
+    def to_value(self, prediction: BaseModel) -> Any:
+        """Give the bare value, as MLflow's protocol wants it: JSON, nothing rounded."""

@@ -1,0 +1,81 @@
+"""MLflow's model registry as a source: `models:/ames@champion` or `models:/ames/3`."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+
+from predictor.errors import ModelRefused, SourceUnavailable
+from predictor.version import CARD, CHECKSUMS, Folder, Version
+
+_LOCATION = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>[0-9]+))")
+_SERVERS = ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI")
+
+
+class MlflowSource:
+    """The version that an alias of a registered model names; the server is MLflow's own setting.
+
+    Among the artifacts of such a version is a version folder, with `card.json` or `SHA256SUMS`.
+    Its own number counts, not the one that MLflow gave it.
+    """
+
+    def __init__(self, location: str) -> None:
+        """Take a location; nothing is asked of the server yet.
+
+        Raises:
+            ValueError: it is no such location, or no server is set.
+            ImportError: MLflow isn't installed.
+        """
+        match = _LOCATION.fullmatch(location)
+        if match is None:
+            raise ValueError("a registered model is written models:/NAME@ALIAS or models:/NAME/3")
+        if not any(os.environ.get(each) for each in _SERVERS):
+            raise ValueError("MLFLOW_TRACKING_URI must name the MLflow server")
+        # MLflow's own patience, minutes for each request, would hold the watcher as long.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        import mlflow
+
+        self.location = location
+        self._name, self._alias, self._number = match.group("name", "alias", "number")
+        self._client: Any = mlflow.MlflowClient()
+
+    def find(self) -> Version:
+        """Ask the server which version it is.
+
+        Raises:
+            SourceUnavailable: it doesn't know, or doesn't answer.
+        """
+        try:
+            if self._alias:
+                found = self._client.get_model_version_by_alias(self._name, self._alias)
+            else:
+                found = self._client.get_model_version(self._name, self._number)
+        except Exception as error:  # MLflow lets through errors of several libraries
+            raise SourceUnavailable(f"{self.location}: {error!r}") from error
+        fingerprint = f"{found.name}/{found.version} {found.creation_timestamp} {found.source}"
+        return Version(str(found.version), fingerprint, lambda: self._download(found.version))
+
+    @contextmanager
+    def _download(self, number: str) -> Iterator[Folder]:
+        from mlflow.artifacts import download_artifacts
+
+        with TemporaryDirectory() as target:
+            try:
+                download_artifacts(artifact_uri=f"models:/{self._name}/{number}", dst_path=target)
+            except Exception as error:
+                raise SourceUnavailable(f"{self.location}: {error!r}") from error
+            folders = {
+                path.parent for index in (CARD, CHECKSUMS) for path in Path(target).rglob(index)
+            }
+            if len(folders) != 1:
+                raise ModelRefused(
+                    f"{self.location}: version {number} has {len(folders)} folders with a "
+                    f"{CARD} or {CHECKSUMS}, one is needed"
+                )
+            yield Folder(LocalFileSystem(), str(folders.pop()), None)
