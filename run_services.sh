@@ -206,7 +206,7 @@ wait_until_healthy() { # NAME PID PORT
                 fail "$1 runs but has no model after $timeout_seconds s: its /health is not 200; its log above says why."
             fail "$1 is not healthy after $timeout_seconds s (START_TIMEOUT_SECONDS)."
         fi
-        sleep 0.5
+        sleep 0.2
     done
 }
 
