@@ -6,15 +6,19 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from starlette.testclient import TestClient
 
 from gateway.app import create_app
 from gateway.settings import load_settings
+from tests.databases import PostgresServer, find_programs
 from tests.stub_server import StubServer
 
 _SETTINGS = {"HOST", "PORT", "LOG_LEVEL", "SERVICE_B_URL", "INPUT_LOG_URL"}
+
+_POSTGRES = find_programs()
 
 StartGateway = Callable[..., TestClient]
 
@@ -55,6 +59,26 @@ def free_port() -> int:
 @pytest.fixture
 def log_path(tmp_path: Path) -> Path:
     return tmp_path / "log" / "inputs.db"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    if _POSTGRES is None:
+        pytest.skip("PostgreSQL is not installed")
+    # Not pytest's own folder, which only root can enter.
+    with TemporaryDirectory() as folder:
+        server = PostgresServer(_POSTGRES, Path(folder))
+        yield server
+        server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def log_url(request: pytest.FixtureRequest, log_path: Path) -> str:
+    """URL of an empty log, on each of the databases that are supported."""
+    if request.param == "sqlite":
+        return f"sqlite:///{log_path}"
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    return postgres.make_database()
 
 
 @pytest.fixture

@@ -175,3 +175,49 @@ def test_every_item_gets_its_own_result_whatever_the_timing(
                 assert result == number * 2
 
     asyncio.run(run())
+
+
+def test_items_submitted_together_get_their_results_in_order_across_batches() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call, max_batch=4)
+        results = await batcher.submit_all([1, 2, 3, 4, -5, 6])
+        assert [repr(result) for result in results] == ["2", "4", "6", "8", "KeyError(-5)", "12"]
+        assert call.batches == [[1, 2, 3, 4], [-5, 6]]
+        assert await batcher.submit_all([]) == []
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_only_their_batch_fails_when_items_were_submitted_together() -> None:
+    async def run() -> None:
+        batcher = make_batcher(FakeCall(), max_batch=2)
+        results = await batcher.submit_all([1, 2, 0, 3, 4])
+        assert [type(result) for result in results] == [int, int, ValueError, ValueError, int]
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_item_is_refused_when_it_waited_too_long_for_its_turn() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher: Batcher[int, int] = Batcher(
+            call, name="test", max_batch=4, max_waiting=100, max_wait_seconds=0.01
+        )
+        call.open.clear()
+        first = asyncio.create_task(batcher.submit(1))
+        await call.wait_until_entered()
+        late = [asyncio.create_task(batcher.submit(number)) for number in (2, 3)]
+        await asyncio.sleep(0.05)
+        call.open.set()
+        assert await first == 2  # its call had begun
+        for task in late:
+            with pytest.raises(TooBusy):
+                await task
+        assert call.batches == [[1]]
+        assert await batcher.submit(4) == 8
+        await batcher.close()
+
+    asyncio.run(run())

@@ -1,3 +1,4 @@
+import json
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from gateway.errors import InputLogUnavailable
 from gateway.input_log import Entry, Heartbeat, InputLog, NewInput, Outcome
+from gateway.log_reader import InputFilter, LogReader
 from gateway.log_tables import OutcomeKind
 from gateway.settings import SERVICE_FOLDER
 from tests.log_file import read_inputs
@@ -250,10 +252,10 @@ for number in range(25):
 """
 
 
-def test_nothing_is_lost_when_several_gateways_begin_one_log_at_once(log_path: Path) -> None:
+def test_nothing_is_lost_when_several_gateways_begin_one_log_at_once(log_url: str) -> None:
     gateways = [
         subprocess.Popen(
-            [sys.executable, "-c", GATEWAY, f"sqlite:///{log_path}", str(number)],
+            [sys.executable, "-c", GATEWAY, log_url, str(number)],
             cwd=SERVICE_FOLDER,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -272,7 +274,9 @@ def test_nothing_is_lost_when_several_gateways_begin_one_log_at_once(log_path: P
     errors = [gateway.communicate(timeout=30)[1] for gateway in gateways]
 
     assert errors == [""] * 4
-    rows = read_inputs(log_path)
-    assert sorted((row["request_id"], int(row["data"])) for row in rows) == [
-        (str(gateway), number) for gateway in range(4) for number in range(25)
+    reader = LogReader(log_url)
+    rows = [json.loads(line) for page in reader.export(InputFilter()) for line in page.splitlines()]
+    reader.close()
+    assert sorted((int(row["request_id"]), row["data"]) for row in rows) == [
+        (gateway, number) for gateway in range(4) for number in range(25)
     ]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.circuit_breaker import CircuitBreaker
-from gateway.errors import InputRejected, PredictorTimeout, PredictorUnavailable
+from gateway.errors import InputRejected, ModelUnknown, PredictorTimeout, PredictorUnavailable
 from gateway.patience import Patience
 from gateway.predictor_client import Answer, Forward, PredictorClient
 from gateway.retry_budget import RetryBudget
@@ -20,6 +20,7 @@ from tests.stub_server import (
     answer,
     drip,
     hang,
+    predict,
     reset,
     send_and_close,
 )
@@ -428,3 +429,35 @@ def test_batch_ends_at_its_latest_deadline_when_the_predictor_hangs(
 
     assert [type(result) for result in results] == [PredictorTimeout] * 2
     assert time.monotonic() - started < 5
+
+
+# Models
+
+
+def test_each_model_is_asked_in_a_call_of_its_own(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    stub.behave = predict
+    models = [None, "a", "b", "a", None]
+    forwards = [
+        Forward(b'{"id":%d}' % number, f"r{number}", time.monotonic() + 20, model)
+        for number, model in enumerate(models)
+    ]
+
+    results = client.predict(forwards)
+
+    assert [result.price for result in results if isinstance(result, Answer)] == [0, 1, 2, 3, 4]
+    assert sorted(request.line.split()[1] for request in stub.received) == [
+        "/models/a/predict/batch",
+        "/models/b/predict",
+        "/predict/batch",
+    ]
+
+
+def test_every_input_is_told_when_service_b_has_no_such_model(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    stub.behave = answer(404, {"detail": "Model not found"})
+    forwards = [Forward(b"1", "r1", time.monotonic() + 20, "nosuch")] * 2
+
+    assert [type(result) for result in client.predict(forwards)] == [ModelUnknown] * 2
