@@ -23,7 +23,7 @@ from predictor.sources import build_sources
 from predictor.watcher import Watcher
 
 # A source that hangs keeps the service from listening no longer than this.
-FIRST_CHECK_SECONDS = 10
+FIRST_CHECK_SECONDS = 5
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -126,6 +126,16 @@ SALES: list[tuple[Any, ...]] = [
 @pytest.fixture(scope="session")
 def artifact() -> bytes:
     """The pickled pipeline."""
+    return train()
+
+
+@pytest.fixture(scope="session")
+def dear_artifact() -> bytes:
+    """A pickled pipeline that asks twice the price."""
+    return train(price_factor=2)
+
+
+def train(price_factor: float = 1) -> bytes:
     rows = np.array([sale[:-1] for sale in SALES], dtype=object)
     columns = ColumnTransformer(
         [
@@ -136,7 +146,7 @@ def artifact() -> bytes:
     estimator = TransformedTargetRegressor(
         make_pipeline(columns, Ridge()), func=np.log, inverse_func=np.exp
     )
-    estimator.fit(rows, np.array([sale[-1] for sale in SALES], dtype=float))
+    estimator.fit(rows, price_factor * np.array([sale[-1] for sale in SALES], dtype=float))
     file = BytesIO()
     joblib.dump(estimator, file)
     return file.getvalue()
