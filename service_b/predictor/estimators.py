@@ -131,9 +131,9 @@ class NearbyTargets(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for space, tree in zip(self.spaces, self.trees_, strict=True):
             points = _place(matrix, space)
             if own is None:
-                distances, rows = tree.query(points, k=most)
+                distances, rows = tree.query(points, k=range(1, most + 1))
             else:
-                distances, rows = tree.query(points, k=most + 1)
+                distances, rows = tree.query(points, k=range(1, most + 2))
                 distances, rows = _drop_own(distances, rows, own)
             weights = 1 / (distances + self.softening)
             weighted = np.cumsum(weights * self.targets_[rows], axis=1)

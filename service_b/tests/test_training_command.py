@@ -34,7 +34,14 @@ def test_help_explains_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     printed = capsys.readouterr().out
-    for word in ("ames", "--data FILE", "--output DIR", "--cache DIR", "--seed N"):
+    for word in ("ames", "california", "promote", "rollback", "list", "compare", "reproduce"):
+        assert word in printed
+    with pytest.raises(SystemExit, match="0"):
+        main(["ames", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    for word in ("download, prepare, split, select, tune, evaluate, register", "--steps STEP"):
+        assert word in printed
+    for word in ("--data FILE", "--models DIR", "--work DIR", "--trials N", "--seed N"):
         assert word in printed
 
 
@@ -46,6 +53,8 @@ def test_help_explains_the_options(capsys: pytest.CaptureFixture[str]) -> None:
         ["ames", "--seed", "-1"],
         ["ames", "--seed", "x"],
         ["ames", "--seed=4294967296"],
+        ["ames", "--steps", "tune,bake"],
+        ["promote", "ames"],
     ],
 )
 def test_wrong_arguments_are_refused_in_one_line_after_the_usage(
@@ -55,7 +64,8 @@ def test_wrong_arguments_are_refused_in_one_line_after_the_usage(
         main(arguments)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("usage: python -m training")
-    assert lines[-1].startswith("python -m training: error: ")
+    assert lines[-1].startswith("python -m training")
+    assert ": error: " in lines[-1]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +80,7 @@ def test_missing_data_ends_in_one_line_and_registers_nothing(
     tmp_path: Path, data: list[str], message: str
 ) -> None:
     models = tmp_path / "models"
-    status, _, err = run("ames", *data, "--output", models, "--cache", tmp_path / "cache")
+    status, _, err = run("ames", *data, "--models", models, "--work", tmp_path / "work")
     assert status == 1
     assert len(err) == 1
     assert err[0].startswith("error: ")
@@ -80,17 +90,17 @@ def test_missing_data_ends_in_one_line_and_registers_nothing(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to one process")
 def test_interrupt_ends_in_one_line_and_registers_nothing(tmp_path: Path) -> None:
-    models, cache = tmp_path / "models", tmp_path / "cache"
+    models, work = tmp_path / "models", tmp_path / "work"
     # A proxy that takes the connection and never answers holds the download for as long as needed.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(60)
         proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with start("ames", "--output", models, "--cache", cache, proxy=proxy) as process:
+        with start("ames", "--models", models, "--work", work, proxy=proxy) as process:
             connection, _ = silent.accept()
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
             connection.close()
-    assert process.returncode == 1
-    assert err.strip().splitlines() == ["error: interrupted"]
+    assert process.returncode == 130
+    assert err.strip().splitlines() == ["error: interrupted; what was finished is kept"]
     assert not models.exists()
-    assert list(cache.iterdir()) == []
+    assert [file for file in work.rglob("*") if file.is_file()] == []

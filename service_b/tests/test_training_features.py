@@ -5,7 +5,7 @@ import pandas as pd
 from pydantic.alias_generators import to_camel
 
 from predictor.card import Feature
-from training.ames import AMES
+from training.ames import RECIPE as AMES
 from training.features import complete_features, read_descriptions, to_request
 
 # What callers send, and what the MLflow protocol sends, fixed by the lab's contract.
@@ -36,11 +36,11 @@ AMES_DESCRIPTIONS = read_descriptions(AMES.features_file)
 
 DESCRIPTIONS: list[dict[str, Any]] = [
     {"name": "id", "column": "Id", "kind": "identifier", "minimum": 0, "maximum": 9},
-    {"name": "zone", "column": "Zone", "kind": "category"},
-    {"name": "sub_class", "column": "SubClass", "kind": "category"},
-    {"name": "pool_qc", "column": "PoolQC", "kind": "category"},
-    {"name": "veneer", "column": "Veneer", "kind": "category"},
-    {"name": "electrical", "column": "Electrical", "kind": "category"},
+    {"name": "zone", "column": "Zone", "kind": "category", "categories": ["C (all)", "RL"]},
+    {"name": "sub_class", "column": "SubClass", "kind": "category", "categories": [20, 60, 120]},
+    {"name": "pool_qc", "column": "PoolQC", "kind": "category", "categories": ["Ex", "NA"]},
+    {"name": "veneer", "column": "Veneer", "kind": "category", "categories": ["None", "Stone"]},
+    {"name": "electrical", "column": "Electrical", "kind": "category", "categories": ["A", "B"]},
     {"name": "lot_area", "column": "LotArea", "kind": "number", "minimum": 0, "maximum": 9},
     {"name": "frontage", "column": "Frontage", "kind": "number", "minimum": 0, "maximum": 9},
 ]
@@ -50,7 +50,7 @@ FRAME = pd.DataFrame(
         "sub_class": pd.Series([120, 20, 60], dtype=object),
         "pool_qc": ["NA", "Ex", "NA"],
         "veneer": ["Stone", "None", math.nan],
-        "electrical": ["SBrkr", math.nan, "FuseA"],
+        "electrical": ["B", math.nan, "A"],
         "lot_area": [5.0, 6.5, 7.0],
         "frontage": [1.0, math.nan, 2.0],
     }
@@ -79,11 +79,11 @@ def test_ames_says_what_every_feature_means() -> None:
         assert len(each["meaning"]) <= 250, each["name"]
 
 
-def test_categories_are_those_of_the_data_in_order() -> None:
+def test_categories_are_those_described() -> None:
     features = complete()
     assert features["zone"].categories == ("C (all)", "RL")
     assert features["sub_class"].categories == (20, 60, 120)
-    assert features["electrical"].categories == ("FuseA", "SBrkr")
+    assert features["electrical"].categories == ("A", "B")
     assert features["lot_area"].categories is None
 
 
@@ -107,7 +107,7 @@ def test_request_says_none_as_null_and_leaves_unknown_fields_out() -> None:
         "sub_class": 120,
         "pool_qc": None,
         "veneer": "Stone",
-        "electrical": "SBrkr",
+        "electrical": "B",
         "lot_area": 5,
         "frontage": 1,
     }

@@ -1,8 +1,54 @@
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
+from predictor.card import Feature
+from training.ames import RECIPE as AMES
 from training.errors import TrainingError
-from training.interval import conformal_quantile, measure_half_width
+from training.estimator import fit_estimator
+from training.hidden_fields import Inputs, keep_required
+from training.interval import Spread, calibrate, conformal_quantile
+from training.parameters import Parameters
+from training.recipe import Recipe
+
+FEATURES = (
+    Feature(
+        name="size", column="Size", kind="number", meaning="Any.", minimum=0, maximum=9,
+        required=True,
+    ),
+    Feature(name="noise", column="Noise", kind="number", meaning="Any.", minimum=0, maximum=9),
+    Feature(name="kind", column="Kind", kind="number", meaning="Any.", minimum=0, maximum=9),
+)  # fmt: skip
+# Columns of its own kind: nothing derived, no neighbours.
+RECIPE: Recipe = replace(AMES, sums=(), products=(), ratios=())
+PARAMETERS = Parameters(
+    trees=30, whole_copies=1, partial_copies=2, spread_trees=40, features_per_split=1.0
+)
+
+
+def make_sales(count: int, seed: int) -> tuple[Inputs, np.ndarray]:
+    """Prices follow size and kind; how much they scatter follows noise."""
+    random = np.random.default_rng(seed)
+    inputs = random.uniform(0, 3, (count, 3))
+    scatter = random.standard_normal(count) * (0.05 + 0.1 * inputs[:, 1])
+    prices = 100_000 * np.exp(0.2 * inputs[:, 0] + 0.3 * inputs[:, 2] + scatter)
+    return inputs.astype(object), prices
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """As in training: beside other work several threads would wait for each other."""
+    with threadpool_limits(limits=1):
+        yield
+
+
+@pytest.fixture(scope="module")
+def spread() -> Spread:
+    inputs, prices = make_sales(1_500, 0)
+    return calibrate(RECIPE, FEATURES, inputs, prices, 0, PARAMETERS)
 
 
 def test_quantile_corrects_for_the_finite_sample() -> None:
@@ -16,28 +62,26 @@ def test_too_few_rows_are_refused() -> None:
         conformal_quantile(np.ones(8), 0.9)
 
 
-def test_every_row_is_predicted_once_by_an_estimator_that_never_saw_it() -> None:
-    prices = np.geomspace(50_000, 500_000, 53)
-    seen: list[int] = []
-
-    def predict_unseen(known: np.ndarray, unseen: np.ndarray) -> np.ndarray:
-        assert sorted([*known, *unseen]) == list(range(53))
-        seen.extend(unseen)
-        return np.full(len(unseen), 100_000.0)
-
-    measure_half_width(predict_unseen, prices, 0.9, seed=0)
-    assert sorted(seen) == list(range(53))
+def test_interval_is_wider_where_prices_scatter_more(spread: Spread) -> None:
+    inputs, _ = make_sales(500, 1)
+    widths = spread.measure_half_width(inputs)
+    noise = inputs[:, 1].astype(float)
+    assert widths[noise > 2].mean() > 2 * widths[noise < 1].mean()
 
 
-def test_interval_covers_new_rows_as_often_as_it_says() -> None:
-    random = np.random.default_rng(0)
-    # The true price is 100,000 times a random factor that no estimator can know.
-    prices, new_prices = 100_000 * np.exp(0.1 * random.standard_normal((2, 5_000)))
+def test_interval_is_wider_when_fewer_fields_are_given(spread: Spread) -> None:
+    inputs, _ = make_sales(500, 2)
+    quiet = inputs[inputs[:, 1].astype(float) < 1.5]
+    scant = keep_required(FEATURES, quiet)
+    assert spread.measure_half_width(scant).mean() > 1.3 * spread.measure_half_width(quiet).mean()
 
-    half_width = measure_half_width(
-        lambda _, unseen: np.full(len(unseen), 100_000.0), prices, 0.9, seed=0
-    )
 
-    inside = np.abs(np.log(new_prices / 100_000)) <= half_width
-    assert inside.mean() == pytest.approx(0.9, abs=0.02)
-    assert half_width == pytest.approx(0.1645, abs=0.005)
+def test_interval_covers_new_rows_as_often_as_it_says(spread: Spread) -> None:
+    known, prices = make_sales(1_500, 0)
+    estimator = fit_estimator(RECIPE, FEATURES, known, prices, 0, PARAMETERS)
+    inputs, actual = make_sales(3_000, 3)
+    inside = np.abs(np.log(estimator.predict(inputs) / actual)) <= spread.measure_half_width(inputs)
+    assert inside.mean() == pytest.approx(0.9, abs=0.03)
+    noise = inputs[:, 1].astype(float)
+    for low in (0, 1, 2):
+        assert inside[(noise >= low) & (noise < low + 1)].mean() == pytest.approx(0.9, abs=0.06)

@@ -1,107 +1,232 @@
+"""The pipeline on invented sales with every column of Ames, few and quickly learnt."""
+
 import hashlib
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import joblib
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from predictor.card import read_card
-from predictor.model import Model
-from training.ames import AMES
+from training.ames import RECIPE as AMES
 from training.dataset import Dataset
 from training.errors import TrainingError
 from training.features import read_descriptions
-from training.pipeline import train
+from training.parameters import Parameters
+from training.pipeline import STEPS, run_pipeline
 from training.recipe import Recipe
+from training.reproduction import reproduce
+from training.steps import Options, Run
+from training.workspace import Workspace
 
-ROWS = 60
+ROWS = 80
+QUICK = Parameters(trees=8, whole_copies=1, partial_copies=1, spread_trees=5)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """As in training: beside other work several threads would wait for each other."""
+    with threadpool_limits(limits=1):
+        yield
 
 
 def write_data(file: Path) -> None:
-    """Invent sales with every column of Ames."""
     random = np.random.default_rng(3)
     columns: dict[str, list[str]] = {}
     for each in read_descriptions(AMES.features_file)[1:]:
-        if each["column"] == "MSSubClass":
-            values = random.choice(["020", "060"], ROWS)
-        elif each["kind"] == "category":
-            values = random.choice(["NA", "TA", "WD "], ROWS)
+        if each["kind"] == "category":
+            values = random.choice([str(category) for category in each["categories"]], ROWS)
         else:
             values = random.integers(each["minimum"], each["maximum"], ROWS).astype(str)
         columns[each["column"]] = values.tolist()
     columns["LotFrontage"][4] = ""
+    columns["SaleType"][5] += " "
     columns["SalePrice"] = [str(100 * int(area)) for area in columns["GrLivArea"]]
     lines = ["\t".join(columns), *map("\t".join, zip(*columns.values(), strict=True))]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    file = tmp_path / "sales.txt"
-    write_data(file)
-    return file
+Start = Callable[..., Run]
 
 
-@pytest.fixture
-def recipe(data: Path) -> Recipe:
-    sha256 = hashlib.sha256(data.read_bytes()).hexdigest()
-    dataset = Dataset(file_name=data.name, url="http://localhost/sales.txt", sha256=sha256)
-    parameters = replace(AMES.parameters, whole_copies=1, partial_copies=1, trees=10)
-    return replace(AMES, dataset=dataset, parameters=parameters)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the raw data, and later the results."""
+    folder = tmp_path_factory.mktemp("training")
+    write_data(folder / "sales.txt")
+    return folder
 
 
-def test_training_registers_versions_that_the_predictor_serves(
-    recipe: Recipe, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    models = tmp_path / "models"
-    first = train(recipe, data, models, tmp_path / "cache", seed=5)
-    printed = capsys.readouterr().out
-    second = train(recipe, data, models, tmp_path / "cache", seed=5)
-    other = train(recipe, data, models, tmp_path / "cache", seed=6)
-
-    assert [each.name for each in (first, second, other)] == ["1", "2", "3"]
-    assert "60 rows, 79 inputs" in printed
-    assert "RandomForest(100)" in printed
-    model = Model(read_card(first), joblib.load(first / "model.joblib"))
-    house = model.input_type.model_validate(model.card.example)
-    assert model.predict([house])[0].price > 0
-    # The same seed makes the same version again, bit for bit; another seed another one.
-    cards = [read_card(each) for each in (first, second, other)]
-    assert cards[0].artifact == cards[1].artifact
-    assert cards[0].artifact != cards[2].artifact
-    assert (cards[0].metrics, cards[0].interval) == (cards[1].metrics, cards[1].interval)
+@pytest.fixture(scope="module")
+def recipe(folder: Path) -> Recipe:
+    sha256 = hashlib.sha256((folder / "sales.txt").read_bytes()).hexdigest()
+    return replace(
+        AMES,
+        dataset=Dataset("sales.txt", "http://localhost/sales.txt", sha256),
+        candidates={
+            "linear": replace(QUICK, weights={"linear": 1.0}),
+            "boosting": QUICK,
+        },
+    )
 
 
-def test_card_says_how_the_version_was_made(recipe: Recipe, data: Path, tmp_path: Path) -> None:
-    card = read_card(train(recipe, data, tmp_path / "models", tmp_path / "cache", seed=5))
+def start(folder: Path, recipe: Recipe, **options: Any) -> Run:
+    chosen: dict[str, Any] = {
+        "data": folder / "sales.txt",
+        "models": folder / "models",
+        "seed": 5,
+        "trials": 2,
+        "splits": 1,
+        "mlflow": None,
+    }
+    return Run(recipe, Options(**chosen | options), Workspace(folder / "work"))
 
+
+@pytest.fixture(scope="module")
+def done(folder: Path, recipe: Recipe) -> Run:
+    """The pipeline after one whole run."""
+    run = start(folder, recipe)
+    run_pipeline(run, ())
+    return run
+
+
+def find_runs(printed: str) -> list[str]:
+    """The steps that ran, by what was printed."""
+    return [
+        line.split()[1]
+        for line in printed.splitlines()
+        if line[:1].isdigit() and not line.endswith("up to date")
+    ]
+
+
+def test_card_says_how_the_version_was_made(folder: Path, recipe: Recipe, done: Run) -> None:
+    card = read_card(folder / "models" / "ames" / "1")
     assert (card.training.rows, card.training.seed) == (ROWS, 5)
     assert card.training.data_sha256 == recipe.dataset.sha256
-    assert card.training.parameters["trees"] == 10
+    tuned = done.read_json("tune", "parameters.json")
+    assert {name: card.training.parameters[name] for name in tuned} == tuned
     assert card.training.parameters["split_seed"] == 42
-    assert card.metrics["rows"] == 12
+    assert card.metrics["rows"] == 16
     assert {"r2", "mape_percent", "interval_coverage_share"} <= set(
         card.metrics["required_fields_only"]
     )
     assert set(card.libraries) == {"scikit-learn", "numpy", "scipy", "joblib"}
-    features = {feature.name: feature for feature in card.features}
-    assert features["ms_sub_class"].categories == (20, 60)
-    assert features["sale_type"].categories == ("NA", "TA", "WD")
-    assert features["lot_frontage"].nullable
-    assert not features["gr_liv_area"].nullable
+    assert {feature.name: feature.nullable for feature in card.features}["lot_frontage"]
+    assert len(card.golden) == 8
+    assert {len(each.input) for each in card.golden} > {4}
 
 
-def test_raw_data_is_not_changed(recipe: Recipe, data: Path, tmp_path: Path) -> None:
-    before = data.read_bytes()
-    train(recipe, data, tmp_path / "models", tmp_path / "cache", seed=0)
-    assert data.read_bytes() == before
-
-
-def test_nothing_is_registered_when_the_data_is_wrong(
-    recipe: Recipe, data: Path, tmp_path: Path
+def test_registered_version_is_made_again_from_its_card(
+    folder: Path, recipe: Recipe, done: Run
 ) -> None:
-    data.write_bytes(data.read_bytes() + b"\n")
+    version = folder / "models" / "ames" / "1"
+    told = reproduce(recipe, read_card(version), version, done.options.data, folder / "work")
+    assert told.endswith("reproduced")
+
+
+def test_another_model_than_the_registered_one_is_told_from_it(
+    folder: Path, recipe: Recipe, done: Run
+) -> None:
+    version = folder / "models" / "ames" / "1"
+    card = read_card(version)
+    other = card.model_copy(update={"training": card.training.model_copy(update={"seed": 6})})
+    with pytest.raises(TrainingError, match="not the same model"):
+        reproduce(recipe, other, version, done.options.data, folder / "work")
+
+
+def test_every_step_leaves_what_can_be_read(done: Run) -> None:
+    evaluation = done.workspace.folder / "evaluate"
+    assert {file.name for file in evaluation.glob("*.png")} == {
+        "predicted.png",
+        "residuals.png",
+        "importance.png",
+        "calibration.png",
+        "price_bands.png",
+    }
+    report = (evaluation / "report.md").read_text(encoding="utf-8")
+    for title in ("## Other splits", "## Price band", "## Neighbourhood", "## Candidates"):
+        assert title in report
+    assert [each["name"] for each in done.read_json("select", "candidates.json")] == [
+        "linear",
+        "boosting",
+    ]
+    assert len(done.read_json("tune", "trials.json")) == 2
+
+
+@pytest.mark.usefixtures("done")
+def test_nothing_runs_again_when_nothing_changed(
+    folder: Path, recipe: Recipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_pipeline(start(folder, recipe), ())
+    assert find_runs(capsys.readouterr().out) == []
+    assert [each.name for each in (folder / "models" / "ames").iterdir() if each.is_dir()] == ["1"]
+
+
+def test_changed_recipe_runs_from_the_step_that_it_touches(
+    folder: Path, recipe: Recipe, done: Run
+) -> None:
+    changed = start(folder, replace(recipe, price_edges=(1.0, 2.0)))
+    with pytest.raises(TrainingError, match="evaluate, which is stale: recipe price_edges changed"):
+        run_pipeline(changed, ["register"])
+    damaged = done.workspace.locate("tune", "parameters.json")
+    before = damaged.read_bytes()
+    damaged.write_text("{}", encoding="utf-8")
+    try:
+        with pytest.raises(TrainingError, match=r"tune, which is damaged: .*parameters\.json"):
+            run_pipeline(start(folder, recipe), ["evaluate"])
+    finally:
+        damaged.write_bytes(before)
+
+
+def test_step_alone_names_the_missing_one_before_it(tmp_path: Path, recipe: Recipe) -> None:
+    run = Run(recipe, start(tmp_path, recipe).options, Workspace(tmp_path / "work"))
+    with pytest.raises(TrainingError, match="needs the artifact of download, which is missing"):
+        run_pipeline(run, ["prepare"])
+
+
+@pytest.mark.usefixtures("done")
+def test_search_goes_on_where_it_was_stopped(folder: Path, recipe: Recipe) -> None:
+    more = start(folder, recipe, trials=3)
+    run_pipeline(more, ["tune"])
+    record = more.read_json("tune", "trials.json")
+    assert [each["number"] for each in record] == [0, 1, 2]
+
+
+def test_failed_step_leaves_the_artifacts_of_those_before(
+    folder: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(recipe, start(folder, recipe).options, Workspace(tmp_path / "work"))
+
+    def interrupt(_: Run, folder: Path) -> None:
+        (folder / "half.json").write_text("{", encoding="utf-8")
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(STEPS, "split", replace(STEPS["split"], run=interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run_pipeline(run, ())
+    assert sorted(each.name for each in (tmp_path / "work").iterdir()) == ["download", "prepare"]
+
+
+@pytest.mark.usefixtures("done")
+def test_raw_data_is_not_changed(folder: Path, recipe: Recipe) -> None:
+    content = (folder / "sales.txt").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == recipe.dataset.sha256
+
+
+def test_nothing_is_registered_when_the_data_is_wrong(tmp_path: Path, recipe: Recipe) -> None:
+    write_data(tmp_path / "sales.txt")
+    with (tmp_path / "sales.txt").open("a", encoding="utf-8") as file:
+        file.write("\n")
     with pytest.raises(TrainingError, match="sha256"):
-        train(recipe, data, tmp_path / "models", tmp_path / "cache", seed=0)
+        run_pipeline(start(tmp_path, recipe), ())
     assert not (tmp_path / "models").exists()
+
+
+def test_metrics_are_numbers_that_json_knows(done: Run) -> None:
+    text = done.workspace.locate("evaluate", "metrics.json").read_text(encoding="utf-8")
+    assert "NaN" not in text
+    assert json.loads(text)["other_splits"]["splits"] == 1

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,13 +7,13 @@ import pytest
 from training.errors import TrainingError
 from training.preparation import Prepared, Repair, prepare
 
-DESCRIPTIONS = [
+DESCRIPTIONS: list[dict[str, Any]] = [
     {"name": "id", "column": "Id", "kind": "identifier"},
-    {"name": "ms_sub_class", "column": "MSSubClass", "kind": "category"},
-    {"name": "pool_qc", "column": "PoolQC", "kind": "category"},
-    {"name": "sale_type", "column": "SaleType", "kind": "category"},
-    {"name": "year_remod_add", "column": "YearRemodAdd", "kind": "integer"},
-    {"name": "lot_frontage", "column": "LotFrontage", "kind": "number"},
+    {"name": "ms_sub_class", "column": "MSSubClass", "kind": "category", "categories": [20, 60]},
+    {"name": "pool_qc", "column": "PoolQC", "kind": "category", "categories": ["Ex", "NA"]},
+    {"name": "sale_type", "column": "SaleType", "kind": "category", "categories": ["WD", "New"]},
+    {"name": "year_remod_add", "column": "YearRemodAdd", "kind": "integer", "maximum": 2030},
+    {"name": "lot_frontage", "column": "LotFrontage", "kind": "number", "minimum": 10},
 ]
 RAW = b"""\
 Order	MS SubClass	Pool QC	Year Remod/Add	Lot Frontage	Sale Type	SalePrice
@@ -24,7 +25,7 @@ REPAIR = Repair(column="YearRemodAdd", wrong="2207", right="2007", reason="a sli
 
 
 def prepare_rows(raw: bytes = RAW) -> Prepared:
-    return prepare(raw, DESCRIPTIONS, "SalePrice", [REPAIR])
+    return prepare(raw, "\t", DESCRIPTIONS, "SalePrice", [REPAIR])
 
 
 def test_columns_are_the_inputs_in_the_described_order() -> None:
@@ -79,3 +80,26 @@ def test_data_without_rows_is_refused() -> None:
 def test_text_where_a_number_belongs_is_refused_with_its_column() -> None:
     with pytest.raises(TrainingError, match=r"LotFrontage.*wide"):
         prepare_rows(RAW.replace(b"141", b"wide"))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        (b"1998", b"2031", "YearRemodAdd: 2031 in row 3 is not between -inf and 2030"),
+        (b"1998", b"1998.5", "YearRemodAdd: not all numbers are whole"),
+        (b"141", b"NA", "LotFrontage: could not convert string to float: 'NA'"),
+        (b"New", b"NA", "SaleType: NA is not among the described categories"),
+        (b"215000", b"0", "SalePrice: a price is missing or not positive"),
+        (b"215000", b"", "SalePrice: a price is missing or not positive"),
+        (b"172000", b"172000\t7\t8", "the data is not a table"),
+        (b"New", b"\xff", "the data is not a table"),
+    ],
+)
+def test_value_against_the_dictionary_is_refused(right: bytes, wrong: bytes, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        prepare_rows(RAW.replace(right, wrong))
+
+
+def test_empty_file_is_refused() -> None:
+    with pytest.raises(TrainingError, match="the data is not a table"):
+        prepare_rows(b"")

@@ -8,9 +8,12 @@ from typing import Any, NoReturn
 import joblib
 import pytest
 
-from predictor.card import Feature, Interval, Target, Training, read_card
+from predictor.card import Feature, Target, Training, read_card
+from training.alias import read_alias
 from training.errors import TrainingError
-from training.registration import register
+from training.evaluation import Trained
+from training.interval import Spread
+from training.registration import register as register_trained
 
 CONTENTS: dict[str, Any] = {
     "name": "tiny",
@@ -20,7 +23,6 @@ CONTENTS: dict[str, Any] = {
     "features": (
         Feature(name="area", column="Area", kind="number", meaning="Size.", minimum=0, maximum=9),
     ),
-    "interval": Interval(coverage=0.9, log_half_width=0.1),
     "metrics": {"r2": 0.5},
     "training": Training(
         data_file="sales.txt",
@@ -37,6 +39,11 @@ CONTENTS: dict[str, Any] = {
 }
 
 
+def register(estimator: object, contents: dict[str, Any], models: Path) -> Path:
+    trained = Trained(estimator, Spread("spread", 1.1))
+    return register_trained(trained, contents, "# Report\n", models)
+
+
 class FailsWhenPickled:
     """Stands for a disk that is full, or an interrupt, in the middle of writing."""
 
@@ -50,13 +57,22 @@ class FailsWhenPickled:
 def test_first_version_is_1_and_holds_artifact_and_card(tmp_path: Path) -> None:
     folder = register({"any": "estimator"}, CONTENTS, tmp_path / "models")
     assert folder == tmp_path / "models" / "tiny" / "1"
-    assert sorted(file.name for file in folder.iterdir()) == ["card.json", "model.joblib"]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "card.json",
+        "model.joblib",
+        "report.md",
+        "spread.joblib",
+    ]
     card = read_card(folder)
     assert (card.name, card.version) == ("tiny", "1")
     assert (
         card.artifact.sha256 == hashlib.sha256((folder / "model.joblib").read_bytes()).hexdigest()
     )
     assert joblib.load(folder / card.artifact.file) == {"any": "estimator"}
+    assert card.interval is not None
+    assert card.interval.artifact is not None
+    assert joblib.load(folder / card.interval.artifact.file) == "spread"
+    assert (card.interval.coverage, card.interval.log_scale) == (0.9, 1.1)
 
 
 def test_existing_versions_are_never_touched(tmp_path: Path) -> None:
@@ -86,7 +102,7 @@ def test_trainings_at_the_same_time_get_versions_of_their_own(tmp_path: Path) ->
     for thread in threads:
         thread.join()
 
-    folders = list((tmp_path / "tiny").iterdir())
+    folders = [each for each in (tmp_path / "tiny").iterdir() if each.is_dir()]
     assert {folder.name for folder in folders} == {str(number + 1) for number in range(count)}
     assert {read_card(folder).version for folder in folders} == {folder.name for folder in folders}
     assert {joblib.load(folder / "model.joblib") for folder in folders} == set(range(count))
@@ -109,3 +125,12 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "models").touch()
     with pytest.raises(TrainingError, match=r"cannot write a version under .*models"):
         register("one", CONTENTS, tmp_path / "models")
+
+
+def test_first_version_is_served_and_later_ones_are_not_by_themselves(tmp_path: Path) -> None:
+    for number in range(2):
+        register(number, CONTENTS, tmp_path)
+    alias = read_alias(tmp_path / "tiny")
+    assert alias is not None
+    assert alias.champion == "1"
+    assert [entry.action for entry in alias.history] == ["register"]

@@ -1,22 +1,28 @@
-"""The `ames` model: sale prices of houses."""
+"""The `ames` model: prices of single houses."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from predictor.card import Target
 from training.dataset import Dataset
-from training.estimator import Parameters
+from training.parameters import Parameters
 from training.preparation import Repair
-from training.recipe import Recipe
+from training.recipe import Range, Recipe, Slice
 
-AMES = Recipe(
+_PLAIN = Parameters(trees=500, learning_rate=0.05)
+_PARTIAL = replace(_PLAIN, whole_copies=2, partial_copies=6)
+_FOREST = replace(_PLAIN, weights={"forest": 1.0}, trees=100, rows_per_leaf=1)
+_LINEAR = replace(_PLAIN, weights={"linear": 1.0})
+_BLEND = replace(_PARTIAL, weights={"boosting": 0.65, "linear": 0.35})
+
+RECIPE = Recipe(
     name="ames",
     title="House prices in Ames, Iowa",
     description=(
-        "Gradient-boosted trees on the logarithm of the price, trained on all 2,930 sales of homes "
-        "in Ames, Iowa, from 2006 to 2010 (De Cock 2011), and on copies of them with optional "
-        "fields hidden, so that it can price a house of which little is known. It knows no other "
-        "town and no later year. The interval is measured on whole descriptions and is too narrow "
-        "for scant ones: see metrics."
+        "Gradient-boosted trees and a ridge regression on the logarithm of the price, trained on "
+        "all 2,930 sales of homes in Ames, Iowa, from 2006 to 2010 (De Cock 2011), and on copies "
+        "of them with optional fields hidden, so that it can price a house of which little is "
+        "known. It knows no other town and no later year."
     ),
     target=Target(
         name="price",
@@ -32,23 +38,61 @@ AMES = Recipe(
         ),
         sha256="6cfe6cb525ba437de428653a1040e2aed7d696640bf75203786a6d7a0e67cfcc",
     ),
+    separator="\t",
     features_file=Path(__file__).with_name("ames_features.json"),
+    example_row=1,  # a small house with some fields that say none
     repairs=(
         Repair(
-            column="GarageYrBlt",
-            wrong="2207",
-            right="2007",
-            reason="a house of 2006, remodelled in 2007 and sold that year",
+            "GarageYrBlt", "2207", "2007", "a house of 2006, remodelled in 2007 and sold that year"
         ),
     ),
-    # Chosen by cross-validation on the 80% of the rows that are not held out.
-    parameters=Parameters(
-        whole_copies=2,
-        partial_copies=6,
-        trees=500,
-        learning_rate=0.05,
-        leaves_per_tree=16,
-        features_per_split_share=0.3,
+    sums=(
+        {"gr_liv_area": 1, "total_bsmt_sf": 1},
+        {"full_bath": 1, "half_bath": 0.5, "bsmt_full_bath": 1, "bsmt_half_bath": 0.5},
+        {
+            "wood_deck_sf": 1,
+            "open_porch_sf": 1,
+            "enclosed_porch": 1,
+            "three_ssn_porch": 1,
+            "screen_porch": 1,
+        },
     ),
-    example_row=1,
+    products=(("overall_qual", "gr_liv_area"),),
+    ratios=(
+        ("gr_liv_area", "tot_rms_abv_grd"),
+        ("lot_area", "gr_liv_area"),
+        ("bsmt_unf_sf", "total_bsmt_sf"),
+    ),
+    candidates={
+        "linear, median": replace(_LINEAR, imputation="median", linear_gated=False),
+        "linear, mean flagged": replace(
+            _LINEAR, linear_gated=False, whole_copies=2, partial_copies=6
+        ),
+        "linear, mean gated": replace(_LINEAR, whole_copies=2, partial_copies=6),
+        "forest, median": replace(_FOREST, imputation="median"),
+        "forest, median flagged": replace(
+            _FOREST, imputation="median_flagged", whole_copies=1, partial_copies=2
+        ),
+        "boosting, native": _PLAIN,
+        "boosting, native, partial copies": _PARTIAL,
+        "boosting, median flagged, partial copies": replace(_PARTIAL, imputation="median_flagged"),
+        "boosting, no derived columns": replace(_PARTIAL, derived=False),
+        "blend of boosting and linear": _BLEND,
+        "blend of boosting and linear, no derived columns": replace(_BLEND, derived=False),
+    },
+    search={
+        "weights.linear": Range(0.1, 0.6),
+        "learning_rate": Range(0.03, 0.09, log=True),
+        "leaves_per_tree": Range(10, 24),
+        "rows_per_leaf": Range(8, 60, log=True),
+        "features_per_split": Range(0.1, 0.5),
+        "penalty": Range(0.0, 10.0),
+        "linear_penalty": Range(2, 60, log=True),
+    },
+    price_edges=(100_000, 150_000, 200_000, 250_000, 350_000),
+    slices=(
+        Slice("Neighbourhood", "neighborhood"),
+        Slice("Year of sale", "yr_sold", (2006.5, 2007.5, 2008.5, 2009.5)),
+        Slice("Year built", "year_built", (1940, 1960, 1980, 2000)),
+    ),
 )

@@ -1,60 +1,149 @@
-"""The estimator: made of scikit-learn and numpy only, so that serving needs no code of ours.
+"""The estimator: scikit-learn's models on the columns that `predictor.estimators` makes.
 
 It takes an object array of shape (rows, inputs), columns in the card's order: numbers as float,
-a category exactly as in the card's `categories`, NaN for anything unknown. It gives prices in USD.
+a category exactly as in the card's `categories`, NaN for anything unknown. It gives USD.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor, VotingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
 
 from predictor.card import Feature
-from training.encoding import Inputs, Prices, build_encoder
-from training.hidden_fields import hide_fields
+from predictor.estimators import BoundedExp, Derived, Encoder, LinearDesign, NearbyTargets
+from training.hidden_fields import Inputs, hide_fields
+from training.parameters import Parameters
+from training.recipe import Recipe
 
+Prices = npt.NDArray[np.float64]
 
-@dataclass(frozen=True)
-class Parameters:
-    """How a model is trained: on how many copies of each row, with what kind of trees."""
-
-    whole_copies: int
-    partial_copies: int
-    trees: int
-    learning_rate: float
-    leaves_per_tree: int
-    features_per_split_share: float
+# The smallest error that the spread learns from: below it the logarithm says nothing more.
+_LEAST_LOG_ERROR = 1e-4
+# Neighbours nearer than this (in weighted degrees) count alike.
+_SOFTENING = 0.01
 
 
 def fit_estimator(
-    features: Sequence[Feature], inputs: Inputs, prices: Prices, seed: int, parameters: Parameters
+    recipe: Recipe,
+    features: Sequence[Feature],
+    inputs: Inputs,
+    prices: Prices,
+    seed: int,
+    parameters: Parameters,
 ) -> TransformedTargetRegressor:
-    """Train on the rows and on copies with fields hidden. The same seed gives the same bits."""
+    """Train on the rows and on copies with fields hidden. The same seed gives the same bits.
+
+    No prediction lies beyond half the cheapest or twice the dearest price.
+    """
     copies = [inputs] * parameters.whole_copies + [
         hide_fields(features, inputs, np.random.default_rng([seed, number]))
         for number in range(parameters.partial_copies)
     ]
-    trees = HistGradientBoostingRegressor(
-        max_iter=parameters.trees,
-        learning_rate=parameters.learning_rate,
-        max_leaf_nodes=parameters.leaves_per_tree,
-        max_features=parameters.features_per_split_share,
-        early_stopping=False,
-        random_state=seed,
-    )
+    members = {
+        name: _build_member(name, recipe, features, seed, parameters)
+        for name, weight in parameters.weights.items()
+        if weight
+    }
+    blend = VotingRegressor(list(members.items()), weights=[parameters.weights[n] for n in members])
     # Learning the logarithm makes an error of 10% weigh the same for a cheap and a dear house.
     estimator = TransformedTargetRegressor(
-        regressor=make_pipeline(build_encoder(features, inputs, prices), trees),
+        regressor=make_pipeline(_build_encoder(features), blend),
         func=np.log,
-        inverse_func=np.exp,
+        inverse_func=BoundedExp(float(prices.min()) / 2, float(prices.max()) * 2),
+        check_inverse=False,
     )
     return estimator.fit(np.concatenate(copies), np.tile(prices, len(copies)))
 
 
-def fit_forest(features: Sequence[Feature], inputs: Inputs, prices: Prices) -> Pipeline:
-    """Train what the estimator has to beat: a plain forest of 100 trees on the same columns."""
-    forest = RandomForestRegressor(n_estimators=100, random_state=42)
-    return make_pipeline(build_encoder(features, inputs, prices), forest).fit(inputs, prices)
+def fit_spread(
+    recipe: Recipe,
+    features: Sequence[Feature],
+    inputs: Inputs,
+    log_errors: Prices,
+    coverage: float,
+    seed: int,
+    parameters: Parameters,
+) -> TransformedTargetRegressor:
+    """Learn how large errors are, from rows and the absolute log errors made on them.
+
+    It gives the error that a share `coverage` of such rows stays below.
+    """
+    trees = HistGradientBoostingRegressor(
+        loss="quantile",
+        quantile=coverage,
+        max_iter=parameters.spread_trees,
+        max_leaf_nodes=parameters.spread_leaves_per_tree,
+        min_samples_leaf=50,
+        early_stopping=False,
+        random_state=seed,
+    )
+    estimator = TransformedTargetRegressor(
+        regressor=make_pipeline(_build_encoder(features), _build_derived(recipe, features), trees),
+        func=np.log,
+        inverse_func=np.exp,
+    )
+    return estimator.fit(inputs, np.maximum(log_errors, _LEAST_LOG_ERROR))
+
+
+def _build_encoder(features: Sequence[Feature]) -> Encoder:
+    return Encoder(tuple(feature.categories for feature in features))
+
+
+def _build_derived(recipe: Recipe, features: Sequence[Feature]) -> Derived:
+    place = {feature.name: index for index, feature in enumerate(features)}
+    return Derived(
+        sums=tuple(tuple((place[n], w) for n, w in each.items()) for each in recipe.sums),
+        products=tuple((place[first], place[second]) for first, second in recipe.products),
+        ratios=tuple((place[above], place[below]) for above, below in recipe.ratios),
+    )
+
+
+def _build_member(
+    name: str, recipe: Recipe, features: Sequence[Feature], seed: int, parameters: Parameters
+) -> Any:
+    if name == "linear":
+        sizes = tuple(None if f.categories is None else len(f.categories) for f in features)
+        design = LinearDesign(sizes, gated=parameters.linear_gated)
+        return make_pipeline(*_impute(parameters), design, Ridge(alpha=parameters.linear_penalty))
+    steps: list[Any] = []
+    if parameters.derived:
+        steps.append(_build_derived(recipe, features))
+    if parameters.nearby:
+        place = {feature.name: index for index, feature in enumerate(features)}
+        spaces = tuple(tuple((place[n], w) for n, w in each.items()) for each in recipe.spaces)
+        steps.append(NearbyTargets(spaces, recipe.neighbours, _SOFTENING))
+    return make_pipeline(*steps, *_impute(parameters), _build_trees(name, seed, parameters))
+
+
+def _impute(parameters: Parameters) -> list[SimpleImputer]:
+    if parameters.imputation == "native":
+        return []
+    flagged = parameters.imputation == "median_flagged"
+    return [SimpleImputer(strategy="median", add_indicator=flagged)]
+
+
+def _build_trees(name: str, seed: int, parameters: Parameters) -> Any:
+    if name == "forest":
+        return RandomForestRegressor(
+            n_estimators=parameters.trees,
+            min_samples_leaf=parameters.rows_per_leaf,
+            max_features=parameters.features_per_split,
+            random_state=seed,
+        )
+    return HistGradientBoostingRegressor(
+        loss={"boosting": "squared_error", "median_boosting": "absolute_error"}[name],
+        max_iter=parameters.trees,
+        learning_rate=parameters.learning_rate,
+        max_leaf_nodes=parameters.leaves_per_tree,
+        min_samples_leaf=parameters.rows_per_leaf,
+        max_features=parameters.features_per_split,
+        l2_regularization=parameters.penalty,
+        early_stopping=False,
+        random_state=seed,
+    )

@@ -1,54 +1,202 @@
-"""How good predictions are, on rows that were never used in training."""
+"""How good the tuned parameters are, on rows that nothing before has seen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from tqdm import tqdm
 
-from training.encoding import Prices
+from predictor.card import Feature
+from training.estimator import Prices, fit_estimator
+from training.hidden_fields import Inputs, keep_required, keep_some
+from training.interval import Spread, calibrate
+from training.measures import Measures, measure, part_by_thirds, summarize
+from training.parallel import run_each
+from training.parameters import Parameters
+from training.recipe import Recipe, Slice
 
-# Name in the card (it carries the unit), label and format in the table.
-MEASURES = {
-    "r2": ("R²", ".4f"),
-    "rmse_usd": ("RMSE, USD", ",.0f"),
-    "mae_usd": ("MAE, USD", ",.0f"),
-    "rmsle": ("RMSLE", ".4f"),
-    "mape_percent": ("MAPE, %", ".2f"),
-    "wmape_percent": ("wMAPE, %", ".2f"),
-    "median_ape_percent": ("median APE, %", ".2f"),
-    "within_10_percent_share": ("share within 10%", ".3f"),
-    "interval_coverage_share": ("interval coverage", ".3f"),
-    "interval_relative_width": ("interval width / price", ".3f"),
-}
+HOLD_OUT_SHARE = 0.2
+SPLIT_SEED = 42
+KNOWN_SHARES = (0, 0.25, 0.5, 0.75, 1)
+_PERMUTATIONS = 3
+
+Rows = npt.NDArray[np.intp]
 
 
-def measure(actual: Prices, predicted: Prices, log_half_width: float | None) -> dict[str, float]:
-    """Compare predictions with sale prices, and the interval around them where there is one."""
-    error = np.abs(predicted - actual)
-    log_error = np.abs(np.log(predicted / actual))
-    measures = {
-        "r2": 1 - np.sum(error**2) / np.sum((actual - actual.mean()) ** 2),
-        "rmse_usd": np.sqrt(np.mean(error**2)),
-        "mae_usd": np.mean(error),
-        "rmsle": np.sqrt(np.mean(log_error**2)),
-        "mape_percent": 100 * np.mean(error / actual),
-        "wmape_percent": 100 * np.sum(error) / np.sum(actual),
-        "median_ape_percent": 100 * np.median(error / actual),
-        "within_10_percent_share": np.mean(error <= 0.1 * actual),
+@dataclass(frozen=True)
+class Data:
+    """Prepared rows as training takes them."""
+
+    features: Sequence[Feature]
+    inputs: Inputs
+    prices: Prices
+
+    def take(self, rows: Rows) -> "Data":
+        return Data(self.features, self.inputs[rows], self.prices[rows])
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The two estimators of a version: the price, and how far it may be off."""
+
+    estimator: Any
+    spread: Spread
+
+    def predict(self, inputs: Inputs) -> Prices:
+        return np.asarray(self.estimator.predict(inputs), dtype=np.float64)
+
+    def measure(self, inputs: Inputs, prices: Prices) -> Measures:
+        return measure(prices, self.predict(inputs), self.spread.measure_half_width(inputs))
+
+
+def train(recipe: Recipe, data: Data, seed: int, parameters: Parameters) -> Trained:
+    """Train both estimators on all the rows given."""
+    arguments = (recipe, data.features, data.inputs, data.prices, seed, parameters)
+    return Trained(fit_estimator(*arguments), calibrate(*arguments))
+
+
+def split_rows(rows: int, seed: int = SPLIT_SEED) -> tuple[Rows, Rows]:
+    """Give the rows to train on and the rows held out."""
+    known, unseen = train_test_split(np.arange(rows), test_size=HOLD_OUT_SHARE, random_state=seed)
+    return known, unseen
+
+
+def measure_hold_out(trained: Trained, data: Data, seed: int) -> dict[str, Any]:
+    """Measure on rows held out: whole, with required fields only, and by how many are known."""
+    predicted = trained.predict(data.inputs)
+    widths = trained.spread.measure_half_width(data.inputs)
+    scant = keep_required(data.features, data.inputs)
+    thirds = part_by_thirds(data.prices)
+    return {
+        "rows": len(data.prices),
+        **measure(data.prices, predicted, widths),
+        "interval_coverage_share_by_price_third": [
+            measure(data.prices[own], predicted[own], widths[own])["interval_coverage_share"]
+            for own in (thirds == third for third in range(3))
+        ],
+        "required_fields_only": trained.measure(scant, data.prices),
+        "by_share_of_optional_fields_known": {
+            f"{share:g}": trained.measure(
+                keep_some(data.features, data.inputs, share, np.random.default_rng(seed)),
+                data.prices,
+            )
+            for share in KNOWN_SHARES
+        },
     }
-    if log_half_width is not None:
-        measures["interval_coverage_share"] = np.mean(log_error <= log_half_width)
-        measures["interval_relative_width"] = np.exp(log_half_width) - np.exp(-log_half_width)
-    return {name: round(float(value), 4) for name, value in measures.items()}
 
 
-def format_table(columns: Mapping[str, Mapping[str, float]]) -> str:
-    """Lay measures side by side, one titled column per set of predictions."""
-    widths = {title: max(len(title), 10) for title in columns}
-    lines = ["".join([f"{'':24}", *(f"  {title:>{widths[title]}}" for title in columns)])]
-    for name, (label, form) in MEASURES.items():
-        cells = [
-            f"  {format(measures[name], form) if name in measures else '':>{widths[title]}}"
-            for title, measures in columns.items()
+def measure_other_splits(
+    recipe: Recipe, data: Data, seed: int, parameters: Parameters, splits: int
+) -> dict[str, Any]:
+    """Train and measure anew on `splits` other random splits; give mean and spread."""
+    whole, scant, thirds = [], [], []
+    results = run_each(
+        (_measure_split, (recipe, data, seed, parameters, number))
+        for number in range(1, splits + 1)
+    )
+    for measured in tqdm(results, "other splits", splits, unit="split"):
+        whole.append({name: measured[name] for name in measured["required_fields_only"]})
+        scant.append(measured["required_fields_only"])
+        thirds.append(measured["interval_coverage_share_by_price_third"])
+    return {
+        "splits": splits,
+        "all_fields": summarize(whole),
+        "required_fields_only": summarize(scant),
+        "interval_coverage_share_by_price_third": [
+            round(float(mean), 4) for mean in np.mean(thirds, axis=0)
+        ],
+    }
+
+
+def _measure_split(
+    recipe: Recipe, data: Data, seed: int, parameters: Parameters, number: int
+) -> dict[str, Any]:
+    known, unseen = (data.take(rows) for rows in split_rows(len(data.prices), number))
+    return measure_hold_out(train(recipe, known, seed, parameters), unseen, seed)
+
+
+def measure_slices(
+    trained: Trained, data: Data, slices: Sequence[Slice], price_edges: Sequence[float]
+) -> dict[str, dict[str, Measures]]:
+    """Measure each slice's parts on their own; parts of fewer than 5 rows are left out."""
+    predicted = trained.predict(data.inputs)
+    widths = trained.spread.measure_half_width(data.inputs)
+    labels = {"Price band": _label_bands(data.prices, price_edges)}
+    names = [feature.name for feature in data.features]
+    for each in slices:
+        values = data.inputs[:, names.index(each.feature)]
+        labels[each.title] = (
+            _label_bands(values.astype(float), each.edges)
+            if each.edges
+            else [(str(value), values == value) for value in sorted({*values}, key=str)]
+        )
+    return {
+        title: {
+            label: {"rows": int(own.sum())} | measure(data.prices[own], predicted[own], widths[own])
+            for label, own in parts
+            if own.sum() >= 5
+        }
+        for title, parts in labels.items()
+    }
+
+
+def _label_bands(values: Prices, edges: Sequence[float]) -> list[tuple[str, npt.NDArray[np.bool_]]]:
+    ends = [-np.inf, *edges, np.inf]
+    return [
+        (f"{low:,g} to {high:,g}".replace("-inf to", "under").replace("to inf", "and more"), own)
+        for low, high in pairwise(ends)
+        for own in [(values >= low) & (values < high)]
+    ]
+
+
+def measure_importance(
+    predict: Callable[[Inputs], Prices], data: Data, seed: int
+) -> dict[str, float]:
+    """Give for each feature by how many points MAPE rises when its values are shuffled."""
+    random = np.random.default_rng(seed)
+    base = measure(data.prices, predict(data.inputs))["mape_percent"]
+    importance = {}
+    for column, feature in enumerate(tqdm(data.features, "importance", unit="feature")):
+        rises = []
+        for _ in range(_PERMUTATIONS):
+            shuffled = data.inputs.copy()
+            shuffled[:, column] = random.permutation(shuffled[:, column])
+            rises.append(measure(data.prices, predict(shuffled))["mape_percent"] - base)
+        importance[feature.name] = round(float(np.mean(rises)), 4)
+    return dict(sorted(importance.items(), key=lambda item: -item[1]))
+
+
+def measure_calibration(trained: Trained, data: Data) -> Mapping[float, float]:
+    """Give for many factors of the interval's width which share of prices lies inside."""
+    error = np.abs(np.log(trained.predict(data.inputs) / data.prices))
+    widths = trained.spread.measure_half_width(data.inputs)
+    return {
+        factor: float(np.mean(error <= factor * widths))
+        for factor in np.linspace(0, 2, 41).tolist()
+    }
+
+
+def measure_forest(known: Data, unseen: Data) -> Measures:
+    """Measure what a model has to beat: a plain forest of 100 trees on one-hot columns."""
+    numbers = [i for i, feature in enumerate(known.features) if feature.categories is None]
+    categories = [i for i, feature in enumerate(known.features) if feature.categories is not None]
+    columns = ColumnTransformer(
+        [
+            ("numbers", SimpleImputer(strategy="median"), numbers),
+            ("categories", OneHotEncoder(handle_unknown="ignore"), categories),
         ]
-        lines.append("".join([f"{label:24}", *cells]))
-    return "\n".join(lines)
+    )
+    forest: Pipeline = make_pipeline(
+        columns, RandomForestRegressor(n_estimators=100, random_state=SPLIT_SEED)
+    )
+    forest.fit(known.inputs, known.prices)
+    return measure(unseen.prices, forest.predict(unseen.inputs))

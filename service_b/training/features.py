@@ -17,33 +17,27 @@ NONE_CODES = ("NA", "None")
 
 
 def read_descriptions(file: Path) -> tuple[Description, ...]:
-    """Read what is known without the data: everything in a `Feature` but its categories."""
+    """Read everything in a `Feature` but what `null` means, which the data says."""
     return tuple(json.loads(file.read_text(encoding="utf-8")))
 
 
 def complete_features(
     descriptions: Sequence[Description], frame: pd.DataFrame
 ) -> tuple[Feature, ...]:
-    """Add to each description the categories that the data holds, and what `null` means.
+    """Add to each description whether and for what `null` may be sent.
 
-    `null` may be sent where the data has a code for none, and where it leaves fields empty.
+    That is where there is a code for none, and where the data leaves fields empty.
     """
-    return tuple(
-        Feature(**{"required": False, **each, **_describe_values(frame, **each)})
-        for each in descriptions
-    )
+    return tuple(Feature(**each, **_describe_null(frame, **each)) for each in descriptions)
 
 
-def _describe_values(frame: pd.DataFrame, name: str, kind: str, **_: object) -> Description:
+def _describe_null(
+    frame: pd.DataFrame, name: str, kind: str, categories: Sequence[str | int] = (), **_: object
+) -> Description:
     if kind == "identifier":
         return {}
-    values = frame[name]
-    nullable = bool(values.isna().any())
-    if kind != "category":
-        return {"nullable": nullable}
-    categories = tuple(sorted(values.dropna().unique()))
     none = next((code for code in NONE_CODES if code in categories), None)
-    return {"categories": categories, "none": none, "nullable": nullable or none is not None}
+    return {"none": none, "nullable": none is not None or bool(frame[name].isna().any())}
 
 
 def to_request(features: Sequence[Feature], row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from predictor.card import Feature
-from training.encoding import Inputs
+
+Inputs = npt.NDArray[np.object_]
 
 
 def hide_fields(features: Sequence[Feature], inputs: Inputs, random: np.random.Generator) -> Inputs:
@@ -20,3 +22,15 @@ def keep_required(features: Sequence[Feature], inputs: Inputs) -> Inputs:
     """Copy the rows with nothing known but the required fields."""
     required = np.array([feature.required for feature in features])
     return np.where(required, inputs, np.nan)
+
+
+def keep_some(
+    features: Sequence[Feature], inputs: Inputs, share: float, random: np.random.Generator
+) -> Inputs:
+    """Copy the rows with each optional field known with a chance of `share`.
+
+    The same `random` gives rows of which those with a larger share know all that the others do.
+    """
+    required = np.array([feature.required for feature in features])
+    known = random.uniform(size=inputs.shape) < share
+    return np.where(known | required, inputs, np.nan)

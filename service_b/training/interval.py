@@ -1,43 +1,103 @@
-"""Prediction intervals by cross-conformal prediction on the log scale.
+"""Prediction intervals by cross-conformal prediction on the log scale, wider where less is sure.
 
-Every row is predicted by an estimator that never saw it. The width that covered the wanted share
-of those rows is expected to cover that share of new houses like them (Vovk 2015, "Cross-conformal
-predictors").
+Every row is priced by an estimator that never saw it, once as it is, with some fields hidden, and
+with the required fields only. From these errors a second estimator, the spread, learns how large
+they are for which rows. The factor by which its word has to be multiplied so that the wanted share
+of errors stays below is measured on rows that it never saw either (Vovk 2015, "Cross-conformal
+predictors"; Romano et al. 2019, "Conformalized quantile regression").
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import KFold
 from tqdm import tqdm
 
+from predictor.card import Feature
 from training.errors import TrainingError
+from training.estimator import Prices, fit_estimator, fit_spread
+from training.hidden_fields import Inputs, hide_fields, keep_required
+from training.parallel import run_each
+from training.parameters import Parameters
+from training.recipe import Recipe
 
+COVERAGE = 0.9
 FOLDS = 5
+_PARTIAL_VIEWS = 3
 
 
-def measure_half_width(
-    predict_unseen: Callable[[npt.NDArray[np.intp], npt.NDArray[np.intp]], npt.NDArray[np.float64]],
-    prices: npt.NDArray[np.float64],
-    coverage: float,
+@dataclass(frozen=True)
+class Spread:
+    """The second estimator and its conformal factor."""
+
+    estimator: Any
+    log_scale: float
+
+    def measure_half_width(self, inputs: Inputs) -> Prices:
+        """Give half the width of each row's interval, on the log scale."""
+        return np.asarray(self.log_scale * self.estimator.predict(inputs), dtype=np.float64)
+
+
+def calibrate(
+    recipe: Recipe,
+    features: Sequence[Feature],
+    inputs: Inputs,
+    prices: Prices,
     seed: int,
-) -> float:
-    """Measure half the width of the interval, on the log scale, from out-of-fold errors.
-
-    `predict_unseen(known, unseen)` trains on the rows `known` and predicts the rows `unseen`.
+    parameters: Parameters,
+) -> Spread:
+    """Learn the spread and measure its factor.
 
     Raises:
-        TrainingError: too few rows for this coverage.
+        TrainingError: too few rows.
     """
-    errors = np.empty(len(prices))
-    folds = KFold(FOLDS, shuffle=True, random_state=seed)
-    for known, unseen in tqdm(
-        folds.split(prices), desc="interval", total=FOLDS, unit="fold", disable=None
-    ):
-        errors[unseen] = np.abs(np.log(predict_unseen(known, unseen) / prices[unseen]))
-    return conformal_quantile(errors, coverage)
+    rows = len(prices)
+    random = np.random.default_rng([seed, rows])
+    views = [
+        inputs,
+        *(hide_fields(features, inputs, random) for _ in range(_PARTIAL_VIEWS)),
+        keep_required(features, inputs),
+    ]
+    fold_of_row = np.empty(rows, dtype=np.intp)
+    errors = np.empty((len(views), rows))
+    folds = KFold(FOLDS, shuffle=True, random_state=seed).split(inputs)
+    parts = list(folds)
+    predictions = run_each(
+        (
+            _fit_and_predict,
+            (
+                (recipe, features, inputs[known], prices[known], seed, parameters),
+                [view[unseen] for view in views],
+            ),
+        )
+        for known, unseen in parts
+    )
+    progress = tqdm(predictions, "interval", FOLDS, unit="fold")
+    for number, ((_, unseen), predicted) in enumerate(zip(parts, progress, strict=True)):
+        fold_of_row[unseen] = number
+        errors[:, unseen] = np.abs(np.log(predicted / prices[unseen]))
+
+    def learn(chosen: npt.NDArray[np.bool_]) -> Any:
+        seen = np.concatenate([view[chosen] for view in views])
+        known = errors[:, chosen].ravel()
+        return fit_spread(recipe, features, seen, known, COVERAGE, seed, parameters)
+
+    scores = np.empty(rows)
+    for number in range(FOLDS):
+        own = fold_of_row == number
+        scores[own] = errors[0, own] / learn(~own).predict(inputs[own])
+    everything = np.ones(rows, dtype=np.bool_)
+    return Spread(learn(everything), conformal_quantile(scores, COVERAGE))
+
+
+def _fit_and_predict(arguments: tuple[Any, ...], views: list[Inputs]) -> npt.NDArray[np.float64]:
+    """Train with `fit_estimator(*arguments)`; give its predictions, shape (views, rows)."""
+    estimator = fit_estimator(*arguments)
+    return np.array([estimator.predict(view) for view in views])
 
 
 def conformal_quantile(errors: npt.NDArray[np.float64], coverage: float) -> float:

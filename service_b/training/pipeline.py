@@ -1,125 +1,143 @@
-"""The steps of a training, in order: data, prepare, evaluate, fit, register."""
+"""The steps in order, what each needs, and which of them have to run."""
 
-import dataclasses
-from datetime import UTC, datetime
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from sklearn.model_selection import train_test_split
-from threadpoolctl import threadpool_limits
+from training import steps
+from training.errors import TrainingError
+from training.provenance import describe_libraries
+from training.steps import Run
+from training.workspace import Origin
 
-from predictor.card import Feature, Interval, Training
-from training.dataset import read_dataset
-from training.encoding import Inputs, Prices
-from training.estimator import Parameters, fit_estimator, fit_forest
-from training.evaluation import format_table, measure
-from training.features import complete_features, read_descriptions, to_request
-from training.hidden_fields import keep_required
-from training.interval import FOLDS, measure_half_width
-from training.preparation import prepare
-from training.provenance import describe_libraries, read_code_revision
-from training.recipe import Recipe
-from training.registration import register
-
-HOLD_OUT_SHARE = 0.2
-SPLIT_SEED = 42
-COVERAGE = 0.9
-
-Rows = npt.NDArray[np.intp]
+_TRAINING = Path(__file__).resolve().parent
+_ESTIMATORS = _TRAINING.parent / "predictor" / "estimators.py"
+_MODEL_CODE = ("estimator", "hidden_fields", "parameters")
+_MODEL_RECIPE = ("sums", "products", "ratios", "spaces", "neighbours")
 
 
-# One thread: on so few rows several wait for each other longer than they save, most of all on
-# a busy machine; and the bytes of the estimator would tell how many there were.
-@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
-def train(recipe: Recipe, data: Path | None, models: Path, cache: Path, seed: int) -> Path:
-    """Run every step and return the folder of the new version.
+@dataclass(frozen=True)
+class Step:
+    """One step: `run` writes its files into a folder.
+
+    If any of the rest changes, the artifact is stale: the artifacts of `needs`, the modules
+    `code`, the fields `recipe` of the recipe; and with a change of `options` the step runs again.
+    """
+
+    name: str
+    run: Callable[[Run, Path], None]
+    needs: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    recipe: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+STEPS = {
+    step.name: step
+    for step in (
+        Step("download", steps.download, (), (), ("dataset",)),
+        Step(
+            "prepare",
+            steps.prepare_rows,
+            ("download",),
+            ("preparation", "features"),
+            ("separator", "repairs", "features"),
+        ),
+        Step("split", steps.split, ("prepare",)),
+        Step(
+            "select",
+            steps.select,
+            ("prepare", "split"),
+            ("selection", *_MODEL_CODE),
+            (*_MODEL_RECIPE, "candidates"),
+            ("seed",),
+        ),
+        Step(
+            "tune",
+            steps.tune,
+            ("prepare", "split", "select"),
+            ("tuning", "selection", *_MODEL_CODE),
+            (*_MODEL_RECIPE, "search"),
+            ("seed", "trials"),
+        ),
+        Step(
+            "evaluate",
+            steps.evaluate,
+            ("prepare", "split", "select", "tune"),
+            ("evaluation", "measures", "interval", "plots", "report", *_MODEL_CODE),
+            (*_MODEL_RECIPE, "slices", "price_edges"),
+            ("seed", "splits"),
+        ),
+        Step(
+            "register",
+            steps.register_version,
+            ("prepare", "tune", "evaluate"),
+            ("registration", "golden", "interval", *_MODEL_CODE),
+            (*_MODEL_RECIPE, "title", "description", "target", "example_row"),
+            ("seed", "models", "mlflow"),
+        ),
+    )
+}
+
+
+def run_pipeline(run: Run, chosen: Sequence[str]) -> None:
+    """Run the `chosen` steps in order; without any, all those whose artifact doesn't fit.
 
     Raises:
-        TrainingError: a step failed, and no version was registered.
+        TrainingError: a step failed, or one that it needs has no artifact that fits.
     """
-    print("1/5 data")
-    raw = read_dataset(recipe.dataset, data, cache)
-
-    print("2/5 prepare")
-    descriptions = read_descriptions(recipe.features_file)
-    prepared = prepare(raw, descriptions, recipe.target.column, recipe.repairs)
-    features = complete_features(descriptions, prepared.frame)
-    inputs, prices = prepared.inputs, prepared.target
-    columns = [feature for feature in features if feature.kind != "identifier"]
-    print(f"    {len(prices)} rows, {len(columns)} inputs")
-    for remark in prepared.remarks:
-        print(f"    {remark}")
-
-    print("3/5 evaluate on rows held out")
-    metrics = evaluate(columns, inputs, prices, seed, recipe.parameters)
-
-    print("4/5 fit on all rows")
-    half_width = _calibrate(columns, inputs, prices, seed, recipe.parameters)
-    estimator = fit_estimator(columns, inputs, prices, seed, recipe.parameters)
-
-    print("5/5 register")
-    contents = {
-        "name": recipe.name,
-        "title": recipe.title,
-        "description": recipe.description,
-        "target": recipe.target,
-        "features": features,
-        "interval": Interval(coverage=COVERAGE, log_half_width=half_width),
-        "metrics": metrics,
-        "training": Training(
-            data_file=recipe.dataset.file_name,
-            data_url=recipe.dataset.url,
-            data_sha256=recipe.dataset.sha256,
-            rows=len(prices),
-            seed=seed,
-            parameters=dataclasses.asdict(recipe.parameters)
-            | {"interval_folds": FOLDS, "split_seed": SPLIT_SEED, "hold_out_share": HOLD_OUT_SHARE},
-            code_revision=read_code_revision(),
-            trained_at=datetime.now(UTC).replace(microsecond=0),
-        ),
-        "libraries": describe_libraries(),
-        "example": to_request(features, prepared.frame.iloc[recipe.example_row].to_dict()),
-    }
-    folder = register(estimator, contents, models)
-    print(f"    {folder}")
-    return folder
-
-
-def evaluate(
-    features: list[Feature], inputs: Inputs, prices: Prices, seed: int, parameters: Parameters
-) -> dict[str, Any]:
-    """Train on 80% of the rows, measure on the rest, print the table and return it."""
-    train_rows, test_rows = train_test_split(
-        np.arange(len(prices)), test_size=HOLD_OUT_SHARE, random_state=SPLIT_SEED
-    )
-    known, known_prices = inputs[train_rows], prices[train_rows]
-    unseen, actual = inputs[test_rows], prices[test_rows]
-    half_width = _calibrate(features, known, known_prices, seed, parameters)
-    estimator = fit_estimator(features, known, known_prices, seed, parameters)
-    scant = keep_required(features, unseen)
-    whole = measure(actual, estimator.predict(unseen), half_width)
-    required_only = measure(actual, estimator.predict(scant), half_width)
-    forest = measure(actual, fit_forest(features, known, known_prices).predict(unseen), None)
-    print(
-        format_table(
-            {"all fields": whole, "required only": required_only, "RandomForest(100)": forest}
+    for number, step in enumerate(STEPS.values(), start=1):
+        if chosen and step.name not in chosen:
+            continue
+        title = f"{number}/{len(STEPS)} {step.name}"
+        origin = _describe_origin(run, step)
+        asked_for = _describe_options(run, step)
+        if not chosen:
+            if run.workspace.find_fault(step.name, {**origin, **asked_for}) is None:
+                print(f"{title}: up to date")
+                continue
+        else:
+            _check_needs(run, step)
+        print(title)
+        run.workspace.write(
+            step.name,
+            {**origin, **asked_for},
+            lambda folder, step=step: step.run(run, folder),  # type: ignore[misc]
         )
-    )
-    return {
-        "rows": len(test_rows),
-        **whole,
-        "required_fields_only": required_only,
-        "random_forest_baseline": forest,
-    }
 
 
-def _calibrate(
-    features: list[Feature], inputs: Inputs, prices: Prices, seed: int, parameters: Parameters
-) -> float:
-    def predict_unseen(known: Rows, unseen: Rows) -> Prices:
-        estimator = fit_estimator(features, inputs[known], prices[known], seed, parameters)
-        return np.asarray(estimator.predict(inputs[unseen]), dtype=np.float64)
+def _check_needs(run: Run, step: Step) -> None:
+    for name in step.needs:
+        _check_needs(run, STEPS[name])
+        fault = run.workspace.find_fault(name, _describe_origin(run, STEPS[name]))
+        if fault:
+            raise TrainingError(
+                f"{step.name} needs the artifact of {name}, which is {fault}; "
+                f"run --steps {name} first, or all steps"
+            )
 
-    return measure_half_width(predict_unseen, prices, COVERAGE, seed)
+
+def _describe_origin(run: Run, step: Step) -> Origin:
+    origin = {f"step {name}": run.workspace.digest(name) for name in step.needs}
+    for name in step.code:
+        origin[f"{name}.py"] = _hash_file(_TRAINING / f"{name}.py")
+    if set(_MODEL_CODE) <= set(step.code):
+        origin["estimators.py"] = _hash_file(_ESTIMATORS)
+        origin |= describe_libraries()
+    for name in step.recipe:
+        if name == "features":
+            origin["features"] = _hash_file(run.recipe.features_file)
+        else:
+            value = repr(getattr(run.recipe, name)).encode()
+            origin[f"recipe {name}"] = hashlib.sha256(value).hexdigest()
+    return origin
+
+
+def _describe_options(run: Run, step: Step) -> Origin:
+    return {name: json.dumps(str(getattr(run.options, name))) for name in step.options}
+
+
+def _hash_file(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

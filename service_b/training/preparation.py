@@ -10,6 +10,7 @@ import pandas as pd
 
 from training.errors import TrainingError
 from training.features import Description
+from training.hidden_fields import Inputs
 
 
 @dataclass(frozen=True)
@@ -36,24 +37,29 @@ class Prepared:
     remarks: tuple[str, ...]
 
     @property
-    def inputs(self) -> npt.NDArray[np.object_]:
+    def inputs(self) -> Inputs:
         """The rows as the estimator takes them, shape (rows, inputs)."""
         return self.frame.to_numpy(dtype=object)
 
 
 def prepare(
-    raw: bytes, descriptions: Sequence[Description], target: str, repairs: Sequence[Repair]
+    raw: bytes,
+    separator: str,
+    descriptions: Sequence[Description],
+    target: str,
+    repairs: Sequence[Repair],
 ) -> Prepared:
-    """Read tab-separated `raw`; trim, repair and type the described columns.
+    """Read `raw`; trim, repair, type and check the described columns.
 
     An empty field is unknown. `NA` is a code like any other: the house has none of it.
 
     Raises:
-        TrainingError: a column is missing, or a number isn't one.
+        TrainingError: a column is missing, a number isn't one or is out of its bounds, or a
+            category isn't among the described ones.
     """
-    table = pd.read_csv(io.BytesIO(raw), sep="\t", dtype=str, keep_default_na=False).astype(object)
-    table.columns = pd.Index([name.replace(" ", "").replace("/", "") for name in table.columns])
-    wanted = [each["column"] for each in descriptions if each["kind"] != "identifier"] + [target]
+    table = _read(raw, separator)
+    described = [each for each in descriptions if each["kind"] != "identifier"]
+    wanted = [each["column"] for each in described] + [target]
     missing = [column for column in wanted if column not in table.columns]
     if missing:
         raise TrainingError(f"the data has no column {', '.join(missing)}")
@@ -72,27 +78,57 @@ def prepare(
         )
     remarks.append(f"{int((table == '').sum().sum())} empty fields stay unknown")
 
-    frame = pd.DataFrame(
-        {
-            each["name"]: _type_column(table[each["column"]], each["kind"])
-            for each in descriptions
-            if each["kind"] != "identifier"
-        }
-    )
-    return Prepared(
-        frame=frame,
-        target=np.asarray(_type_column(table[target], "number"), dtype=np.float64),
-        remarks=tuple(remarks),
-    )
+    prices = _read_numbers(table[target])
+    if not (prices > 0).all():
+        raise TrainingError(f"column {target}: a price is missing or not positive")
+    frame = pd.DataFrame({each["name"]: _read_column(table, **each) for each in described})
+    return Prepared(frame, np.asarray(prices, dtype=np.float64), tuple(remarks))
 
 
-def _type_column(values: "pd.Series[str]", kind: str) -> "pd.Series[float]":
-    known = values.where(values != "", np.nan)
-    if kind != "category":
-        try:
-            return known.astype(float)
-        except ValueError as error:
-            raise TrainingError(f"column {values.name}: {error}") from error
-    if values.str.fullmatch("[0-9]+").all():
-        return values.astype(int).astype(object)
-    return known
+def _read(raw: bytes, separator: str) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(io.BytesIO(raw), sep=separator, dtype=str, keep_default_na=False)
+    except (ValueError, pd.errors.ParserError) as error:
+        # No columns at all, bytes that aren't UTF-8, or rows of uneven length.
+        raise TrainingError(f"the data is not a table: {error}") from error
+    table.columns = pd.Index([name.replace(" ", "").replace("/", "") for name in table.columns])
+    return table.astype(object)
+
+
+def _read_column(
+    table: pd.DataFrame,
+    column: str,
+    kind: str,
+    minimum: float = -np.inf,
+    maximum: float = np.inf,
+    categories: Sequence[str | int] = (),
+    **_: object,
+) -> "pd.Series[float]":
+    if kind == "category":
+        # A code of whole numbers may have lost or gained zeros in front: 020 is 20.
+        codes = {str(code): code for code in categories}
+        values = table[column].map(lambda text: codes.get(text.lstrip("0") or text, text))
+        values = values.where(values != "", np.nan)
+        unknown = sorted(set(values.dropna()) - set(categories))
+        if unknown:
+            raise TrainingError(
+                f"column {column}: {', '.join(unknown)} is not among the described categories"
+            )
+        return values
+    numbers = _read_numbers(table[column])
+    outside = numbers[(numbers < minimum) | (numbers > maximum)]
+    if len(outside):
+        raise TrainingError(
+            f"column {column}: {outside.iloc[0]:g} in row {outside.index[0] + 1} is not between "
+            f"{minimum:g} and {maximum:g}"
+        )
+    if kind == "integer" and not (numbers.dropna() % 1 == 0).all():
+        raise TrainingError(f"column {column}: not all numbers are whole")
+    return numbers
+
+
+def _read_numbers(texts: "pd.Series[str]") -> "pd.Series[float]":
+    try:
+        return texts.where(texts != "", np.nan).astype(float)
+    except ValueError as error:
+        raise TrainingError(f"column {texts.name}: {error}") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 # What the pickled estimator is made of: it is loaded with exactly these.
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib")
 CODE = Path(__file__).resolve().parent
+ESTIMATORS = CODE.parent / "predictor" / "estimators.py"
 
 
 def describe_libraries() -> dict[str, str]:
@@ -22,7 +23,7 @@ def read_code_revision() -> str:
         return "unknown"
     try:
         revision = _run(git, "rev-parse", "HEAD")
-        changes = _run(git, "status", "--porcelain", "--", str(CODE))
+        changes = _run(git, "status", "--porcelain", "--", str(CODE), str(ESTIMATORS))
     except subprocess.CalledProcessError:
         return "unknown"
     return f"{revision}-dirty" if changes else revision

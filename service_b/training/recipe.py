@@ -1,19 +1,40 @@
-"""What is special to one model: its data, its target, its words."""
+"""What is special to one model: its data, its words, its features, what is tried for it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from predictor.card import Target
 from training.dataset import Dataset
-from training.estimator import Parameters
+from training.parameters import Parameters
 from training.preparation import Repair
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Everything that training needs to be told about a model.
+class Slice:
+    """A way to part the rows: by a feature's value, or by its place between `edges`."""
 
-    `example_row` is the row, counted from 0, that the card shows as an example of a request.
+    title: str
+    feature: str
+    edges: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where the tuning looks for a parameter; whole numbers if both ends are."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model to train. Columns are called by their features' names.
+
+    `sums` holds {feature: weight} per new column; `spaces` the same for each way to measure which
+    rows are near, and `neighbours` how many of them are averaged. The first of `candidates` that
+    scores best is tuned within `search`; a name like `weights.linear` is a member's weight.
     """
 
     name: str
@@ -21,7 +42,16 @@ class Recipe:
     description: str
     target: Target
     dataset: Dataset
+    separator: str
     features_file: Path
-    repairs: tuple[Repair, ...]
-    parameters: Parameters
     example_row: int
+    candidates: Mapping[str, Parameters]
+    search: Mapping[str, Range]
+    price_edges: tuple[float, ...]
+    slices: tuple[Slice, ...]
+    repairs: tuple[Repair, ...] = ()
+    sums: tuple[Mapping[str, float], ...] = ()
+    products: tuple[tuple[str, str], ...] = ()
+    ratios: tuple[tuple[str, str], ...] = ()
+    spaces: tuple[Mapping[str, float], ...] = field(default=())
+    neighbours: tuple[int, ...] = ()

@@ -1,4 +1,4 @@
-"""Versions on disk: `<models>/<name>/<version>/` with `model.joblib` and `card.json`."""
+"""Versions on disk: `<models>/<name>/<version>/` with its estimators, card and report."""
 
 import errno
 import hashlib
@@ -11,15 +11,21 @@ import joblib
 
 from predictor import card
 from predictor.card import Artifact, ModelCard
+from training import alias
 from training.errors import TrainingError
+from training.evaluation import Trained
+from training.interval import COVERAGE
 
-ARTIFACT = "model.joblib"
+ESTIMATOR = "model.joblib"
+SPREAD = "spread.joblib"
+REPORT = "report.md"
 
 
-def register(estimator: object, contents: dict[str, Any], models: Path) -> Path:
+def register(trained: Trained, contents: dict[str, Any], report: str, models: Path) -> Path:
     """Write the next version, whole or not at all, and return its folder.
 
-    `contents` is the card without version and artifact. An existing version is never touched.
+    `contents` is the card without version, artifact and interval. An existing version is never
+    touched. The first version of a model is the one that is served, the others are when promoted.
 
     Raises:
         TrainingError: it can't be written.
@@ -29,32 +35,49 @@ def register(estimator: object, contents: dict[str, Any], models: Path) -> Path:
     unfinished = family / f".unfinished-{uuid4().hex}"
     try:
         unfinished.mkdir(parents=True)
-        joblib.dump(estimator, unfinished / ARTIFACT, compress=("zlib", 9))
-        sha256 = hashlib.sha256((unfinished / ARTIFACT).read_bytes()).hexdigest()
-        artifact = Artifact(file=ARTIFACT, sha256=sha256)
-        while True:
-            version = next_version(family)
-            described = ModelCard(**contents, version=str(version), artifact=artifact)
-            # Without defaults: a card says what training knows, and no more.
-            text = described.model_dump_json(indent=2, exclude_unset=True) + "\n"
-            (unfinished / card.FILE_NAME).write_text(text, encoding="utf-8")
-            folder = family / str(version)
-            try:
-                unfinished.rename(folder)
-            except OSError as error:
-                # Another training took this number meanwhile; a full folder is never replaced.
-                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                    raise
-            else:
-                return folder
+        contents = contents | {
+            "artifact": _write(trained.estimator, unfinished, ESTIMATOR),
+            "interval": {
+                "coverage": COVERAGE,
+                "log_scale": trained.spread.log_scale,
+                "artifact": _write(trained.spread.estimator, unfinished, SPREAD),
+            },
+        }
+        (unfinished / REPORT).write_text(report, encoding="utf-8")
+        folder = _take_number(unfinished, family, contents)
     except OSError as error:
         reason = error.strerror or error
         raise TrainingError(f"cannot write a version under {family}: {reason}") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+    if alias.read_alias(family) is None and folder.name == "1":
+        alias.choose(family, folder.name, "register")
+    return folder
 
 
 def next_version(family: Path) -> int:
     """One more than the highest version that there is; 1 if there is none."""
     versions = (int(each.name) for each in family.iterdir() if each.name.isdecimal())
     return max(versions, default=0) + 1
+
+
+def _write(estimator: object, folder: Path, file: str) -> Artifact:
+    joblib.dump(estimator, folder / file, compress=("zlib", 9))
+    return Artifact(file=file, sha256=hashlib.sha256((folder / file).read_bytes()).hexdigest())
+
+
+def _take_number(unfinished: Path, family: Path, contents: dict[str, Any]) -> Path:
+    while True:
+        version = next_version(family)
+        described = ModelCard(**contents, version=str(version))
+        text = described.model_dump_json(indent=2, exclude_none=True) + "\n"
+        (unfinished / card.FILE_NAME).write_text(text, encoding="utf-8")
+        folder = family / str(version)
+        try:
+            unfinished.rename(folder)
+        except OSError as error:
+            # Another training took this number meanwhile; a full folder is never replaced.
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+        else:
+            return folder

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from training.evaluation import MEASURES, format_table, measure
+from training.measures import MEASURES, format_table, measure, part_by_thirds, summarize
 
 ACTUAL = np.array([100_000.0, 200_000.0, 300_000.0])
 PREDICTED = np.array([110_000.0, 190_000.0, 360_000.0])
-LOG_HALF_WIDTH = 0.1
+HALF_WIDTHS = np.full(3, 0.1)
 
 
 def test_measures_are_what_their_names_say() -> None:
-    assert measure(ACTUAL, PREDICTED, LOG_HALF_WIDTH) == pytest.approx(
+    assert measure(ACTUAL, PREDICTED, HALF_WIDTHS) == pytest.approx(
         {
             "r2": 1 - 3.8e9 / 2e10,
             "rmse_usd": 35_590.2608,
@@ -27,7 +27,7 @@ def test_measures_are_what_their_names_say() -> None:
 
 
 def test_perfect_predictions_have_no_error() -> None:
-    measures = measure(ACTUAL, ACTUAL, LOG_HALF_WIDTH)
+    measures = measure(ACTUAL, ACTUAL, HALF_WIDTHS)
     assert (measures["r2"], measures["mape_percent"], measures["rmsle"]) == (1, 0, 0)
 
 
@@ -37,10 +37,20 @@ def test_interval_is_not_measured_when_there_is_none() -> None:
 
 
 def test_table_has_a_line_per_measure_and_leaves_missing_ones_blank() -> None:
-    whole = measure(ACTUAL, PREDICTED, LOG_HALF_WIDTH)
-    lines = format_table({"all fields": whole, "forest": measure(ACTUAL, ACTUAL, None)}).split("\n")
-    assert len(lines) == 1 + len(MEASURES)
-    assert lines[0].split() == ["all", "fields", "forest"]
-    assert lines[1].split() == ["R²", "0.8100", "1.0000"]
-    assert lines[2].split() == ["RMSE,", "USD", "35,590", "0"]
-    assert lines[-1].split() == ["interval", "width", "/", "price", "0.200"]
+    whole = measure(ACTUAL, PREDICTED, HALF_WIDTHS)
+    lines = format_table({"all fields": whole, "forest": measure(ACTUAL, ACTUAL)}).split("\n")
+    assert len(lines) == 2 + len(MEASURES)
+    assert lines[0] == "| | all fields | forest |"
+    assert lines[2] == "| R² | 0.8100 | 1.0000 |"
+    assert lines[3] == "| RMSE, USD | 35,590 | 0 |"
+    assert lines[-1] == "| interval width / price | 0.200 |  |"
+
+
+def test_thirds_hold_as_many_rows_each() -> None:
+    assert np.bincount(part_by_thirds(np.arange(1.0, 31.0))).tolist() == [10, 10, 10]
+
+
+def test_summary_gives_mean_deviation_and_ends() -> None:
+    assert summarize([{"r2": 0.8}, {"r2": 0.9}]) == {
+        "r2": {"mean": 0.85, "deviation": 0.05, "lowest": 0.8, "highest": 0.9}
+    }

@@ -1,0 +1,75 @@
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from predictor.estimators import BoundedExp, Derived, LinearDesign, NearbyTargets
+
+NAN = np.nan
+
+
+def test_derived_columns_are_sums_products_and_ratios() -> None:
+    matrix = np.array([[2.0, 4.0], [3.0, 0.0], [NAN, 5.0]])
+    derived = Derived(sums=(((0, 1), (1, 0.5)),), products=((0, 1),), ratios=((0, 1),))
+    expected = [[4, 8, 0.5], [3, 0, NAN], [NAN, NAN, NAN]]
+    np.testing.assert_array_equal(derived.fit(matrix).transform(matrix)[:, 2:], expected)
+
+
+def test_neighbours_are_the_nearest_and_never_the_row_itself_in_training() -> None:
+    places = np.array([[0.0], [1.0], [3.0], [7.0]])
+    targets = np.array([10.0, 20.0, 40.0, 80.0])
+    nearby = NearbyTargets(spaces=(((0, 1.0),),), counts=(1, 2), softening=1e-9)
+    trained = nearby.fit_transform(places, targets)
+    # Of 0 the nearest is 1, then 3; the mean weighs by the inverse of the distance.
+    assert trained[0, 1:] == pytest.approx([20, (20 / 1 + 40 / 3) / (1 + 1 / 3), 1, 3])
+    assert trained[3, 1] == pytest.approx(40)
+    # Afterwards a row at the same place is a neighbour like any other.
+    assert nearby.transform(np.array([[3.0], [6.0]]))[:, 1] == pytest.approx([40, 80])
+
+
+def test_rows_at_one_place_are_neighbours_of_each_other() -> None:
+    places = np.zeros((6, 1))
+    nearby = NearbyTargets(spaces=(((0, 1.0),),), counts=(2,), softening=0.01)
+    with_neighbours = nearby.fit_transform(places, np.arange(6.0))
+    assert with_neighbours.shape == (6, 4)
+    assert np.isfinite(with_neighbours).all()
+
+
+def test_linear_design_says_what_is_unknown() -> None:
+    matrix = np.array([[1.0, 0.0], [3.0, 1.0], [NAN, NAN]])
+    design = LinearDesign(sizes=(None, 2), gated=False).fit_transform(matrix)
+    #  number, its square, two categories, which of the two fields is unknown
+    np.testing.assert_allclose(
+        design, [[-1, 0, 1, 0, 0, 0], [1, 0, 0, 1, 0, 0], [0, 0, 0, 0, 1, 1]], atol=1e-12
+    )
+
+
+def test_gated_design_repeats_itself_by_the_share_of_unknown_fields() -> None:
+    matrix = np.array([[1.0, 0.0], [3.0, 1.0], [2.0, NAN]])
+    plain = LinearDesign(sizes=(None, 2), gated=False).fit_transform(matrix)
+    gated = LinearDesign(sizes=(None, 2), gated=True).fit_transform(matrix)
+    half = plain.shape[1]
+    np.testing.assert_array_equal(gated[:, :half], plain)
+    np.testing.assert_array_equal(gated[:2, half:], 0)
+    np.testing.assert_array_equal(gated[2, half:-2], plain[2] / 2)
+    np.testing.assert_array_equal(gated[2, -2:], [0.5, 0.25])
+
+
+def test_linear_design_keeps_numbers_within_what_was_seen() -> None:
+    design = LinearDesign(sizes=(None,), gated=False).fit(np.linspace(0, 1000, 500)[:, None])
+    far, edge = design.transform(np.array([[1e9], [1000.0]]))
+    np.testing.assert_array_equal(far, edge)
+
+
+def test_exponential_is_bounded() -> None:
+    bounded = BoundedExp(10.0, 100.0)
+    assert bounded(np.array([-50.0, np.log(20.0), 50.0])) == pytest.approx([10, 20, 100])
+
+
+def test_parts_can_be_cloned_and_pickled() -> None:
+    nearby = NearbyTargets(spaces=(((0, 1.0),),), counts=(1,), softening=0.1)
+    fitted = clone(nearby).fit(np.arange(5.0)[:, None], np.arange(5.0))
+    again = pickle.loads(pickle.dumps(fitted))  # noqa: S301
+    rows = np.array([[1.2], [3.9]])
+    np.testing.assert_array_equal(again.transform(rows), fitted.transform(rows))

@@ -1,0 +1,115 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from predictor.settings import SERVICE_FOLDER
+from training.__main__ import main
+from training.alias import read_alias
+
+CARD = json.loads((SERVICE_FOLDER / "models" / "ames" / "1" / "card.json").read_bytes())
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> Path:
+    """Three versions of ames; only their cards."""
+    family = tmp_path / "ames"
+    for number in range(1, 4):
+        folder = family / str(number)
+        folder.mkdir(parents=True)
+        parameters = CARD["training"]["parameters"] | {"trees": 100 * number}
+        training = CARD["training"] | {"parameters": parameters}
+        card = CARD | {"version": str(number), "training": training}
+        (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    return family
+
+
+class Command:
+    """Runs commands on the versions and gives what they print."""
+
+    def __init__(self, models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._models, self._capsys = models, capsys
+
+    def __call__(self, *arguments: str, status: int = 0) -> str:
+        assert main([*arguments, "--models", str(self._models)]) == status
+        captured = self._capsys.readouterr()
+        return (captured.err if status else captured.out).strip()
+
+
+@pytest.fixture
+def run(family: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(family.parent, capsys)
+
+
+def find_starred(listed: str) -> list[str]:
+    return [line.split()[2] for line in listed.splitlines() if line.startswith("*")]
+
+
+def test_highest_version_is_served_without_an_alias(run: Command) -> None:
+    listed = run("list", "ames")
+    assert len(listed.splitlines()) == 3
+    assert find_starred(listed) == ["3"]
+
+
+def test_promoted_version_is_served_and_its_history_kept(run: Command, family: Path) -> None:
+    assert run("promote", "ames", "1") == "ames version 1 is served from now on"
+    run("promote", "ames", "3")
+    assert find_starred(run("list", "ames")) == ["3"]
+    content: dict[str, Any] = json.loads((family / "alias.json").read_bytes())
+    assert content["champion"] == "3"
+    assert [(each["version"], each["action"]) for each in content["history"]] == [
+        ("1", "promote"),
+        ("3", "promote"),
+    ]
+    assert content["history"][0]["promoted_at"].endswith("Z")
+    assert "promote version 3" in run("show", "ames")
+
+
+def test_promoting_what_is_served_changes_nothing(run: Command, family: Path) -> None:
+    run("promote", "ames", "2")
+    assert run("promote", "ames", "2") == "ames version 2 is served already"
+    alias = read_alias(family)
+    assert alias is not None
+    assert len(alias.history) == 1
+
+
+def test_rollback_goes_back_step_by_step_and_then_has_nowhere_to_go(run: Command) -> None:
+    for version in ("1", "2", "3"):
+        run("promote", "ames", version)
+    assert run("rollback", "ames") == "ames version 2 is served again, instead of 3"
+    assert run("rollback", "ames") == "ames version 1 is served again, instead of 2"
+    assert "no version that was served before" in run("rollback", "ames", status=1)
+    run("promote", "ames", "3")
+    assert run("rollback", "ames") == "ames version 1 is served again, instead of 3"
+
+
+def test_unknown_version_is_refused_and_those_there_are_named(run: Command, family: Path) -> None:
+    assert run("promote", "ames", "7", status=1) == "error: ames has no version 7; it has 1, 2, 3"
+    assert read_alias(family) is None
+
+
+def test_version_whose_card_is_broken_is_not_promoted(run: Command, family: Path) -> None:
+    (family / "2" / "card.json").write_text("{", encoding="utf-8")
+    assert "card.json" in run("promote", "ames", "2", status=1)
+    assert read_alias(family) is None
+
+
+def test_broken_alias_is_a_clear_error_and_stays(run: Command, family: Path) -> None:
+    (family / "alias.json").write_text('{"champion": 3}', encoding="utf-8")
+    assert "alias.json is not an alias" in run("promote", "ames", "1", status=1)
+    assert (family / "alias.json").read_text(encoding="utf-8") == '{"champion": 3}'
+
+
+def test_nothing_is_left_beside_the_alias(run: Command, family: Path) -> None:
+    run("promote", "ames", "1")
+    assert sorted(each.name for each in family.iterdir()) == ["1", "2", "3", "alias.json"]
+
+
+def test_comparison_names_what_differs(run: Command) -> None:
+    assert "trees: 100 / 200" in run("compare", "ames", "1", "2")
+    assert run("compare", "ames", "2", "2").endswith("same parameters, data, code and libraries")
+
+
+def test_model_without_versions_is_a_clear_error(run: Command) -> None:
+    assert "error: no version of california" in run("list", "california", status=1)

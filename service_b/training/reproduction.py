@@ -1,0 +1,61 @@
+"""Making a version again from its card, to see that it comes out the same."""
+
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+from predictor.card import ModelCard
+from training.dataset import Dataset, read_dataset
+from training.errors import TrainingError
+from training.estimator import Prices
+from training.evaluation import Data, train
+from training.features import complete_features, read_descriptions
+from training.parameters import Parameters
+from training.preparation import prepare
+from training.provenance import describe_libraries, read_code_revision
+from training.recipe import Recipe
+
+TOLERANCE = 1e-9
+
+
+def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, cache: Path) -> str:
+    """Train from the card alone and compare with the version in `folder` on every row.
+
+    Raises:
+        TrainingError: the data can't be had, or a prediction differs by more than 1e-9 of it.
+    """
+    made, here = card.training, describe_libraries()
+    for name, version in card.libraries.items():
+        if here.get(name) != version:
+            print(f"note: made with {name} {version}, here is {here.get(name)}")
+    if made.code_revision != read_code_revision():
+        print(f"note: made by code {made.code_revision}, here is {read_code_revision()}")
+
+    dataset = Dataset(made.data_file, made.data_url, made.data_sha256)
+    descriptions = read_descriptions(recipe.features_file)
+    raw = read_dataset(dataset, data, cache)
+    prepared = prepare(raw, recipe.separator, descriptions, recipe.target.column, recipe.repairs)
+    features = complete_features(descriptions, prepared.frame)
+    inputs = tuple(each for each in features if each.kind != "identifier")
+    rows = Data(inputs, prepared.inputs, prepared.target)
+    again = train(recipe, rows, made.seed, Parameters.from_json(made.parameters))
+
+    registered = joblib.load(folder / card.artifact.file)
+    differences = {"price": _differ(registered.predict(rows.inputs), again.predict(rows.inputs))}
+    if card.interval and card.interval.artifact:
+        widths = card.interval.log_scale * joblib.load(
+            folder / card.interval.artifact.file
+        ).predict(rows.inputs)
+        differences["width"] = _differ(widths, again.spread.measure_half_width(rows.inputs))
+    told = ", ".join(f"{name} {difference:.1e}" for name, difference in differences.items())
+    summary = f"{card.name} version {card.version}, largest relative difference over " + (
+        f"{len(rows.prices):,} rows: {told}"
+    )
+    if max(differences.values()) > TOLERANCE:
+        raise TrainingError(f"{summary}; more than {TOLERANCE:.0e}: not the same model")
+    return f"{summary}; at most {TOLERANCE:.0e}: reproduced"
+
+
+def _differ(first: Prices, second: Prices) -> float:
+    return float(np.max(np.abs(first - second) / np.abs(first)))

@@ -1,0 +1,135 @@
+"""The versions of a model: which there are, which is served, how they differ."""
+
+from pathlib import Path
+
+from predictor.card import ModelCard, read_card
+from predictor.errors import ModelRefused
+from training import alias
+from training.errors import TrainingError
+from training.measures import format_table
+
+
+def find_versions(family: Path) -> list[str]:
+    """Give the versions in a model's folder, the lowest first.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    try:
+        names = [each.name for each in family.iterdir() if each.is_dir() and each.name.isdecimal()]
+    except OSError:
+        names = []
+    if not names:
+        raise TrainingError(f"no version of {family.name} in {family.parent}")
+    return sorted(names, key=int)
+
+
+def find_champion(family: Path) -> str:
+    """Give the version that is served: the alias, or the highest without one."""
+    chosen = alias.read_alias(family)
+    return chosen.champion if chosen else find_versions(family)[-1]
+
+
+def read_version(family: Path, version: str | None) -> ModelCard:
+    """Read the card of a version, of the one that is served if None.
+
+    Raises:
+        TrainingError: there is no such version, or its card can't be used.
+    """
+    version = version or find_champion(family)
+    if version not in find_versions(family):
+        raise TrainingError(
+            f"{family.name} has no version {version}; it has {', '.join(find_versions(family))}"
+        )
+    try:
+        return read_card(family / version)
+    except ModelRefused as error:
+        raise TrainingError(str(error)) from error
+
+
+def promote(family: Path, version: str) -> str:
+    """Serve a version from now on."""
+    read_version(family, version)
+    if alias.read_alias(family) and find_champion(family) == version:
+        return f"{family.name} version {version} is served already"
+    alias.choose(family, version, "promote")
+    return f"{family.name} version {version} is served from now on"
+
+
+def roll_back(family: Path) -> str:
+    """Serve again what was served before the present version.
+
+    Raises:
+        TrainingError: nothing else was served before.
+    """
+    chosen = alias.read_alias(family)
+    # A version that was rolled back from isn't gone back to: follow promotions only.
+    served: list[str] = []
+    for entry in chosen.history if chosen else ():
+        if entry.action == "rollback" and entry.version in served:
+            served = served[: served.index(entry.version) + 1]
+        elif not served or served[-1] != entry.version:
+            served.append(entry.version)
+    if len(served) < 2:
+        raise TrainingError(f"{family.name} has no version that was served before")
+    read_version(family, served[-2])
+    alias.choose(family, served[-2], "rollback")
+    return f"{family.name} version {served[-2]} is served again, instead of {served[-1]}"
+
+
+def list_versions(family: Path) -> str:
+    """Say in one line each which versions there are; a star marks the one that is served."""
+    champion = find_champion(family)
+    lines = []
+    for version in find_versions(family):
+        card = read_version(family, version)
+        mark = "*" if version == champion else " "
+        metrics = card.metrics
+        lines.append(
+            f"{mark} {family.name} {version:>3}  trained {card.training.trained_at:%Y-%m-%d %H:%M}"
+            f"  R² {metrics['r2']:.4f}  MAPE {metrics['mape_percent']:.2f}%"
+            f"  code {card.training.code_revision[:12]}"
+        )
+    return "\n".join(lines)
+
+
+def show(family: Path, version: str | None) -> str:
+    """Say what a version is, how good and from what it was made; and how it came to be served."""
+    card = read_version(family, version)
+    training = card.training
+    lines = [
+        f"{card.title}: {card.name} version {card.version}",
+        card.description,
+        "",
+        f"trained   {training.trained_at:%Y-%m-%d %H:%M:%S} UTC on {training.rows:,} rows of "
+        f"{training.data_file} (sha256 {training.data_sha256[:12]}…)",
+        f"code      {training.code_revision}",
+        "libraries " + ", ".join(f"{name} {each}" for name, each in card.libraries.items()),
+        f"seed      {training.seed}",
+        "",
+        *(f"{name:<24}{value}" for name, value in training.parameters.items()),
+        "",
+        format_table(
+            {"all fields": card.metrics, "required only": card.metrics["required_fields_only"]}
+        ),
+    ]
+    chosen = alias.read_alias(family)
+    lines += [
+        f"{entry.promoted_at:%Y-%m-%d %H:%M} {entry.action} version {entry.version}"
+        for entry in (chosen.history if chosen else ())
+    ]
+    return "\n".join(lines)
+
+
+def compare(family: Path, first: str, second: str) -> str:
+    """Lay two versions side by side: their metrics, and the parameters in which they differ."""
+    cards = [read_version(family, version) for version in (first, second)]
+    lines = [format_table({f"version {card.version}": card.metrics for card in cards}), ""]
+    one, two = (
+        {**card.training.parameters, "seed": card.training.seed, **card.libraries}
+        | {"data": card.training.data_sha256[:12], "code": card.training.code_revision[:12]}
+        for card in cards
+    )
+    names = [name for name in one | two if one.get(name) != two.get(name)]
+    lines += [f"{name}: {one.get(name)} / {two.get(name)}" for name in names]
+    return "\n".join(lines if names else [*lines, "same parameters, data, code and libraries"])
