@@ -174,7 +174,7 @@ start() { # FOLDER PORT PREFIX COLOUR
     if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
         prefix=$'\033['"$4m$prefix"$'\033[0m'
     fi
-    (cd "$1" && HOST=127.0.0.1 PORT=$2 PYTHONUNBUFFERED=1 exec .venv/bin/python -c "$supervise" "$prefix") &
+    (cd "$1" && exec env HOST=127.0.0.1 PORT="$2" PYTHONUNBUFFERED=1 .venv/bin/python -c "$supervise" "$prefix") &
 }
 
 http_status() { # PORT PATH

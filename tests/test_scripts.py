@@ -95,20 +95,20 @@ class RunningScript:
     def wait_until_ports_are_free(self) -> None:
         wait_until(lambda: not answers(self.a_port) and not answers(self.b_port), "both ports free")
 
-    def find_service(self, folder: str) -> int:
-        """Return the process id of the service that runs in `folder`."""
+    def find_service(self, letter: str) -> int:
+        """Return the process id of a service: the child of what copies its log."""
+        columns = ["-o", "pid=", "-o", "ppid=", "-o", "command="]
         table = subprocess.run(
-            ["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
+            ["ps", "-A", "-ww", *columns], capture_output=True, text=True, check=True
         ).stdout
         rows = [line.split(maxsplit=2) for line in table.splitlines()]
-        parents = {pid: parent for pid, parent, *_ in rows}
-        [found] = [
-            int(pid)
+        [copies_log] = [
+            pid
             for pid, parent, *command in rows
-            if command == [f"{ROOT}/{folder}/.venv/bin/python main.py"]
-            and parents.get(parent) == str(self.process.pid)
+            if parent == str(self.process.pid) and "".join(command).rstrip().endswith(f"{letter} |")
         ]
-        return found
+        [service] = [int(pid) for pid, parent, *_ in rows if parent == copies_log]
+        return service
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -233,14 +233,14 @@ def test_both_services_stop_when_the_terminal_is_closed(tmp_path: Path) -> None:
     script.wait_until_ports_are_free()
 
 
-@pytest.mark.parametrize("name", ["Service A", "Service B"])
+@pytest.mark.parametrize("letter", ["A", "B"])
 def test_dead_service_is_named_and_the_other_stopped_when_one_dies(
-    script: RunningScript, name: str
+    script: RunningScript, letter: str
 ) -> None:
-    os.kill(script.find_service(name.lower().replace(" ", "_")), signal.SIGKILL)
+    os.kill(script.find_service(letter), signal.SIGKILL)
 
     assert script.process.wait(SECONDS) == 1
-    assert f"{name} ended with status 137 (signal 9)" in script.read_output()
+    assert f"Service {letter} ended with status 137 (signal 9)" in script.read_output()
     assert not answers(script.a_port)
     assert not answers(script.b_port)
 
