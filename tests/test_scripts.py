@@ -256,12 +256,12 @@ def test_start_gives_up_when_service_b_has_no_model(tmp_path: Path) -> None:
         script,
         SERVICE_A_PORT=str(find_free_port()),
         SERVICE_B_PORT=str(find_free_port()),
-        START_TIMEOUT_SECONDS="8",
+        START_TIMEOUT_SECONDS="6",
     )
 
     assert result.returncode == 1
     assert "\nB | " in result.stdout
-    assert result.stderr.startswith("run_services.sh: Service B runs but has no model after 8 s")
+    assert result.stderr.startswith("run_services.sh: Service B runs but has no model after 6 s")
 
 
 @pytest.fixture
