@@ -20,7 +20,11 @@ class LogDatabase:
     """Connections to the log's database, whose tables are made at the first use."""
 
     def __init__(self, url: str) -> None:
-        self._engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        self._engine = create_engine(
+            url,
+            pool_pre_ping=not url.startswith("sqlite"),
+            hide_parameters=True,  # an error must not carry inputs into the log lines
+        )
         self._has_tables = False
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _make_durable)

@@ -35,7 +35,7 @@ class Retention:
                 while step := await asyncio.to_thread(self._rest_after_step):
                     deleted += step
             except InputLogUnavailable as error:
-                _logger.warning("retention failed", extra={"fields": {"reason": error}})
+                _logger.warning("retention failed", extra={"fields": {"reason": str(error)}})
             if deleted:
                 _logger.info("old inputs are deleted", extra={"fields": {"inputs": deleted}})
             await asyncio.sleep(_ROUND_SECONDS)
