@@ -4,16 +4,20 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
+from gateway.access import require_key
 from gateway.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.errors import InputLogUnavailable
 from gateway.input_log import InputLog
 from gateway.intake import Intake
 from gateway.log_reader import LogReader
 from gateway.logs import configure_logging
+from gateway.metrics import Metrics
 from gateway.openapi import build_openapi
 from gateway.patience import Patience
 from gateway.predictor_client import PredictorClient
@@ -34,7 +38,8 @@ _RETRY_WINDOW_SECONDS = 30
 
 def create_app(settings: Settings) -> FastAPI:
     """Make the application; threads and connections are opened when it starts."""
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -49,18 +54,20 @@ def create_app(settings: Settings) -> FastAPI:
         breaker = CircuitBreaker(
             failures_to_open=settings.breaker_failures,
             window_seconds=settings.breaker_window_seconds,
-            on_change=_log_circuit,
+            on_change=partial(_tell_circuit, metrics),
         )
         budget = RetryBudget(share=_RETRY_SHARE, window_seconds=_RETRY_WINDOW_SECONDS)
         client = PredictorClient(
             settings.predictor_url,
             Patience(breaker, budget),
             connect_timeout_seconds=settings.connect_timeout_seconds,
+            api_key=settings.predictor_api_key,
         )
         intake = Intake(
             log,
             client,
             breaker,
+            metrics,
             forward_timeout_seconds=settings.forward_timeout_seconds,
             forward_max_batch=settings.forward_max_batch,
             forward_max_waiting=settings.forward_max_waiting,
@@ -84,12 +91,21 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.settings = settings
+    app.state.metrics = metrics
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
-    app.add_middleware(RequestLog)
-    app.include_router(status.router)
-    app.include_router(process.router)
-    app.include_router(price.router)
-    app.include_router(inputs.router)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(settings.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
+            expose_headers=["X-Request-ID", "Retry-After"],
+        )
+    app.add_middleware(RequestLog, metrics=metrics)
+    app.include_router(status.open_router)
+    access = require_key(settings.api_keys)
+    for router in (status.router, process.router, price.router, inputs.router):
+        app.include_router(router, dependencies=access)
     add_failure_handlers(app)
     return app
 
@@ -99,8 +115,9 @@ async def _open_log(log: InputLog) -> None:
     try:
         await asyncio.to_thread(log.write, [])
     except InputLogUnavailable as error:
-        _logger.warning("the input log is unavailable", extra={"fields": {"reason": error}})
+        _logger.warning("the input log is unavailable", extra={"fields": {"reason": str(error)}})
 
 
-def _log_circuit(state: CircuitState) -> None:
+def _tell_circuit(metrics: Metrics, state: CircuitState) -> None:
+    metrics.set_circuit(state)
     _logger.warning("circuit to Service B", extra={"fields": {"state": state}})

@@ -55,6 +55,10 @@ class ModelUnknown(InvalidInput):
         )
 
 
+class AccessDenied(GatewayError):
+    """The caller has no valid key."""
+
+
 class WrongContentType(GatewayError):
     """The body is not declared as JSON."""
 

@@ -17,6 +17,7 @@ from gateway.errors import (
 )
 from gateway.input_log import Entry, Heartbeat, InputLog, NewInput, Outcome
 from gateway.log_tables import OutcomeKind
+from gateway.metrics import Metrics
 from gateway.origin import Origin
 from gateway.predictor_client import Answer, Forward, PredictorClient
 from gateway.replay_queue import Claim
@@ -41,6 +42,7 @@ class Intake:
         log: InputLog,
         client: PredictorClient,
         breaker: CircuitBreaker,
+        metrics: Metrics,
         *,
         forward_timeout_seconds: float,
         forward_max_batch: int,
@@ -48,14 +50,15 @@ class Intake:
     ) -> None:
         self._forward_timeout_seconds = forward_timeout_seconds
         self._breaker = breaker
+        self._metrics = metrics
         self._log: Batcher[Sequence[Entry], list[int]] = Batcher(
-            partial(_write_together, log),
+            partial(_write_together, log, metrics),
             name="input-log",
             max_batch=_LOG_MAX_BATCH,
             max_waiting=_LOG_MAX_WAITING,
         )
         self._forwards: Batcher[Forward, Answer] = Batcher(
-            client.predict,
+            partial(_predict_together, client, metrics),
             name="forward",
             max_batch=forward_max_batch,
             max_waiting=forward_max_waiting,
@@ -134,12 +137,13 @@ class Intake:
             results = await self._forward(forwards)
         finally:
             duration_ms = round((time.monotonic() - started) * 1000, 1)
-            await self._add(
-                [
-                    _tell_outcome(number, result, duration_ms)
-                    for number, result in zip(numbers, results, strict=True)
-                ]
-            )
+            outcomes = [
+                _tell_outcome(number, result, duration_ms)
+                for number, result in zip(numbers, results, strict=True)
+            ]
+            for outcome in outcomes:
+                self._metrics.count_forward(outcome.outcome)
+            await self._add(outcomes)
         return results
 
     async def _forward(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
@@ -165,7 +169,7 @@ class Intake:
                 "input": first.input_number,
                 "outcome": first.outcome,
                 "inputs": len(outcomes),
-                "reason": error,
+                "reason": str(error),
             }
             _logger.warning("outcome could not be logged", extra={"fields": fields})
 
@@ -179,9 +183,22 @@ class Intake:
             raise InputLogUnavailable(str(error)) from None
 
 
-def _write_together(log: InputLog, groups: Sequence[Sequence[Entry]]) -> list[list[int]]:
+def _predict_together(
+    client: PredictorClient, metrics: Metrics, forwards: Sequence[Forward]
+) -> list[Answer | GatewayError]:
+    metrics.count_call(len(forwards))
+    return client.predict(forwards)
+
+
+def _write_together(
+    log: InputLog, metrics: Metrics, groups: Sequence[Sequence[Entry]]
+) -> list[list[int]]:
     """Commit what several callers want logged: all of it or nothing."""
-    numbers = iter(log.write([entry for group in groups for entry in group]))
+    entries = [entry for group in groups for entry in group]
+    started = time.monotonic()
+    numbers = iter(log.write(entries))
+    inputs = sum(isinstance(entry, NewInput) for entry in entries)
+    metrics.count_commit(len(entries), inputs, time.monotonic() - started)
     return [[next(numbers) for _ in group] for group in groups]
 
 

@@ -8,24 +8,27 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.metrics import Metrics
 from gateway.origin import identify
 
 HEADER = "X-Request-ID"
 
 _logger = logging.getLogger("gateway.request")
-_PROBES = {"/health"}
+_PROBES = {"/health", "/metrics"}
 
 
 class RequestLog:
-    """ASGI middleware: every answer carries `X-Request-ID`, every request writes one line.
+    """ASGI middleware: every answer carries `X-Request-ID`, every request writes one line
+    and is counted.
 
     The caller's own id is kept if it is sane. Routes add to the line through
     `request.state.log_fields`. An exception that nobody expected is logged with its
     traceback and answered with a bare 500, so that nothing of the inside gets out.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,6 +61,9 @@ class RequestLog:
                 answer = JSONResponse({"detail": "Internal error"}, status_code=500)
                 await answer(scope, receive, send_with_id)
         finally:
+            seconds = time.perf_counter() - started
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._metrics.count_request(route, scope["method"], status, seconds)
             level = logging.DEBUG if scope["path"] in _PROBES and status == 200 else logging.INFO
             if _logger.isEnabledFor(level):
                 line = {
@@ -65,7 +71,7 @@ class RequestLog:
                     "method": scope["method"],
                     "path": scope["path"],
                     "status": status,
-                    "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+                    "duration_ms": round(seconds * 1000, 1),
                     **fields,
                 }
                 _logger.log(level, "request", extra={"fields": line})

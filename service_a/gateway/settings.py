@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 from urllib3.util import parse_url
@@ -31,6 +31,21 @@ def _check_database_url(value: str) -> str:
     return value
 
 
+def _split(value: object) -> object:
+    """Read a list with commas between its parts; an empty one is as good as unset."""
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()] or None
+
+
+def _none_if_empty(value: object) -> object:
+    return value or None
+
+
+Key = Annotated[str, Field(pattern="^[!-~]+$")]
+Origin = Annotated[str, Field(pattern="^https?://[^/,*]+$")]
+
+
 class Settings(BaseSettings):
     """Each field is one environment variable: `GATEWAY_` and its name, or its alias."""
 
@@ -45,10 +60,24 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     """Least important level that is logged: DEBUG, INFO, WARNING or ERROR."""
 
+    log_format: Literal["text", "json"] = Field(default="text", validation_alias="LOG_FORMAT")
+    """How log lines are written: `text`, with `key=value`, or `json`."""
+
+    api_keys: Annotated[frozenset[Key] | None, NoDecode, BeforeValidator(_split)] = None
+    """Keys, with commas between them, of which every call needs one; unset lets anybody call."""
+
+    cors_origins: Annotated[frozenset[Origin] | None, NoDecode, BeforeValidator(_split)] = None
+    """Web pages, such as `https://example.com`, whose scripts may call; unset is none."""
+
     service_b_url: Annotated[str, AfterValidator(_check_http_url)] = Field(
         default="http://localhost:8001/predict", validation_alias="SERVICE_B_URL"
     )
     """Where Service B predicts."""
+
+    predictor_api_key: Annotated[Key | None, BeforeValidator(_none_if_empty)] = Field(
+        default=None, validation_alias="PREDICTOR_API_KEY"
+    )
+    """Key that Service B asks for."""
 
     input_log_url: Annotated[str, AfterValidator(_check_database_url)] = Field(
         default=f"sqlite:///{SERVICE_FOLDER / 'data' / 'inputs.db'}",
@@ -111,4 +140,5 @@ def load_settings() -> Settings:
         problem = error.errors(include_url=False)[0]
         field = str(problem["loc"][0])
         name = field if field.isupper() else f"GATEWAY_{field.upper()}"
-        raise SettingsError(f"{name}: {problem['msg']} (was {problem['input']!r})") from error
+        given = "" if "API_KEY" in name else f" (was {problem['input']!r})"
+        raise SettingsError(f"{name}: {problem['msg']}{given}") from error

@@ -16,7 +16,15 @@ from gateway.settings import load_settings
 from tests.databases import PostgresServer, find_programs
 from tests.stub_server import StubServer
 
-_SETTINGS = {"HOST", "PORT", "LOG_LEVEL", "SERVICE_B_URL", "INPUT_LOG_URL"}
+_SETTINGS = {
+    "HOST",
+    "PORT",
+    "LOG_LEVEL",
+    "LOG_FORMAT",
+    "SERVICE_B_URL",
+    "INPUT_LOG_URL",
+    "PREDICTOR_API_KEY",
+}
 
 _POSTGRES = find_programs()
 

@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.logs import configure_logging
+from gateway.metrics import Metrics
 from gateway.request_log import RequestLog
 from tests.test_logs import parse_line
 
@@ -31,7 +32,7 @@ async def disconnect(_: Scope, __: Receive, ___: Send) -> None:
 
 def start(app: ASGIApp, level: str = "INFO") -> TestClient:
     configure_logging(level)
-    return TestClient(RequestLog(app))
+    return TestClient(RequestLog(app, Metrics()))
 
 
 def read_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:

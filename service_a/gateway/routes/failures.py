@@ -5,6 +5,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_json
 
 from gateway.errors import (
+    AccessDenied,
     BodyTimeout,
     BodyTooLarge,
     InputLogUnavailable,
@@ -48,6 +49,12 @@ def add_failure_handlers(app: FastAPI) -> None:
     @app.exception_handler(InputNotFound)
     async def answer_input_not_found(_: Request, __: InputNotFound) -> Response:
         return JSONResponse({"detail": "No input of this request is in the log"}, status_code=404)
+
+    @app.exception_handler(AccessDenied)
+    async def answer_access_denied(_: Request, __: AccessDenied) -> Response:
+        detail = "A valid X-API-Key is required"
+        headers = {"WWW-Authenticate": "APIKey"}
+        return JSONResponse({"detail": detail}, status_code=401, headers=headers)
 
     @app.exception_handler(WrongContentType)
     async def answer_wrong_content_type(_: Request, __: WrongContentType) -> Response:

@@ -1,13 +1,19 @@
 """Who answers here, and whether it can log."""
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from gateway.circuit_breaker import CircuitBreaker
 from gateway.errors import InputLogUnavailable
 from gateway.intake import Intake
+from gateway.metrics import Metrics
 from gateway.schemas import HealthAnswer, RootAnswer
 
 router = APIRouter(tags=["status"])
+
+# For those that watch the gateway: they need no key.
+open_router = APIRouter(tags=["status"])
 
 
 @router.get("/", summary="Say who answers")
@@ -15,7 +21,7 @@ async def read_root() -> RootAnswer:
     return RootAnswer()
 
 
-@router.get(
+@open_router.get(
     "/health",
     summary="Say whether inputs can be logged",
     responses={503: {"model": HealthAnswer, "description": "The log can't be written"}},
@@ -31,3 +37,14 @@ async def read_health(request: Request, response: Response) -> HealthAnswer:
         response.status_code = 503
         return HealthAnswer(status="unhealthy", circuit_breaker=breaker.state)
     return HealthAnswer(status="healthy", circuit_breaker=breaker.state)
+
+
+@open_router.get(
+    "/metrics",
+    summary="Read the metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"description": "in Prometheus's text format"}},
+)
+async def read_metrics(request: Request) -> Response:
+    metrics: Metrics = request.app.state.metrics
+    return Response(metrics.write(), media_type=CONTENT_TYPE_LATEST)
