@@ -4,7 +4,15 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from predictor.errors import ManifestError
 from predictor.input_schema import name_type
@@ -47,14 +55,15 @@ class Manifest(_Strict):
     _path: Path = PrivateAttr()
     _lines: dict[Place, int] = PrivateAttr()
 
-    @model_validator(mode="after")
-    def check_models(self) -> Self:
+    @field_validator("models")
+    @classmethod
+    def check_models(cls, models: list[ModelEntry]) -> list[ModelEntry]:
         # Compared as the documentation will call them: `a-b` and `a_b` would share a schema.
-        if len({name_type(model.name) for model in self.models}) < len(self.models):
+        if len({name_type(model.name) for model in models}) < len(models):
             raise ValueError("two models have the same name")
-        if sum(model.default for model in self.models) != 1:
+        if sum(model.default for model in models) != 1:
             raise ValueError("exactly one model must have `default: true`")
-        return self
+        return models
 
     @property
     def default_name(self) -> str:

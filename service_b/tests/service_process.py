@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
 from typing import Any
 
 from predictor.settings import SERVICE_FOLDER
@@ -38,9 +39,18 @@ def make_environment(**variables: str) -> dict[str, str]:
 @contextmanager
 def start(port: int, *command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """Run the service until the block ends; it listens when the block begins."""
+    with start_in(SERVICE_FOLDER, port, *command, **variables) as process:
+        yield process
+
+
+@contextmanager
+def start_in(
+    folder: Path, port: int, *command: str, **variables: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a copy of the service in another folder."""
     process = subprocess.Popen(
         command,
-        cwd=SERVICE_FOLDER,
+        cwd=folder,
         env=make_environment(PORT=str(port), **variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -269,9 +269,7 @@ def slow() -> FakeSlowEstimator:
 
 
 @pytest.fixture
-def slow_app(
-    settings: Settings, card: ModelCard, slow: FakeSlowEstimator
-) -> FastAPI:
+def slow_app(settings: Settings, card: ModelCard, slow: FakeSlowEstimator) -> FastAPI:
     """The service with a slow model, and no version that could replace it."""
     app = create_app(settings)
     app.state.registry.put(Model(card, slow))
