@@ -14,6 +14,7 @@ from training.errors import TrainingError
 from training.pipeline import STEPS, run_pipeline
 from training.reproduction import reproduce
 from training.steps import Options, Run
+from training.tracking import check_installed
 from training.workspace import Workspace
 
 RECIPES = {recipe.name: recipe for recipe in (AMES, CALIFORNIA)}
@@ -71,6 +72,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def train(options: argparse.Namespace) -> None:
+    if options.mlflow:
+        check_installed()
     chosen = Options(
         data=options.data,
         models=options.models,

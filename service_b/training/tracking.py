@@ -1,6 +1,7 @@
 """Telling an MLflow server of a version. MLflow is optional, see `requirements-mlflow.txt`."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,16 @@ _MODEL_CODE = Path(__file__).with_name("mlflow_model.py")
 _PREDICTOR = Path(__file__).resolve().parents[1] / "predictor"
 
 
+def check_installed() -> None:
+    """Find out before minutes are spent on training.
+
+    Raises:
+        TrainingError: MLflow isn't installed.
+    """
+    if find_spec("mlflow") is None:
+        raise TrainingError("--mlflow needs MLflow: pip install -r requirements-mlflow.txt")
+
+
 def log_version(uri: str, version: Path, evaluation: Path) -> None:
     """Log a version's parameters, metrics, plots and model; register it and give it the alias.
 
@@ -22,12 +33,9 @@ def log_version(uri: str, version: Path, evaluation: Path) -> None:
     Raises:
         TrainingError: MLflow isn't installed, or the server doesn't take it.
     """
-    try:
-        import mlflow
-    except ImportError as error:
-        raise TrainingError(
-            f"--mlflow needs what requirements-mlflow.txt lists ({error}); {version} is registered"
-        ) from error
+    check_installed()
+    import mlflow
+
     card = read_card(version)
     try:
         mlflow.set_tracking_uri(uri)
