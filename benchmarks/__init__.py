@@ -1,0 +1,1 @@
+"""Measures both services, and what people would use instead."""

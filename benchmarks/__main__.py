@@ -1,0 +1,108 @@
+"""`python -m benchmarks`: see `--help`."""
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks import wrk
+from benchmarks.answers import WrongAnswer
+from benchmarks.lineup import ROOT
+from benchmarks.machine import read_facts
+from benchmarks.parts import PARTS, Bench, Plan
+from benchmarks.report import Result, write_result, write_table
+from benchmarks.server import ServerFailed
+
+FOLDER = ROOT / "benchmarks"
+_CHARTS = ("compare", "peers")
+
+_EPILOG = """\
+parts:
+{parts}
+
+Without a part it runs all but compare, which peers contains; --quick runs all but peers, with
+short rounds and small logs, in about two minutes. The load comes from wrk, on one thread; it
+goes to 127.0.0.1 only. Each part writes PART.json to the results, and their README.md anew.
+Needs Linux, and wrk (apt install wrk).
+"""
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line; a mistake in it ends the program."""
+    parts = "\n".join(f"  {name:10}{(make.__doc__ or '')}" for name, make in PARTS.items())
+    parser = argparse.ArgumentParser(
+        prog="benchmarks/run.sh",
+        description="Measures both services, and what people would use instead.",
+        epilog=_EPILOG.format(parts=parts),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help="what to measure")
+    parser.add_argument("--quick", action="store_true", help="rounds of 1 s; no peers")
+    parser.add_argument("--rounds", type=int, metavar="N", help="rounds (5; quick: 2)")
+    parser.add_argument("--seconds", type=int, metavar="S", help="length of each load (5; quick: 1)")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=FOLDER / "results",
+        metavar="FOLDER",
+        help="where the results go (benchmarks/results)",
+    )
+    options = parser.parse_args(arguments)
+    unknown = [part for part in options.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"there is no part {', '.join(unknown)}")
+    if min(options.rounds or 1, options.seconds or 1) < 1:
+        parser.error("rounds and seconds must be at least 1")
+    return options
+
+
+def main() -> None:
+    options = parse_arguments(sys.argv[1:])
+    if not sys.platform.startswith("linux"):
+        sys.exit("The benchmarks need Linux: they read from /proc what each process takes.")
+    if not wrk.is_installed():
+        sys.exit("wrk, the load generator, was not found. On Debian and Ubuntu: apt install wrk")
+    # So that servers are stopped and logs removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    left_out = "peers" if options.quick else "compare"
+    parts = options.parts or [part for part in PARTS if part != left_out]
+    for part in parts:
+        # Beside the code, because /tmp may be in memory, where a commit costs nothing.
+        scratch_root = FOLDER / ".scratch"
+        scratch_root.mkdir(exist_ok=True)
+        with TemporaryDirectory(dir=scratch_root) as scratch:
+            _run(part, options, Path(scratch))
+
+
+def _run(part: str, options: argparse.Namespace, scratch: Path) -> None:
+    started = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"{part} {time.monotonic() - started:4.0f} s  {line}", file=sys.stderr, flush=True)
+
+    rounds = options.rounds or (2 if options.quick else 5)
+    seconds = options.seconds or (1 if options.quick else 5)
+    facts = read_facts(scratch, peers=part == "peers")
+    facts["rounds"] = f"{rounds} of {seconds} s each"
+    try:
+        result = PARTS[part](Bench(Plan(rounds, seconds, options.quick, scratch, say)))
+    except (ServerFailed, WrongAnswer) as error:
+        sys.exit(f"{part}: {error}")
+    if part in _CHARTS:
+        _draw(result, options.results)
+    write_result(options.results, result, facts)
+    print(f"\n{result.title}\n", *write_table(result.rows), *result.remarks, "", sep="\n")
+
+
+def _draw(result: Result, folder: Path) -> None:
+    # Only this needs matplotlib; the rest runs on any Python.
+    from benchmarks.chart import draw_chart
+
+    folder.mkdir(parents=True, exist_ok=True)
+    draw_chart(result.rows, folder / f"{result.part}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Facts of the machine and the versions, so that figures can be judged later."""
+
+import os
+import platform
+import subprocess
+import time
+from datetime import UTC, datetime
+from importlib.metadata import distributions
+from pathlib import Path
+from statistics import median
+
+from benchmarks.lineup import PEERS, ROOT
+
+Facts = dict[str, str]
+
+_PACKAGES = {
+    "Service A": ["fastapi", "uvicorn", "uvloop", "pydantic", "requests", "sqlalchemy"],
+    "Service B": ["fastapi", "uvicorn", "uvloop", "pydantic", "numpy", "scikit-learn"],
+    "original": ["fastapi", "uvicorn", "requests", "pandas", "scikit-learn"],
+}
+_PEER_PACKAGES = {
+    "MLflow": ["mlflow", "fastapi", "uvicorn"],
+    "MLServer": ["mlserver", "fastapi", "uvicorn"],
+    "BentoML": ["bentoml", "starlette", "uvicorn"],
+    "LitServe": ["litserve", "fastapi", "uvicorn"],
+}
+_SYNCS = 50
+
+
+def read_facts(scratch: Path, *, peers: bool = False) -> Facts:
+    """Describe the machine as it is now; nothing in it names the machine or its folders."""
+    facts = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "revision": _run("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"),
+        "processor": f"{os.cpu_count()} cores, {_read_processor()}",
+        "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
+        "load average before": f"{os.getloadavg()[0]:.1f}",
+        "write and fsync of 4 KiB": f"{_time_sync(scratch):.0f} µs (median)",
+        "Python": platform.python_version(),
+        "wrk": _run("sh", "-c", "wrk -v | head -1").removeprefix("wrk ").partition(" [")[0],
+    }
+    folders = {name: ROOT / name.lower().replace(" ", "_") for name in ("Service A", "Service B")}
+    folders["original"] = PEERS / "original"
+    packages = dict(_PACKAGES)
+    if peers:
+        packages |= _PEER_PACKAGES
+        folders |= {name: PEERS / name.lower() for name in _PEER_PACKAGES}
+    for name, wanted in packages.items():
+        facts[f"packages of {name}"] = _read_versions(folders[name], wanted)
+    return facts
+
+
+def _read_processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(": ")[2]
+    return platform.machine()
+
+
+def _time_sync(scratch: Path) -> float:
+    """How long the disk takes to make a page durable, in µs: what a commit to the log costs."""
+    times = []
+    with (scratch / "sync").open("wb") as file:
+        for _ in range(_SYNCS):
+            started = time.perf_counter()
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - started)
+    return median(times) * 1e6
+
+
+def _read_versions(folder: Path, packages: list[str]) -> str:
+    site = next((folder / ".venv/lib").glob("python3*/site-packages"), None)
+    if site is None:
+        return "not installed"
+    found = {each.name.lower(): each.version for each in distributions(path=[str(site)])}
+    return ", ".join(f"{name} {found.get(name, '-')}" for name in packages)
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()

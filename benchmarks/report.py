@@ -1,0 +1,69 @@
+"""What a part found, as JSON, and the results of all parts as one page."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import Facts
+from benchmarks.measurement import Sample
+from benchmarks.summary import Row
+
+
+@dataclass(frozen=True)
+class Result:
+    """The table of one part, the samples behind it, and what a reader has to know."""
+
+    part: str
+    title: str
+    rows: Sequence[Row]
+    remarks: Sequence[str] = ()
+    samples: Sequence[Sample] = ()
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+def write_result(folder: Path, result: Result, facts: Facts) -> None:
+    """Write `<part>.json`, and the page of all parts anew."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(result) | {"facts": facts}, indent=1, ensure_ascii=False)
+    (folder / f"{result.part}.json").write_text(text + "\n", encoding="utf-8")
+    results = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
+    page = ["# Results", "", "Made by `benchmarks/run.sh`; the samples are in the JSON files."]
+    for each in results:
+        page += ["", *_write_section(each, folder)]
+    (folder / "README.md").write_text("\n".join(page) + "\n", encoding="utf-8")
+
+
+def _write_section(result: dict[str, Any], folder: Path) -> list[str]:
+    lines = [f"## {result['title']}", "", *write_table(result["rows"])]
+    if (folder / f"{result['part']}.png").exists():
+        lines += ["", f"![{result['title']}]({result['part']}.png)"]
+    for remark in result["remarks"]:
+        lines += ["", remark]
+    for title, facts in (("Settings", result["settings"]), ("Machine", result["facts"])):
+        if facts:
+            lines += ["", f"<details><summary>{title}</summary>", ""]
+            lines += [f"- {name}: {value}" for name, value in facts.items()]
+            lines += ["", "</details>"]
+    return lines
+
+
+def write_table(rows: Sequence[Row]) -> list[str]:
+    """Write rows with the same keys as a Markdown table."""
+    columns = list(rows[0])
+    numeric = [not isinstance(rows[0][column], str) for column in columns]
+    lines = [
+        _join(columns),
+        _join("---:" if each else "---" for each in numeric),
+        *(_join(_write(row[column]) for column in columns) for row in rows),
+    ]
+    return lines
+
+
+def _join(cells: Any) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _write(value: str | float | int) -> str:
+    return value if isinstance(value, str) else f"{value:,}"

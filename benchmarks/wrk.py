@@ -1,0 +1,48 @@
+"""The load generator wrk, with one thread: https://github.com/wg/wrk."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_SCRIPT = Path(__file__).with_name("wrk.lua")
+# A slow server may take seconds for 64 callers at once; that is an answer, not a failure.
+_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of one run. Latencies are those that the callers saw."""
+
+    requests: int
+    failures: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def requests_per_second(self) -> float:
+        return (self.requests - self.failures) / self.seconds
+
+
+def is_installed() -> bool:
+    """Say whether wrk can be run."""
+    return shutil.which("wrk") is not None
+
+
+def run_wrk(url: str, bodies: Path | None, *, connections: int, seconds: float) -> Load:
+    """Post the bodies, one after the other on each connection, for so long; without, get."""
+    command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds:.0f}s"]
+    command += [f"--timeout={_TIMEOUT_SECONDS}s", f"--script={_SCRIPT}", url]
+    if bodies:
+        command += ["--", str(bodies)]
+    finished = subprocess.run(command, check=True, capture_output=True, text=True)
+    result = json.loads(finished.stdout.splitlines()[-1])
+    return Load(
+        requests=result["requests"],
+        failures=result["failures"],
+        seconds=result["duration_us"] / 1e6,
+        p50_ms=result["p50_us"] / 1e3,
+        p99_ms=result["p99_us"] / 1e3,
+    )
