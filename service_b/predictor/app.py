@@ -8,12 +8,14 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
+from predictor.access import require_key
 from predictor.contract import Contract
 from predictor.deployment import Deployment
 from predictor.errors import ManifestError
 from predictor.loading import build_loader
 from predictor.logs import configure_logging
 from predictor.manifest import Manifest, read_manifest
+from predictor.metrics import Metrics
 from predictor.registry import ModelRegistry
 from predictor.request_log import RequestLog
 from predictor.routes import invocations, models, predict, status
@@ -32,10 +34,11 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         ManifestError: models.yaml can't be used.
     """
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     manifest = read_manifest(settings.models)
     registry = ModelRegistry([entry.name for entry in manifest.models], manifest.default_name)
     deployments = _build_deployments(settings, manifest, registry)
+    metrics = Metrics(deployments)
     watcher = Watcher(deployments, settings.watch_seconds)
 
     @asynccontextmanager
@@ -54,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_parameters={"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2},
     )
     app.state.settings = settings
+    app.state.metrics = metrics
     app.state.registry = registry
     app.state.deployments = deployments
     app.state.watcher = watcher
@@ -61,11 +65,12 @@ def create_app(settings: Settings) -> FastAPI:
     # A model keeps a core busy by itself: more threads for it would only wait for each other.
     app.state.limiters = defaultdict(lambda: CapacityLimiter(1))
     app.openapi = Contract(app, registry, app.state.endpoints).build  # type: ignore[method-assign]
-    app.add_middleware(RequestLog)
-    app.include_router(status.router)
-    app.include_router(predict.router)
-    app.include_router(models.router)
-    app.include_router(invocations.router)
+    app.add_middleware(RequestLog, metrics=metrics)
+    app.include_router(status.open_router)
+    app.include_router(invocations.open_router)
+    access = require_key(settings.api_key)
+    for router in (status.router, predict.router, models.router, invocations.router):
+        app.include_router(router, dependencies=access)
     add_failure_handlers(app)
     return app
 

@@ -43,6 +43,8 @@ class Deployment:
         self.candidate: str | None = None
         self.last_error: str | None = None
         self.last_check: datetime | None = None
+        self.swaps = 0
+        self.refused = 0
 
     def check(self) -> None:
         """Look for a version, load it if it is new, and let it serve if it passes every check."""
@@ -80,8 +82,10 @@ class Deployment:
                 model = self._load(folder)
         except ModelRefused as error:
             self._refusals[source] = _Refusal(version.fingerprint, str(error))
+            self.refused += 1
             raise
         self._registry.put(model)
+        self.swaps += 1
         self._serving = (source, version.fingerprint)
         self.source = source.location
         self._refusals.pop(source, None)

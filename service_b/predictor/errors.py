@@ -46,6 +46,10 @@ class InvalidInput(PredictorError):
         self.problems = problems
 
 
+class AccessDenied(PredictorError):
+    """The caller has no valid key."""
+
+
 class WrongContentType(PredictorError):
     """The body is not declared as JSON."""
 

@@ -1,4 +1,4 @@
-"""Log lines: one event a line, `key=value`, whatever the values hold."""
+"""Log lines: one event a line, as `key=value` or as JSON, whatever the values hold."""
 
 import json
 import logging
@@ -28,13 +28,23 @@ class LineFormatter(logging.Formatter):
         }
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
+        return self.write(fields)
+
+    def write(self, fields: dict[str, object]) -> str:
         return " ".join(f"{key}={quote(value)}" for key, value in fields.items())
 
 
-def configure_logging(level: str) -> None:
+class JsonFormatter(LineFormatter):
+    """The same as one JSON object."""
+
+    def write(self, fields: dict[str, object]) -> str:
+        return json.dumps(fields, default=str)
+
+
+def configure_logging(level: str, line_format: str = "text") -> None:
     """Send every log line of the process, uvicorn's too, to stdout in one format."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(LineFormatter())
+    handler.setFormatter(JsonFormatter() if line_format == "json" else LineFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()

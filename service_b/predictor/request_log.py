@@ -10,32 +10,39 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from predictor.metrics import Metrics
+from predictor.trace import find_trace
+
 HEADER = "X-Request-ID"
 
 _logger = logging.getLogger("predictor.request")
 # A batch carries the ids of all its callers, with commas between them.
 _SANE_ID = re.compile(r"[A-Za-z0-9._:,-]{1,16384}")
-_PROBES = {"/health", "/livez"}
+_PROBES = {"/health", "/livez", "/metrics"}
 
 
 class RequestLog:
-    """ASGI middleware: every answer carries `X-Request-ID`, every request writes one line.
+    """ASGI middleware: every answer carries `X-Request-ID`, every request writes one line
+    and is counted.
 
     The caller's own id is kept if it is sane. Routes add to the line through
     `request.state.log_fields`. An exception that nobody expected is logged with its
     traceback and answered with a bare 500, so that nothing of the inside gets out.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        given = Headers(scope=scope).get(HEADER, "")
+        headers = Headers(scope=scope)
+        given = headers.get(HEADER, "")
         request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+        ids = {"request_id": request_id, "trace_id": find_trace(headers.get("traceparent", ""))}
         fields: dict[str, object] = {}
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
@@ -54,19 +61,22 @@ class RequestLog:
         except ClientDisconnect:
             fields["disconnected"] = True
         except Exception:
-            _logger.exception("unexpected error", extra={"fields": {"request_id": request_id}})
+            _logger.exception("unexpected error", extra={"fields": ids})
             if status == 0:
                 answer = JSONResponse({"detail": "Internal error"}, status_code=500)
                 await answer(scope, receive, send_with_id)
         finally:
+            seconds = time.perf_counter() - started
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._metrics.count_request(route, scope["method"], status, seconds)
             level = logging.DEBUG if scope["path"] in _PROBES and status == 200 else logging.INFO
             if _logger.isEnabledFor(level):
                 line = {
-                    "request_id": request_id,
+                    **ids,
                     "method": scope["method"],
                     "path": scope["path"],
                     "status": status,
-                    "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+                    "duration_ms": round(seconds * 1000, 1),
                     **fields,
                 }
                 _logger.log(level, "request", extra={"fields": line})

@@ -1,14 +1,18 @@
 """Settings of the predictor, read from environment variables."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+def _none_if_empty(value: object) -> object:
+    return value or None
 
 
 class Settings(BaseSettings):
@@ -24,6 +28,14 @@ class Settings(BaseSettings):
 
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     """Least important level that is logged: DEBUG, INFO, WARNING or ERROR."""
+
+    log_format: Literal["text", "json"] = Field(default="text", validation_alias="LOG_FORMAT")
+    """How log lines are written: `text`, with `key=value`, or `json`."""
+
+    api_key: Annotated[
+        Annotated[str, Field(pattern="^[!-~]+$")] | None, BeforeValidator(_none_if_empty)
+    ] = None
+    """Key that every call needs; unset lets anybody call."""
 
     models: Path = SERVICE_FOLDER / "models.yaml"
     """File that lists the models and where their versions are."""
@@ -57,4 +69,5 @@ def load_settings() -> Settings:
         problem = error.errors(include_url=False)[0]
         field = str(problem["loc"][0])
         name = field if field.isupper() else f"PREDICTOR_{field.upper()}"
-        raise SettingsError(f"{name}: {problem['msg']} (was {problem['input']!r})") from error
+        given = "" if "API_KEY" in name else f" (was {problem['input']!r})"
+        raise SettingsError(f"{name}: {problem['msg']}{given}") from error

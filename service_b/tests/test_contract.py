@@ -34,6 +34,7 @@ def test_contract_lists_every_route(contract: dict[str, Any]) -> None:
     routes = {(method, path) for path, item in contract["paths"].items() for method in item}
     assert routes == {
         ("get", "/"),
+        ("get", "/metrics"),
         ("get", "/health"),
         ("get", "/livez"),
         ("post", "/predict"),

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Scope
 
 from predictor.logs import LineFormatter
+from predictor.metrics import Metrics
 from predictor.request_log import RequestLog
 
 
@@ -32,7 +33,7 @@ def log() -> Iterator[StringIO]:
 def app() -> FastAPI:
     """A service with a route for each way in which a request can go."""
     app = FastAPI()
-    app.add_middleware(RequestLog)
+    app.add_middleware(RequestLog, metrics=Metrics([]))
 
     @app.get("/fields")
     async def add_fields(request: Request) -> str:
@@ -70,9 +71,13 @@ def client(app: FastAPI) -> TestClient:
 def test_request_writes_one_line_with_what_its_route_adds(
     client: TestClient, log: StringIO
 ) -> None:
-    client.get("/fields?secret=1", headers={"X-Request-ID": "abc"})
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"X-Request-ID": "abc", "traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    client.get("/fields?secret=1", headers=headers)
     (line,) = log.getvalue().splitlines()
-    assert "event=request request_id=abc method=GET path=/fields status=200 duration_ms=" in line
+    assert (
+        f"event=request request_id=abc trace_id={trace} method=GET path=/fields status=200 " in line
+    )
     assert line.endswith(" model=tiny")
     assert "secret" not in line
 

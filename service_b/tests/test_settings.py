@@ -9,6 +9,8 @@ VARIABLES = [
     "HOST",
     "PORT",
     "LOG_LEVEL",
+    "LOG_FORMAT",
+    "PREDICTOR_API_KEY",
     "PREDICTOR_MODELS",
     "PREDICTOR_WATCH_SECONDS",
     "PREDICTOR_ALLOWED_SOURCES",
@@ -30,7 +32,7 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = ["0.0.0.0", "9001", "DEBUG", "/srv/models.yaml", "2.5"]  # noqa: S104
+    values = ["0.0.0.0", "9001", "DEBUG", "json", "the-key", "/srv/models.yaml", "2.5"]  # noqa: S104
     values += ['["s3://models/", "memory:"]', "2048", "1.5"]
     for variable, value in zip(VARIABLES, values, strict=True):
         monkeypatch.setenv(variable, value)
@@ -38,6 +40,8 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "host": "0.0.0.0",  # noqa: S104
         "port": 9001,
         "log_level": "DEBUG",
+        "log_format": "json",
+        "api_key": "the-key",
         "models": Path("/srv/models.yaml"),
         "watch_seconds": 2.5,
         "allowed_sources": ("s3://models/", "memory:"),

@@ -18,6 +18,9 @@ from predictor.validation import check, reject
 
 router = APIRouter(tags=["mlflow"])
 
+# MLflow's clients ask it without a key whether the service is up.
+open_router = APIRouter(tags=["mlflow"])
+
 _FRAME = {
     "type": "object",
     "description": "one of `dataframe_split`, `dataframe_records`, `instances` and `inputs`, "
@@ -25,7 +28,7 @@ _FRAME = {
 }
 
 
-@router.get(
+@open_router.get(
     "/ping",
     summary="Say whether the default model can predict",
     response_class=Response,

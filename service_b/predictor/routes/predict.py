@@ -1,5 +1,6 @@
 """Predictions: of the default model, and of each model by its name."""
 
+import time
 from typing import Any
 
 from anyio import to_thread
@@ -10,6 +11,7 @@ from pydantic_core import to_json
 from predictor.errors import InputRejected, InvalidInput, ModelNotFound
 from predictor.interface import ServedModel
 from predictor.json_body import read_json
+from predictor.metrics import Metrics
 from predictor.registry import ModelRegistry
 from predictor.schemas import BatchRequest, ErrorAnswer, InvalidInputAnswer, PredictRequest
 from predictor.settings import Settings
@@ -91,9 +93,13 @@ async def predict_in_thread(
 ) -> list[BaseModel | InputRejected]:
     """Predict in a thread, so that health checks are answered meanwhile."""
     limiter = request.app.state.limiters[model.name]
-    outcomes = (
-        list(await to_thread.run_sync(model.predict, inputs, limiter=limiter)) if inputs else []
-    )
+    metrics: Metrics = request.app.state.metrics
+    started = time.perf_counter()
+    outcomes: list[BaseModel | InputRejected] = []
+    if inputs:
+        outcomes += await to_thread.run_sync(model.predict, inputs, limiter=limiter)
+        seconds = time.perf_counter() - started
+        metrics.count_predictions(model.name, model.version, len(inputs), seconds)
     request.state.log_fields.update(
         model=model.name, model_version=model.version, predictions=len(outcomes)
     )

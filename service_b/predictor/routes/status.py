@@ -1,13 +1,19 @@
 """Who answers here, and whether it can."""
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from predictor.errors import ModelUnavailable
+from predictor.metrics import Metrics
 from predictor.registry import ModelRegistry
 from predictor.routes.failures import RETRY_AFTER_SECONDS
 from predictor.schemas import HealthAnswer, LivenessAnswer, RootAnswer
 
 router = APIRouter(tags=["status"])
+
+# For those that watch the service: they need no key.
+open_router = APIRouter(tags=["status"])
 
 
 @router.get("/", summary="Say who answers")
@@ -15,7 +21,7 @@ async def read_root() -> RootAnswer:
     return RootAnswer()
 
 
-@router.get(
+@open_router.get(
     "/health",
     summary="Say whether the default model can predict",
     responses={503: {"model": HealthAnswer, "description": "No model is loaded"}},
@@ -31,6 +37,17 @@ async def read_health(request: Request, response: Response) -> HealthAnswer:
     return HealthAnswer(status="healthy", model=model.name, model_version=model.version)
 
 
-@router.get("/livez", summary="Say that the process runs")
+@open_router.get("/livez", summary="Say that the process runs")
 async def read_liveness() -> LivenessAnswer:
     return LivenessAnswer()
+
+
+@open_router.get(
+    "/metrics",
+    summary="Read the metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"description": "in Prometheus's text format"}},
+)
+async def read_metrics(request: Request) -> Response:
+    metrics: Metrics = request.app.state.metrics
+    return Response(metrics.write(), media_type=CONTENT_TYPE_LATEST)
