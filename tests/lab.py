@@ -2,17 +2,23 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 10
+WAIT_SECONDS = 30
 
 
 def find_free_port() -> int:
@@ -23,6 +29,14 @@ def find_free_port() -> int:
         return port
 
 
+def wait_until(condition: Callable[[], object]) -> None:
+    """Return when the condition is true, fail if that takes too long."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "did not come true in time"
+        time.sleep(0.05)
+
+
 class Service:
     """One service, run by its own venv's Python in its own folder, its output in a file."""
 
@@ -30,6 +44,7 @@ class Service:
         self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.output = output
+        self.arguments = ["main.py"]
         self._folder = ROOT / folder
         self._environment = environment
         self.process: subprocess.Popen[bytes] | None = None
@@ -39,7 +54,7 @@ class Service:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [self._folder / ".venv/bin/python", "main.py"],
+                [self._folder / ".venv/bin/python", *self.arguments],
                 cwd=self._folder,
                 env={**inherited, "PORT": str(self.port), **self._environment},
                 stdout=output,
@@ -82,8 +97,21 @@ class Service:
     def runs(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    def read_request_line(self, request_id: str) -> str:
+        """Wait for the log line of a request, alone or in a batch, and return it."""
+        pattern = re.compile(rf"request_id=\S*(?<![^=,\"]){re.escape(request_id)}(?![^\s,\"])")
+        lines: list[str] = []
+
+        def find() -> list[str]:
+            lines[:] = [line for line in self.read_output().splitlines() if pattern.search(line)]
+            return lines
+
+        wait_until(find)  # it is written after the answer
+        assert len(lines) == 1, lines
+        return lines[0]
+
     def read_output(self) -> str:
-        return self.output.read_text(errors="replace")
+        return self.output.read_text(errors="replace") if self.output.exists() else ""
 
 
 class Lab:
@@ -111,6 +139,23 @@ class Lab:
     def start(self) -> None:
         self.b.start()
         self.a.start()
+
+    def revive(self) -> None:
+        """Start what doesn't run."""
+        for service in (self.b, self.a):
+            if not service.runs:
+                service.start()
+
+    def read_inputs(self) -> list[dict[str, Any]]:
+        """What the log's file holds, oldest first."""
+        with closing(sqlite3.connect(self.input_log)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute("SELECT * FROM inputs ORDER BY id")]
+
+    def print_output(self) -> None:
+        """For the reader of a failure: pytest shows what is printed only then."""
+        for service in (self.a, self.b):
+            print(f"---- {service.output.name}\n{service.read_output()[-10_000:]}")  # noqa: T201
 
     def stop(self) -> None:
         """Stop what still runs; a service that doesn't end cleanly is an error."""

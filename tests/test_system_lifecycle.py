@@ -1,0 +1,139 @@
+"""How the services start and stop, as processes."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.lab import ROOT, STOP_SECONDS, Lab, Service, wait_until
+from tests.stub_predictor import StubPredictor
+
+SERVICES = ["service_a", "service_b"]
+COMMANDS = [["main.py"], ["-m", "uvicorn", "main:app"]]
+HALF_A_REQUEST = (
+    b"POST /process HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 100\r\n\r\n{"data": '
+)
+
+
+@pytest.fixture
+def stub() -> Iterator[StubPredictor]:
+    stub = StubPredictor()
+    yield stub
+    stub.close()
+
+
+def test_requests_under_way_are_finished_when_service_a_is_told_to_stop(
+    tmp_path: Path, stub: StubPredictor
+) -> None:
+    settings = {"SERVICE_B_URL": f"{stub.url}/predict", "GATEWAY_FORWARD_TIMEOUT_SECONDS": "7"}
+    lab = Lab(tmp_path, service_a=settings)
+    lab.a.start()
+    stub.released.clear()
+    with ThreadPoolExecutor(5) as callers:
+        try:
+            answers = [
+                callers.submit(
+                    requests.post, f"{lab.a.url}/process", json={"data": number}, timeout=30
+                )
+                for number in range(5)
+            ]
+            wait_until(lambda: len(lab.read_inputs()) == 5 and len(stub.received) == 1)
+            lab.a.signal(signal.SIGTERM)
+            wait_until(lambda: "Shutting down" in lab.a.read_output())
+            with pytest.raises(requests.ConnectionError):
+                requests.get(lab.a.url, timeout=10)
+        finally:
+            stub.released.set()
+
+    assert [answer.result().status_code for answer in answers] == [200] * 5
+    assert lab.a.process
+    assert lab.a.process.wait(STOP_SECONDS) == 0
+    assert [row["outcome"] for row in lab.read_inputs()] == ["predicted"] * 5
+
+
+def test_services_stop_in_time_whatever_their_callers_do(tmp_path: Path) -> None:
+    services = []
+    for name in SERVICES:
+        for number, command in enumerate(COMMANDS):
+            log = {"INPUT_LOG_URL": f"sqlite:///{tmp_path}/{number}.db"}
+            service = Service(name, tmp_path / f"{name}-{number}.log", log)
+            service.arguments = command if number == 0 else [*command, f"--port={service.port}"]
+            services.append(service)
+    with ThreadPoolExecutor(len(services)) as starters:
+        list(starters.map(Service.start, services))
+    callers = []
+    for service in services:
+        idle, half = (socket.create_connection(("127.0.0.1", service.port)) for _ in range(2))
+        idle.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert idle.recv(15) == b"HTTP/1.1 200 OK"
+        half.sendall(HALF_A_REQUEST)
+        callers += [idle, half]
+
+    for service in services:
+        service.signal(signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    statuses = []
+    for service in services:
+        assert service.process
+        statuses.append(service.process.wait(max(deadline - time.monotonic(), 0)))
+
+    for caller in callers:
+        caller.close()
+    # uvicorn's own command ends by the signal itself.
+    assert statuses == [0, -signal.SIGTERM] * 2
+    for service in services:
+        assert "Traceback" not in service.read_output()
+
+
+def run_until_it_ends(name: str, *arguments: str, **settings: str) -> tuple[int, str, str]:
+    inherited = {each: os.environ[each] for each in ("PATH", "HOME") if each in os.environ}
+    done = subprocess.run(
+        [ROOT / name / ".venv/bin/python", *arguments],
+        cwd=ROOT / name,
+        env={**inherited, **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_taken_port_is_told_in_one_line(name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+
+        status, stdout, stderr = run_until_it_ends(name, "main.py", PORT=port)
+
+    assert (status, stdout) == (1, "")
+    (line,) = stderr.splitlines()
+    assert port in line
+    assert "in use" in line
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=["main.py", "uvicorn"])
+@pytest.mark.parametrize(
+    ("name", "variable", "value"),
+    [
+        ("service_a", "SERVICE_B_URL", "service_b:8001"),
+        ("service_a", "INPUT_LOG_URL", "inputs.db"),
+        ("service_b", "PORT", "http"),
+    ],
+)
+def test_bad_setting_is_told_in_one_line(
+    name: str, command: list[str], variable: str, value: str
+) -> None:
+    status, stdout, stderr = run_until_it_ends(name, *command, **{variable: value})
+
+    assert (status, stdout) == (1, "")
+    (line,) = stderr.splitlines()
+    assert line.startswith(f"{variable}: ")
+    assert repr(value) in line
