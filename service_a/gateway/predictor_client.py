@@ -4,7 +4,7 @@ import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import jiter
 import requests
@@ -53,12 +53,15 @@ class Answer:
     model_version: str | None
 
 
+# What the log can keep.
+_Version = Annotated[str, Field(max_length=64, pattern="^[ -~]*$")]
+
+
 class _Prediction(BaseModel):
     model_config = ConfigDict(protected_namespaces=(), strict=True)
 
-    # Not every model predicts a price; the default one must.
-    price: float | None = Field(default=None, allow_inf_nan=False)
-    model_version: str | None = None
+    price: float = Field(allow_inf_nan=False)
+    model_version: _Version | None = None
 
 
 class _Answer(BaseModel):
@@ -66,6 +69,21 @@ class _Answer(BaseModel):
 
     prediction: _Prediction
     message: str
+
+
+class _OtherPrediction(BaseModel):
+    model_config = ConfigDict(protected_namespaces=(), strict=True)
+
+    price: float | None = Field(default=None, allow_inf_nan=False)
+    model_version: _Version | None = None
+
+
+class _OtherAnswer(BaseModel):
+    """An answer of a model that was named: not every one predicts a price."""
+
+    model_config = ConfigDict(strict=True)
+
+    prediction: _OtherPrediction
 
 
 class _BatchAnswer(BaseModel):
@@ -248,9 +266,8 @@ def _read_result(result: dict[str, Any], index: int, model: str | None) -> Answe
 
 
 def _accept(answer: Any, body: bytes, model: str | None) -> Answer:
-    prediction = _check(_Answer, answer).prediction
-    if prediction.price is None and model is None:
-        raise PredictorUnavailable("wrong shape: prediction.price is missing")
+    told = _check(_Answer, answer) if model is None else _check(_OtherAnswer, answer)
+    prediction = told.prediction
     return Answer(body, prediction.price, prediction.model_version)
 
 

@@ -105,7 +105,7 @@ class Prediction(BaseModel):
 
     price: float
     currency: str
-    interval: PredictionInterval
+    interval: PredictionInterval | None
     model: str
     model_version: str
 
@@ -115,8 +115,8 @@ class ModelPrediction(BaseModel):
 
     model_config = ConfigDict(protected_namespaces=())
 
-    prediction: Prediction
-    message: str
+    prediction: Prediction | dict[str, Any] = Field(description="the default model's is a price")
+    message: str | None = None
 
 
 class ProcessAnswer(BaseModel):

@@ -27,7 +27,7 @@ def test_default_model_is_asked_when_null_is_named(client: TestClient, stub: Stu
 def test_other_models_may_predict_something_else_than_a_price(
     client: TestClient, stub: StubServer
 ) -> None:
-    iris = {"prediction": {"species": "setosa"}, "message": "Predicted species: setosa"}
+    iris = {"prediction": {"species": "setosa"}}
     stub.behave = answer(200, iris)
 
     assert process(client, "iris")[1] == {

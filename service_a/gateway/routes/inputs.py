@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, AwareDatetime
 from starlette.concurrency import iterate_in_threadpool
@@ -99,7 +99,9 @@ async def export_inputs(request: Request, wanted: Filter) -> StreamingResponse:
     response_model=LoggedInputWithAttempts,
     responses={404: {"model": ErrorAnswer, "description": "The log has none"}},
 )
-async def read_input(request: Request, request_id: str) -> Response:
+async def read_input(
+    request: Request, request_id: Annotated[str, Path(max_length=128, pattern="^[!-~]+$")]
+) -> Response:
     """A batch has one request for all its inputs: `GET /inputs?request_id=` lists them."""
     reader: LogReader = request.app.state.log_reader
     record = await asyncio.to_thread(reader.read_one, request_id)
