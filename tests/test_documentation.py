@@ -140,8 +140,10 @@ def test_the_settings_table_names_every_setting_with_its_default(service: str) -
             f"from {package}.settings import *\n"
             "import json\n"
             "prefix = Settings.model_config['env_prefix']\n"
-            "print(json.dumps({field.validation_alias or prefix + name.upper():"
-            " str(field.default) for name, field in Settings.model_fields.items()}))",
+            "defaults = {field.validation_alias or prefix + name.upper(): field.default"
+            " for name, field in Settings.model_fields.items()}\n"
+            "print(json.dumps({name: default if isinstance(default, str)"
+            " else json.dumps(default, default=str) for name, default in defaults.items()}))",
         ],
         cwd=ROOT / service,
         check=True,
@@ -156,7 +158,7 @@ def test_the_settings_table_names_every_setting_with_its_default(service: str) -
     settings: dict[str, str] = json.loads(listing)
     assert documented.keys() == settings.keys()
     for name, default in settings.items():
-        if default == "None":
+        if default == "null":
             assert documented[name] == "unset"
         elif str(ROOT) not in default:  # a path of this machine
             assert f"`{default.removesuffix('.0')}`" in documented[name], name

@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     breaker_failures: int = Field(default=5, ge=1)
     """Consecutive failed calls to Service B after which none is made for a while."""
 
-    breaker_window_seconds: float = Field(default=5.0, gt=0, le=3600)
+    breaker_window_seconds: float = Field(default=1.0, gt=0, le=3600)
     """How long no call is made then, until one tries whether Service B is back."""
 
     retention_days: float | None = Field(default=None, gt=0, le=36500)
