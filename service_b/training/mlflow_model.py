@@ -9,12 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from predictor.card import read_card
+
 
 class VersionModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     """The estimator of the version folder among the artifacts."""
 
     def load_context(self, context: Any) -> None:
-        self._estimator = joblib.load(Path(context.artifacts["version"]) / "model.joblib")
+        folder = Path(context.artifacts["version"])
+        self._features = read_card(folder).inputs
+        self._estimator = joblib.load(folder / "model.joblib")
 
     def predict(
         self,
@@ -22,7 +26,18 @@ class VersionModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> npt.NDArray[np.float64]:
-        prices: npt.NDArray[np.float64] = self._estimator.predict(model_input.to_numpy(object))
+        """Predict as the predictor does: a hole is none where the data has a code for that.
+
+        A column that is left out is unknown.
+        """
+        codes = {each.column: each.none for each in self._features if each.none is not None}
+        frame = model_input.astype(object)
+        for column, code in codes.items():
+            if column in frame:
+                frame[column] = frame[column].where(frame[column].notna(), code)
+        rows = frame.reindex(columns=[each.column for each in self._features]).to_numpy(object)
+        rows[pd.isna(rows)] = np.nan
+        prices: npt.NDArray[np.float64] = self._estimator.predict(rows)
         return prices
 
 
