@@ -75,6 +75,11 @@ class Derived(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.products = products
         self.ratios = ratios
 
+    @property
+    def added(self) -> int:
+        """How many columns are appended."""
+        return len(self.sums) + len(self.products) + len(self.ratios)
+
     def fit(self, matrix: Matrix, targets: Matrix | None = None) -> Self:  # noqa: ARG002
         return self
 
@@ -113,6 +118,11 @@ class NearbyTargets(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.spaces = spaces
         self.counts = counts
         self.softening = softening
+
+    @property
+    def added(self) -> int:
+        """How many columns are appended."""
+        return len(self.spaces) * (len(self.counts) + 2)
 
     def fit(self, matrix: Matrix, targets: Matrix) -> Self:
         self.trees_ = [cKDTree(_place(matrix, space)) for space in self.spaces]

@@ -45,15 +45,16 @@ def fit_estimator(
         hide_fields(features, inputs, np.random.default_rng([seed, number]))
         for number in range(parameters.partial_copies)
     ]
-    members = {
-        name: _build_member(name, recipe, features, seed, parameters)
+    columns = [_build_encoder(features), *_build_columns(recipe, features, parameters)]
+    members = [
+        (name, _build_member(name, recipe, features, seed, parameters))
         for name, weight in parameters.weights.items()
         if weight
-    }
-    blend = VotingRegressor(list(members.items()), weights=[parameters.weights[n] for n in members])
+    ]
+    blend = VotingRegressor(members, weights=[parameters.weights[name] for name, _ in members])
     # Learning the logarithm makes an error of 10% weigh the same for a cheap and a dear house.
     estimator = TransformedTargetRegressor(
-        regressor=make_pipeline(_build_encoder(features), blend),
+        regressor=make_pipeline(*columns, blend),
         func=np.log,
         inverse_func=BoundedExp(float(prices.min()) / 2, float(prices.max()) * 2),
         check_inverse=False,
@@ -104,21 +105,29 @@ def _build_derived(recipe: Recipe, features: Sequence[Feature]) -> Derived:
     )
 
 
-def _build_member(
-    name: str, recipe: Recipe, features: Sequence[Feature], seed: int, parameters: Parameters
-) -> Any:
-    if name == "linear":
-        sizes = tuple(None if f.categories is None else len(f.categories) for f in features)
-        design = LinearDesign(sizes, gated=parameters.linear_gated)
-        return make_pipeline(*_impute(parameters), design, Ridge(alpha=parameters.linear_penalty))
-    steps: list[Any] = []
+def _build_columns(
+    recipe: Recipe, features: Sequence[Feature], parameters: Parameters
+) -> list[Derived | NearbyTargets]:
+    """The columns that are appended to the encoded ones, for all members alike."""
+    steps: list[Derived | NearbyTargets] = []
     if parameters.derived:
         steps.append(_build_derived(recipe, features))
     if parameters.nearby:
         place = {feature.name: index for index, feature in enumerate(features)}
         spaces = tuple(tuple((place[n], w) for n, w in each.items()) for each in recipe.spaces)
         steps.append(NearbyTargets(spaces, recipe.neighbours, _SOFTENING))
-    return make_pipeline(*steps, *_impute(parameters), _build_trees(name, seed, parameters))
+    return steps
+
+
+def _build_member(
+    name: str, recipe: Recipe, features: Sequence[Feature], seed: int, parameters: Parameters
+) -> Any:
+    if name != "linear":
+        return make_pipeline(*_impute(parameters), _build_trees(name, seed, parameters))
+    sizes = [None if f.categories is None else len(f.categories) for f in features]
+    added = sum(each.added for each in _build_columns(recipe, features, parameters))
+    design = LinearDesign((*sizes, *[None] * added), gated=parameters.linear_gated)
+    return make_pipeline(*_impute(parameters), design, Ridge(alpha=parameters.linear_penalty))
 
 
 def _impute(parameters: Parameters) -> list[SimpleImputer]:

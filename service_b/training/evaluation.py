@@ -99,11 +99,11 @@ def measure_other_splits(
 ) -> dict[str, Any]:
     """Train and measure anew on `splits` other random splits; give mean and spread."""
     whole, scant, thirds = [], [], []
-    results = run_each(
+    calls = [
         (_measure_split, (recipe, data, seed, parameters, number))
         for number in range(1, splits + 1)
-    )
-    for measured in tqdm(results, "other splits", splits, unit="split"):
+    ]
+    for measured in run_each(calls, "other splits"):
         whole.append({name: measured[name] for name in measured["required_fields_only"]})
         scant.append(measured["required_fields_only"])
         thirds.append(measured["interval_coverage_share_by_price_third"])

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import KFold
-from tqdm import tqdm
 
 from predictor.card import Feature
 from training.errors import TrainingError
@@ -66,7 +65,7 @@ def calibrate(
     errors = np.empty((len(views), rows))
     folds = KFold(FOLDS, shuffle=True, random_state=seed).split(inputs)
     parts = list(folds)
-    predictions = run_each(
+    calls = [
         (
             _fit_and_predict,
             (
@@ -75,9 +74,9 @@ def calibrate(
             ),
         )
         for known, unseen in parts
-    )
-    progress = tqdm(predictions, "interval", FOLDS, unit="fold")
-    for number, ((_, unseen), predicted) in enumerate(zip(parts, progress, strict=True)):
+    ]
+    results = run_each(calls, "interval")
+    for number, ((_, unseen), predicted) in enumerate(zip(parts, results, strict=True)):
         fold_of_row[unseen] = number
         errors[:, unseen] = np.abs(np.log(predicted / prices[unseen]))
 

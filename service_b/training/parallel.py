@@ -4,24 +4,43 @@ On so few rows several threads would wait for each other longer than they save, 
 busy machine; and results would depend on how many there were.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import joblib
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 Result = TypeVar("Result")
+Call = tuple[Callable[..., Result], tuple[Any, ...]]
+
+# Only the outermost of nested runs shows its progress.
+_is_nested = ContextVar("is_nested", default=False)
 
 
-def run_each(calls: Iterable[tuple[Callable[..., Result], tuple[Any, ...]]]) -> Iterator[Result]:
-    """Call each function with its arguments; give the results in order, each when it is there.
+def run_each(calls: Sequence[Call[Result]], title: str | None = None) -> Iterator[Result]:
+    """Call each function with its arguments; give the results in order, progress under `title`.
 
-    How many run at once is set by `joblib.parallel_config`; one if nothing is.
+    As many as `joblib.parallel_config` says run at once, one if it says nothing, and nothing
+    runs ahead of that: whoever stops asking for results stops the calls.
     """
-    jobs = (joblib.delayed(_call)(function, *arguments) for function, arguments in calls)
-    yield from joblib.Parallel(return_as="generator")(jobs)
+    at_once = joblib.effective_n_jobs()
+    hidden = title is None or _is_nested.get()
+    with tqdm(desc=title, total=len(calls), disable=hidden) as progress:
+        for start in range(0, len(calls), at_once):
+            results = joblib.Parallel()(
+                joblib.delayed(_call)(function, *arguments)
+                for function, arguments in calls[start : start + at_once]
+            )
+            progress.update(len(results))
+            yield from results
 
 
 def _call(function: Callable[..., Result], *arguments: Any) -> Result:
-    with threadpool_limits(limits=1):
-        return function(*arguments)
+    token = _is_nested.set(True)
+    try:
+        with threadpool_limits(limits=1):
+            return function(*arguments)
+    finally:
+        _is_nested.reset(token)

@@ -30,7 +30,7 @@ def cross_validate(
 
     `report` is told the mean score so far and the number of folds; it may raise to stop.
     """
-    results = run_each(
+    calls = [
         (
             _measure_fold,
             (
@@ -39,9 +39,9 @@ def cross_validate(
             ),
         )
         for known, unseen in KFold(FOLDS, shuffle=True, random_state=seed).split(inputs)
-    )
+    ]
     whole, scant = [], []
-    for fold, (on_whole, on_scant) in enumerate(results):
+    for fold, (on_whole, on_scant) in enumerate(run_each(calls)):
         whole.append(on_whole)
         scant.append(on_scant)
         if report:
