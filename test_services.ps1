@@ -196,7 +196,7 @@ function Test-System {
     $null = Invoke-Step 'system: tests' { Invoke-PythonModule 'service_a' '.' @('pytest', 'tests') }
     $null = Invoke-Step 'system: ruff check' { Invoke-PythonModule 'service_a' '.' (@('ruff', 'check') + $others) }
     $null = Invoke-Step 'system: ruff format' { Invoke-PythonModule 'service_a' '.' (@('ruff', 'format', '--check') + $others) }
-    $null = Invoke-Step 'system: mypy' { Invoke-PythonModule 'service_a' '.' @('mypy', 'tests') }
+    $null = Invoke-Step 'system: mypy' { Invoke-PythonModule 'service_a' '.' @('mypy', 'tests', 'benchmarks') }
 }
 
 function Find-FreePort {

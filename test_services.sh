@@ -144,7 +144,7 @@ test_system() {
     step "system: tests" $python -m pytest tests
     step "system: ruff check" $python -m ruff check "${others[@]}"
     step "system: ruff format" $python -m ruff format --check "${others[@]}"
-    step "system: mypy" $python -m mypy tests
+    step "system: mypy" $python -m mypy tests benchmarks
 }
 
 free_ports() {

@@ -9,23 +9,25 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import wrk
 from benchmarks.answers import WrongAnswer
+from benchmarks.bench import Bench, Plan
 from benchmarks.lineup import ROOT
 from benchmarks.machine import read_facts
-from benchmarks.parts import PARTS, Bench, Plan
+from benchmarks.parts import PARTS
 from benchmarks.report import Result, write_result, write_table
 from benchmarks.server import ServerFailed
 
 FOLDER = ROOT / "benchmarks"
 _CHARTS = ("compare", "peers")
+_QUICK = ("compare", "health", "memory", "start")
 
 _EPILOG = """\
 parts:
 {parts}
 
-Without a part it runs all but compare, which peers contains; --quick runs all but peers, with
-short rounds and small logs, in about two minutes. The load comes from wrk, on one thread; it
-goes to 127.0.0.1 only. Each part writes PART.json to the results, and their README.md anew.
-Needs Linux, and wrk (apt install wrk).
+Without a part it runs all but compare, which peers contains: about 50 minutes. --quick runs
+{quick} in about two minutes; parts that are named it only shortens.
+The load comes from wrk, on one thread, and goes to 127.0.0.1 only. Each part writes PART.json
+to the results, and their README.md anew. Needs Linux, and wrk (apt install wrk).
 """
 
 
@@ -35,13 +37,15 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="benchmarks/run.sh",
         description="Measures both services, and what people would use instead.",
-        epilog=_EPILOG.format(parts=parts),
+        epilog=_EPILOG.format(parts=parts, quick=", ".join(_QUICK)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help="what to measure")
-    parser.add_argument("--quick", action="store_true", help="rounds of 1 s; no peers")
+    parser.add_argument("--quick", action="store_true", help="few rounds of 1 s")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds (5; quick: 2)")
-    parser.add_argument("--seconds", type=int, metavar="S", help="length of each load (5; quick: 1)")
+    parser.add_argument(
+        "--seconds", type=int, metavar="S", help="length of each load (5; quick: 1)"
+    )
     parser.add_argument(
         "--results",
         type=Path,
@@ -66,9 +70,8 @@ def main() -> None:
         sys.exit("wrk, the load generator, was not found. On Debian and Ubuntu: apt install wrk")
     # So that servers are stopped and logs removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    left_out = "peers" if options.quick else "compare"
-    parts = options.parts or [part for part in PARTS if part != left_out]
-    for part in parts:
+    default = _QUICK if options.quick else [part for part in PARTS if part != "compare"]
+    for part in options.parts or default:
         # Beside the code, because /tmp may be in memory, where a commit costs nothing.
         scratch_root = FOLDER / ".scratch"
         scratch_root.mkdir(exist_ok=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.houses import House
-from benchmarks.lineup import Subject
+from benchmarks.subject import Subject
 
 # Services tell a price to the cent.
 _TOLERANCE = 0.011

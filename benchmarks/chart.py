@@ -8,7 +8,7 @@ import matplotlib as mpl
 from benchmarks.summary import Row
 
 mpl.use("Agg")
-from matplotlib import pyplot  # noqa: E402
+from matplotlib import pyplot
 
 _COLOURS = ("#9ecae1", "#4292c6", "#08519c")
 

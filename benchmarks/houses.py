@@ -13,6 +13,16 @@ Card = dict[str, Any]
 _REACH = 0.1
 
 
+def find_version(repository: Path) -> Path:
+    """Find the version that Service B serves: the champion, or else the highest."""
+    try:
+        alias = json.loads((repository / "alias.json").read_text(encoding="utf-8"))
+        return repository / str(alias["champion"])
+    except FileNotFoundError:
+        numbers = [int(each.name) for each in repository.iterdir() if each.name.isdecimal()]
+        return repository / str(max(numbers))
+
+
 def read_card(version_folder: Path) -> Card:
     """Read the card of a registered model version."""
     card: Card = json.loads((version_folder / "card.json").read_text(encoding="utf-8"))

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.lineup import Subject
 from benchmarks.server import Server
+from benchmarks.subject import Subject
 from benchmarks.wrk import Load, run_wrk
 
 Say = Callable[[str], None]

@@ -1,7 +1,7 @@
 """What a part found, as JSON, and the results of all parts as one page."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ def write_result(folder: Path, result: Result, facts: Facts) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(result) | {"facts": facts}, indent=1, ensure_ascii=False)
     (folder / f"{result.part}.json").write_text(text + "\n", encoding="utf-8")
-    results = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
+    results = [
+        json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))
+    ]
     page = ["# Results", "", "Made by `benchmarks/run.sh`; the samples are in the JSON files."]
     for each in results:
         page += ["", *_write_section(each, folder)]
@@ -53,15 +55,14 @@ def write_table(rows: Sequence[Row]) -> list[str]:
     """Write rows with the same keys as a Markdown table."""
     columns = list(rows[0])
     numeric = [not isinstance(rows[0][column], str) for column in columns]
-    lines = [
+    return [
         _join(columns),
         _join("---:" if each else "---" for each in numeric),
         *(_join(_write(row[column]) for column in columns) for row in rows),
     ]
-    return lines
 
 
-def _join(cells: Any) -> str:
+def _join(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

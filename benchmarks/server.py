@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 _START_SECONDS = 120
@@ -102,15 +103,11 @@ class Server:
         if self._process is None:
             return
         self._process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
         # Its session is its own, so nobody else's process is in the group.
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
         self._process = None
 
@@ -127,7 +124,10 @@ class Server:
     def read_cpu_seconds(self) -> float:
         """Sum the processor time, user's and kernel's, of its processes."""
         # The name in parentheses may hold anything; user and system time come 12th after it.
-        fields = [_read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split() for pid in self.find_processes()]
+        fields = [
+            _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+            for pid in self.find_processes()
+        ]
         return sum(int(each[11]) + int(each[12]) for each in fields if each) / _TICKS_PER_SECOND
 
     def read_memory_mib(self) -> float:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from benchmarks.lineup import ECHO
 from benchmarks.measurement import Case, Sample
+from benchmarks.subject import ECHO
 from benchmarks.wrk import Load
 
 Row = dict[str, str | float | int]

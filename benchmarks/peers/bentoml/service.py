@@ -1,4 +1,4 @@
-"""The model in BentoML: as its documentation shows, and with its batching switched on."""
+"""The model in BentoML: as documented, with its batching on, and with Service B's model code."""
 
 import os
 from typing import Any
@@ -19,7 +19,7 @@ class Documented:
 
 
 @bentoml.service(workers=1)
-class Batched:
+class Batching:
     def __init__(self) -> None:
         self.model = joblib.load(os.environ["MODEL_FILE"])
 
@@ -27,3 +27,15 @@ class Batched:
     def predict(self, houses: list[dict[str, Any]]) -> list[float]:
         prices: list[float] = self.model.predict(pd.DataFrame(houses)).tolist()
         return prices
+
+
+@bentoml.service(workers=1)
+class Tuned:
+    def __init__(self) -> None:
+        from tuned_model import TunedModel
+
+        self.model = TunedModel()
+
+    @bentoml.api(batchable=True, max_batch_size=128, max_latency_ms=10_000)
+    def predict(self, houses: list[dict[str, Any]]) -> list[float]:
+        return self.model.predict(houses)

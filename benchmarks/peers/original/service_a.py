@@ -29,9 +29,7 @@ def process(body: Input) -> dict[str, Any]:
     if not body.forward_to_model:
         return {"status": "Input logged successfully"}
     try:
-        response = requests.post(
-            os.environ["SERVICE_B_URL"], json={"input": body.data}, timeout=60
-        )
+        response = requests.post(os.environ["SERVICE_B_URL"], json={"input": body.data}, timeout=60)
         response.raise_for_status()
     except requests.RequestException as error:
         raise HTTPException(503, "Service B is unavailable") from error

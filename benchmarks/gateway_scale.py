@@ -1,0 +1,61 @@
+"""Service A with a large log, and with several processes."""
+
+import shutil
+
+from benchmarks.bench import MOST_CONNECTIONS, Bench
+from benchmarks.log_rows import BYTES_PER_ROW, fill_log
+from benchmarks.measurement import Case, running
+from benchmarks.report import Result
+from benchmarks.server import Server
+from benchmarks.subject import make_process, make_process_log_only
+from benchmarks.summary import summarise
+
+
+def measure_log_sizes(bench: Bench) -> Result:
+    """Writing to logs of 0 to 10 million rows."""
+    lineup, say = bench.lineup, bench.plan.say
+    sizes = [0, 100_000] if bench.plan.quick else [0, 100_000, 1_000_000, 10_000_000]
+    free = shutil.disk_usage(bench.plan.scratch).free
+    fitting = [size for size in sizes if size * BYTES_PER_ROW < free]
+    remarks = [f"No room on the disk for {size:,} rows." for size in sizes if size not in fitting]
+    b = lineup.make_service_b()
+    gateways: list[Server] = []
+    cases: list[Case] = []
+    for size in fitting:
+        log = f"log-{size}.db"
+        a = lineup.make_service_a(b, log=log)
+        a.name += f", {size:,} rows"
+        with running([a], say):
+            pass  # makes the tables
+        if size:
+            say(f"filling a log with {size:,} rows")
+            gib = fill_log(bench.plan.scratch / log, size)
+            remarks.append(f"{size:,} rows take {gib:.1f} GiB.")
+        gateways.append(a)
+        cases += [
+            bench.make_case(subject, f"{subject.name}, {size:,} rows")
+            for subject in (make_process_log_only(a), make_process(a, b))
+        ]
+    with running([b, *gateways], say):
+        samples = bench.measure(cases, [MOST_CONNECTIONS])
+    for size in fitting:
+        (bench.plan.scratch / f"log-{size}.db").unlink()
+    return Result("log-size", "Size of the log", summarise(cases, samples), remarks, samples)
+
+
+def measure_workers(bench: Bench) -> Result:
+    """One and two processes of Service A on one log."""
+    b = bench.lineup.make_service_b()
+    gateways = [
+        bench.lineup.make_service_a(b, log=f"workers-{count}.db", workers=count) for count in (1, 2)
+    ]
+    cases = [
+        bench.make_case(subject, f"{subject.name}, {a.name.partition(' with ')[2]}")
+        for a in gateways
+        for subject in (make_process(a, b), make_process_log_only(a))
+    ]
+    with running([b, *gateways], bench.plan.say):
+        samples = bench.measure(cases, [1, MOST_CONNECTIONS])
+    rows = summarise(cases, samples)
+    remark = "Started as `uvicorn main:app --workers N`; memory includes uvicorn's supervisor."
+    return Result("workers", "Workers of Service A", rows, [remark], samples)

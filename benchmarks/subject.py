@@ -1,0 +1,70 @@
+"""What is measured: a server, and how it is asked for the price of a house."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.houses import House
+from benchmarks.server import Server
+
+ECHO = "FastAPI echo"
+"""Name of the subject that the others are compared with."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A server, the others that it needs, and one kind of request to it.
+
+    `read_price` finds the price of the house in an answer; None where there is none.
+    """
+
+    name: str
+    servers: tuple[Server, ...]
+    path: str
+    write_body: Callable[[House], object]
+    read_price: Callable[[Any], float] | None = None
+    settings: str = ""
+
+    @property
+    def url(self) -> str:
+        return self.servers[0].url + self.path
+
+
+def make_process(a: Server, b: Server) -> Subject:
+    """`/process` with a forward."""
+    return Subject(
+        "Service A /process, two hops",
+        (a, b),
+        "/process",
+        wrap_data,
+        lambda answer: float(answer["model_prediction"]["prediction"]["price"]),
+        "as it comes: input and outcome on disk (synchronous=FULL), request log at INFO",
+    )
+
+
+def make_process_log_only(a: Server) -> Subject:
+    """`/process` without a forward."""
+    return Subject(
+        "Service A /process, log only",
+        (a,),
+        "/process",
+        lambda house: {"data": house, "forward_to_model": False},
+        settings="the same, with forward_to_model false",
+    )
+
+
+def make_predict(b: Server) -> Subject:
+    """Service B alone."""
+    return Subject(
+        "Service B /predict, one hop",
+        (b,),
+        "/predict",
+        lambda house: {"input": house},
+        lambda answer: float(answer["prediction"]["price"]),
+        "as it comes",
+    )
+
+
+def wrap_data(house: House) -> object:
+    """Write the body of `/process`."""
+    return {"data": house, "forward_to_model": True}
