@@ -2,8 +2,10 @@
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 PREDICTION = {
     "prediction": {
@@ -34,7 +36,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.received.append(self.path)
         self.server.released.wait()
-        reply = self.server.reply or predict(request)
+        reply = self.server.reply or self.server.compute(request)
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
@@ -46,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def predict(request: dict[str, list[object]]) -> Reply:
+def predict(request: dict[str, Any]) -> Reply:
     inputs = request.get("inputs")
     answer = PREDICTION if inputs is None else {"results": [PREDICTION] * len(inputs)}
     return Reply(200, json.dumps(answer).encode())
@@ -61,6 +63,7 @@ class StubPredictor(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.reply: Reply | None = None
+        self.compute: Callable[[dict[str, Any]], Reply] = predict
         self.received: list[str] = []
         self.released = threading.Event()
         self.released.set()

@@ -39,20 +39,8 @@ class InputRejected(InvalidInput):
     """Service B says that the input is wrong."""
 
 
-class ModelUnknown(InvalidInput):
+class ModelUnknown(GatewayError):
     """Service B has no model of this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            [
-                {
-                    "type": "model_unknown",
-                    "loc": ["body", "model"],
-                    "msg": "Service B has no model of this name",
-                    "input": name,
-                }
-            ]
-        )
 
 
 class AccessDenied(GatewayError):

@@ -11,7 +11,8 @@ from gateway.circuit_breaker import CircuitBreaker
 from gateway.errors import (
     GatewayError,
     InputLogUnavailable,
-    InvalidInput,
+    InputRejected,
+    ModelUnknown,
     PredictorUnavailable,
     TooBusy,
 )
@@ -79,8 +80,8 @@ class Intake:
     ) -> list[Answer | GatewayError]:
         """Log inputs, given as JSON, forward them, and log what became of each.
 
-        Returns for each an answer; `InputRejected`, when Service B says that it is wrong, with
-        places inside the input; or `PredictorUnavailable`, when B gave no usable answer in time.
+        Returns for each an answer; `InputRejected`, when Service B says that it is wrong;
+        `ModelUnknown`; or `PredictorUnavailable`, when B gave no usable answer in time.
 
         Raises:
             InputLogUnavailable: they could not be logged, so none was forwarded.
@@ -204,7 +205,7 @@ def _write_together(
 
 def _know(result: Answer | Exception) -> Answer | GatewayError:
     """A result is an answer or one of the errors that callers are told of; no other gets by."""
-    if isinstance(result, Answer | InvalidInput | PredictorUnavailable):
+    if isinstance(result, Answer | InputRejected | ModelUnknown | PredictorUnavailable):
         return result
     if isinstance(result, TooBusy):
         return PredictorUnavailable(str(result))
@@ -215,5 +216,6 @@ def _tell_outcome(number: int, result: Answer | GatewayError, duration_ms: float
     if isinstance(result, Answer):
         kind = OutcomeKind.PREDICTED
         return Outcome(number, kind, duration_ms, result.price, result.model_version)
-    kind = OutcomeKind.REJECTED if isinstance(result, InvalidInput) else OutcomeKind.UNAVAILABLE
+    failed = isinstance(result, PredictorUnavailable)
+    kind = OutcomeKind.UNAVAILABLE if failed else OutcomeKind.REJECTED
     return Outcome(number, kind, duration_ms)

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from gateway.errors import InvalidInput, PredictorUnavailable
+from gateway.errors import InputRejected, ModelUnknown, PredictorUnavailable
 from gateway.intake import Intake
 from gateway.origin import Origin
 from gateway.replay_queue import ReplayQueue
@@ -39,7 +39,7 @@ class Replay:
             claims = await asyncio.to_thread(self._queue.claim, min(limit, _STEP_INPUTS))
             results = await self._intake.predict_again(claims, origin)
             failed = [isinstance(result, PredictorUnavailable) for result in results]
-            rejected = [isinstance(result, InvalidInput) for result in results]
+            rejected = [isinstance(result, InputRejected | ModelUnknown) for result in results]
             replayed.unavailable += sum(failed)
             replayed.rejected += sum(rejected)
             replayed.predicted += len(results) - sum(failed) - sum(rejected)

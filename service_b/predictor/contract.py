@@ -59,10 +59,10 @@ class Contract:
                     paths[path]["post"] |= {
                         key: operation[key] for key in ("requestBody", "responses")
                     }
-                example = {"dataframe_split": _split(model)}
-                paths["/invocations"]["post"]["requestBody"]["content"]["application/json"][
-                    "example"
-                ] = example
+                paths["/invocations"]["post"]["requestBody"]["content"]["application/json"] = {
+                    "schema": _describe_frame(model),
+                    "example": {"dataframe_records": [_name_columns(model, model.example)]},
+                }
             if name in self._endpoints:
                 paths |= {path: {"post": operation} for path, operation in operations}
         return document
@@ -113,7 +113,8 @@ def _describe_types(model: ServedModel) -> Json:
     request = create_model(f"{prefix}Request", input=(input_type, ...))
     batch = create_model(
         f"{prefix}BatchRequest",
-        inputs=(list[input_type], Field(min_length=1, max_length=MAX_BATCH)),
+        # Whatever else stands there gets an error of its own.
+        inputs=(list[input_type | Any], Field(min_length=1, max_length=MAX_BATCH)),
     )
     results = create_model(
         f"{prefix}BatchAnswer",
@@ -140,11 +141,25 @@ def _refer(name: str) -> Json:
     return {"$ref": _REFERENCE.format(model=name)}
 
 
-def _split(model: ServedModel) -> Json:
-    """The example as MLflow's clients would send it."""
-    known = {
-        column: model.example[field]
-        for column, field in model.columns.items()
-        if field in model.example
+def _describe_frame(model: ServedModel) -> Json:
+    """Describe MLflow's body by one of its four forms; the others hold the same in another way."""
+    house = model.input_type.model_json_schema()
+    required = {column for column, field in model.columns.items() if field in house["required"]}
+    columns = {
+        # What is null is as good as left out.
+        column: field if column in required else {"anyOf": [field, {"type": "null"}]}
+        for column, field in _name_columns(model, house["properties"]).items()
     }
-    return {"columns": list(known), "data": [list(known.values())]}
+    record = {"type": "object", "properties": columns, "required": sorted(required)}
+    return {
+        "type": "object",
+        "description": "with the column names of the training data; or as `dataframe_split`, "
+        "`instances` or `inputs`",
+        "properties": {"dataframe_records": {"type": "array", "items": record}},
+        "required": ["dataframe_records"],
+    }
+
+
+def _name_columns(model: ServedModel, fields: Mapping[str, Any]) -> Json:
+    """Give values by field the names of the training columns."""
+    return {column: fields[name] for column, name in model.columns.items() if name in fields}

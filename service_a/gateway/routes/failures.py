@@ -12,6 +12,7 @@ from gateway.errors import (
     InputNotFound,
     InputRejected,
     InvalidInput,
+    ModelUnknown,
     PredictorUnavailable,
     WrongContentType,
 )
@@ -49,6 +50,12 @@ def add_failure_handlers(app: FastAPI) -> None:
     @app.exception_handler(InputNotFound)
     async def answer_input_not_found(_: Request, __: InputNotFound) -> Response:
         return JSONResponse({"detail": "No input of this request is in the log"}, status_code=404)
+
+    @app.exception_handler(ModelUnknown)
+    async def answer_model_unknown(request: Request, _: ModelUnknown) -> Response:
+        request.state.log_fields["outcome"] = "rejected"
+        detail = "Service B has no model of this name"
+        return JSONResponse({"detail": detail}, status_code=404)
 
     @app.exception_handler(AccessDenied)
     async def answer_access_denied(_: Request, __: AccessDenied) -> Response:

@@ -7,11 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from starlette.concurrency import iterate_in_threadpool
 
-from gateway.errors import InvalidInput
-from gateway.log_reader import InputFilter, LogReader, Place
+from gateway.log_reader import CURSOR, InputFilter, LogReader, Place
 from gateway.log_tables import OutcomeKind
 from gateway.replay import Replay
 from gateway.schemas import (
@@ -39,7 +38,14 @@ def _to_utc(time: datetime) -> datetime:
         raise ValueError("out of range") from None
 
 
-Time = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+def _refuse_number(text: object) -> object:
+    if isinstance(text, str) and "-" in text[1:]:
+        return text
+    raise ValueError("should be a date and time such as 2026-01-01T12:00:00Z")
+
+
+# pydantic would take a number of seconds too.
+Time = Annotated[AwareDatetime, BeforeValidator(_refuse_number), AfterValidator(_to_utc)]
 
 
 def _read_filter(
@@ -64,11 +70,12 @@ async def read_inputs(
     wanted: Filter,
     limit: Annotated[int, Query(ge=1, le=1000, description="most inputs in the answer")] = 50,
     cursor: Annotated[
-        str | None, Query(description="`next_cursor` of the page before", max_length=200)
+        str | None, Query(description="`next_cursor` of the page before", pattern=CURSOR)
     ] = None,
 ) -> Response:
     reader: LogReader = request.app.state.log_reader
-    page = await asyncio.to_thread(reader.read_page, wanted, _read_cursor(cursor), limit)
+    after = None if cursor is None else Place.from_cursor(cursor)
+    page = await asyncio.to_thread(reader.read_page, wanted, after, limit)
     next_cursor = b'"%b"' % page.next_cursor.encode() if page.next_cursor else b"null"
     body = b'{"inputs":[%b],"next_cursor":%b}' % (b",".join(page.rows), next_cursor)
     return Response(body, media_type="application/json")
@@ -93,6 +100,18 @@ async def export_inputs(request: Request, wanted: Filter) -> StreamingResponse:
     return StreamingResponse(_stream(first, pages), media_type="application/x-ndjson")
 
 
+# Before the next one, whose path fits this one's too.
+@router.post("/replay", summary="Forward again what Service B could not answer")
+async def replay_inputs(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="most inputs to forward")] = 100,
+) -> ReplayAnswer:
+    """Oldest first. Two calls at once never forward the same input twice."""
+    replay: Replay = request.app.state.replay
+    replayed = await replay.run(limit, request.state.origin)
+    return ReplayAnswer(**vars(replayed))
+
+
 @router.get(
     "/{request_id}",
     summary="Read the newest input of a request",
@@ -106,32 +125,6 @@ async def read_input(
     reader: LogReader = request.app.state.log_reader
     record = await asyncio.to_thread(reader.read_one, request_id)
     return Response(record, media_type="application/json")
-
-
-@router.post("/replay", summary="Forward again what Service B could not answer")
-async def replay_inputs(
-    request: Request,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="most inputs to forward")] = 100,
-) -> ReplayAnswer:
-    """Oldest first. Two calls at once never forward the same input twice."""
-    replay: Replay = request.app.state.replay
-    replayed = await replay.run(limit, request.state.origin)
-    return ReplayAnswer(**vars(replayed))
-
-
-def _read_cursor(cursor: str | None) -> Place | None:
-    if cursor is None:
-        return None
-    try:
-        return Place.from_cursor(cursor)
-    except (ValueError, OverflowError):
-        problem: dict[str, object] = {
-            "type": "cursor_invalid",
-            "loc": ["query", "cursor"],
-            "msg": "Input should be the next_cursor of an earlier answer",
-            "input": cursor,
-        }
-        raise InvalidInput([problem]) from None
 
 
 async def _stream(first: bytes, pages: Iterator[bytes]) -> AsyncIterator[bytes]:

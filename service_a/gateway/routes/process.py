@@ -20,6 +20,7 @@ router = APIRouter(tags=["process"])
     openapi_extra=refer_to_body("ProcessRequest"),
     response_model=ProcessAnswer,
     responses={
+        404: {"model": ErrorAnswer, "description": "Service B has no model of this name"},
         408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
         413: {"model": ErrorAnswer, "description": "The body is too large"},
         415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},

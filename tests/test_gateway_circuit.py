@@ -1,0 +1,148 @@
+"""Service A while Service B is gone, hangs, or can't keep up."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.lab import Lab, wait_until
+from tests.stub_predictor import Reply, StubPredictor, predict
+
+HOUSE = {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborhood": "CollgCr"}
+
+
+def process(lab: Lab, *, forward: bool = True) -> requests.Response:
+    body = {"data": HOUSE, "forward_to_model": forward}
+    return requests.post(f"{lab.a.url}/process", json=body, timeout=20)
+
+
+def read_circuit(lab: Lab) -> str:
+    health = requests.get(f"{lab.a.url}/health", timeout=10)
+    assert health.status_code == 200
+    state: str = health.json()["circuit_breaker"]
+    return state
+
+
+@pytest.fixture
+def watchful(tmp_path: Path) -> Iterator[Lab]:
+    """Both services; the circuit opens after three failures and tries again soon."""
+    settings = {"GATEWAY_BREAKER_FAILURES": "3", "GATEWAY_BREAKER_WINDOW_SECONDS": "0.5"}
+    lab = Lab(tmp_path, service_a=settings)
+    try:
+        lab.start()
+        yield lab
+    finally:
+        lab.print_output()
+        lab.stop()
+
+
+def test_circuit_opens_when_service_b_is_killed_and_closes_when_it_is_back(watchful: Lab) -> None:
+    assert process(watchful).status_code == 200
+    assert read_circuit(watchful) == "closed"
+
+    watchful.b.kill()
+    replies = [process(watchful) for _ in range(4)]
+    assert {reply.status_code for reply in replies} == {503}
+    assert {reply.headers["Retry-After"] for reply in replies} == {"5"}
+    wait_until(lambda: process(watchful).status_code == 503 and read_circuit(watchful) == "open")
+    assert process(watchful, forward=False).status_code == 200
+
+    watchful.b.start()
+    wait_until(lambda: process(watchful).status_code == 200)
+    assert read_circuit(watchful) == "closed"
+
+    changes = [
+        line.rpartition("state=")[2]
+        for line in watchful.a.read_output().splitlines()
+        if 'event="circuit to Service B"' in line
+    ]
+    assert changes[0] == "open"
+    assert changes[-2:] == ["half_open", "closed"]
+    # What could not be predicted meanwhile is predicted now.
+    replayed = requests.post(f"{watchful.a.url}/inputs/replay", timeout=20).json()
+    assert replayed["predicted"] >= 4
+    outcomes = Counter(row["outcome"] for row in watchful.read_inputs())
+    assert outcomes.keys() == {"predicted", "logged"}
+
+
+@pytest.fixture
+def stub() -> Iterator[StubPredictor]:
+    stub = StubPredictor()
+    yield stub
+    stub.close()
+
+
+def start_in_front_of(stub: StubPredictor, folder: Path, **settings: str) -> Lab:
+    lab = Lab(folder, service_a={"SERVICE_B_URL": f"{stub.url}/predict", **settings})
+    lab.a.start()
+    return lab
+
+
+def test_inputs_are_logged_while_as_many_as_may_wait_for_a_hung_service_b(
+    tmp_path: Path, stub: StubPredictor
+) -> None:
+    lab = start_in_front_of(stub, tmp_path, GATEWAY_FORWARD_MAX_WAITING="20")
+    stub.released.clear()
+    try:
+        with ThreadPoolExecutor(30) as callers:
+            forwarded = [callers.submit(process, lab) for _ in range(30)]
+            wait_until(lambda: stub.received)
+            logged = [process(lab, forward=False).status_code for _ in range(50)]
+            assert logged == [200] * 50
+            replies = [future.result() for future in forwarded]
+        assert {reply.status_code for reply in replies} == {503}
+        # At most one call of up to 128 inputs is under way, and 20 more may wait.
+        reasons = [line for line in lab.a.read_output().splitlines() if "waiting already" in line]
+        assert 0 < len(reasons) < 30
+    finally:
+        lab.print_output()
+        lab.stop()
+
+
+class SlowPredictor:
+    """Takes its time for every input, one at a time."""
+
+    def __init__(self, seconds_for_each: float) -> None:
+        self._seconds_for_each = seconds_for_each
+        self._busy = threading.Lock()
+        self.predicted = 0
+
+    def __call__(self, request: dict[str, Any]) -> Reply:
+        count = len(request.get("inputs", [None]))
+        with self._busy:
+            time.sleep(self._seconds_for_each * count)
+            self.predicted += count
+        return predict(request)
+
+
+def test_most_of_what_service_b_can_do_reaches_callers_when_they_want_three_times_as_much(
+    tmp_path: Path, stub: StubPredictor
+) -> None:
+    slow = stub.compute = SlowPredictor(0.01)  # 100 inputs a second
+    lab = start_in_front_of(
+        stub, tmp_path, GATEWAY_FORWARD_TIMEOUT_SECONDS="1", GATEWAY_FORWARD_MAX_BATCH="16"
+    )
+    seconds = 5
+    begun = time.monotonic()
+
+    def call(number: int) -> int:
+        time.sleep(max(0, begun + number / 300 - time.monotonic()))  # 300 inputs a second
+        return process(lab).status_code
+
+    try:
+        with ThreadPoolExecutor(310) as callers:
+            statuses = Counter(callers.map(call, range(300 * seconds)))
+        assert statuses.keys() == {200, 503}
+        print(f"statuses {statuses}, predicted {slow.predicted}")  # noqa: T201
+        assert statuses[200] > 0.5 * 100 * seconds
+        # Little was predicted for callers who had given up.
+        assert statuses[200] > 0.8 * slow.predicted
+    finally:
+        lab.print_output()
+        lab.stop()

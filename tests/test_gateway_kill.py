@@ -1,0 +1,72 @@
+"""What Service A has acknowledged is in its log, even if it is killed in the middle of load."""
+
+import json
+import sqlite3
+import threading
+from collections import Counter
+from contextlib import closing
+from functools import partial
+
+import requests
+
+from tests.lab import Lab, wait_until
+
+THREADS = 8
+ACKNOWLEDGED = 400
+
+
+class Load:
+    """Callers in threads that post until Service A is gone; each input says its own name."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.acknowledged: set[str] = set()
+        self.threads = [threading.Thread(target=self._post, args=(i,)) for i in range(THREADS)]
+        for thread in self.threads:
+            thread.start()
+
+    def _post(self, thread: int) -> None:
+        session = requests.Session()
+        for count in range(1_000_000):
+            name = f"{thread}-{count}"
+            # Half of them are forwarded: their rows are written twice.
+            body = {"data": {"name": name, "long": name * 100}, "forward_to_model": thread % 2 == 0}
+            headers = {"X-Request-ID": name}
+            try:
+                reply = session.post(f"{self._url}/process", json=body, headers=headers, timeout=10)
+            except requests.RequestException:
+                return
+            if reply.status_code in (200, 422):  # this isn't a house, and B says so
+                self.acknowledged.add(name)
+
+
+def has_at_least(names: set[str], count: int) -> bool:
+    return len(names) >= count
+
+
+def test_every_acknowledged_input_is_in_the_log_once_when_service_a_is_killed(lab: Lab) -> None:
+    for number in (1, 2):
+        load = Load(lab.a.url)
+        wait_until(partial(has_at_least, load.acknowledged, ACKNOWLEDGED))
+        lab.a.kill()
+        for thread in load.threads:
+            thread.join()
+
+        lab.a.start()
+
+        assert requests.get(f"{lab.a.url}/health", timeout=10).status_code == 200
+        with closing(sqlite3.connect(lab.input_log)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            rows = connection.execute("SELECT request_id, data, outcome FROM inputs").fetchall()
+            connection.execute("DELETE FROM inputs")
+            connection.commit()
+        counts = Counter(name for name, _, _ in rows)
+        assert load.acknowledged <= counts.keys()
+        assert set(counts.values()) == {1}
+        for name, data, _ in rows:
+            assert json.loads(data) == {"name": name, "long": name * 100}
+        acknowledged = [outcome for name, _, outcome in rows if name in load.acknowledged]
+        assert set(acknowledged) == {"logged", "rejected"}
+        # Each caller has at most one input under way when the end comes.
+        assert len(rows) - len(load.acknowledged) <= THREADS
+        print(f"round {number}: {len(load.acknowledged)} acknowledged, {len(rows)} logged")  # noqa: T201
