@@ -4,14 +4,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from gateway.errors import InputLogUnavailable
 from gateway.input_log import Entry, Heartbeat, InputLog, NewInput, Outcome
+from gateway.log_database import _turn_on_wal
 from gateway.log_reader import InputFilter, LogReader
 from gateway.log_tables import OutcomeKind
 from gateway.settings import SERVICE_FOLDER
@@ -280,3 +284,16 @@ def test_nothing_is_lost_when_several_gateways_begin_one_log_at_once(log_url: st
     assert sorted((int(row["request_id"]), row["data"]) for row in rows) == [
         (gateway, number) for gateway in range(4) for number in range(25)
     ]
+
+
+def test_no_gateway_fails_when_several_open_a_new_file_in_the_same_moment(tmp_path: Path) -> None:
+    def open_file(path: Path, start: threading.Barrier) -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            start.wait()
+            _turn_on_wal(cast(DBAPICursor, connection.cursor()))
+
+    with ThreadPoolExecutor(4) as gateways:
+        for number in range(100):
+            start = threading.Barrier(4)
+            path = tmp_path / f"{number}.db"
+            list(gateways.map(open_file, [path] * 4, [start] * 4))
