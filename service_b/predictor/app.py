@@ -1,5 +1,6 @@
 """The composition root: makes the predictor's objects and hands them to each other."""
 
+import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +27,9 @@ from predictor.watcher import Watcher
 
 # A source that hangs keeps the service from listening no longer than this.
 FIRST_CHECK_SECONDS = 5
+# Loading a version is Python from end to end. Each time that predicting or the event loop want the
+# interpreter back from it, they wait this long; Python's own 5 ms made p99 four times as long.
+SWITCH_SECONDS = 0.0005
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -43,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sys.setswitchinterval(SWITCH_SECONDS)
         watcher.start()
         await watcher.check_now(FIRST_CHECK_SECONDS)
         yield
