@@ -43,7 +43,7 @@ def test_exchange_ends_at_the_deadline_when_the_server_drags_it_out(
     with pytest.raises((requests.Timeout, requests.ConnectionError)):
         exchange(session, stub.url, 0.3)
 
-    assert time.monotonic() - started < 5
+    assert 0.3 <= time.monotonic() - started < 5
 
 
 def test_exchange_ends_at_the_deadline_when_the_server_does_not_read(
@@ -55,7 +55,7 @@ def test_exchange_ends_at_the_deadline_when_the_server_does_not_read(
         with pytest.raises(requests.ConnectionError):
             exchange(session, f"http://127.0.0.1:{listener.getsockname()[1]}", 0.3, bytes(2**25))
 
-    assert time.monotonic() - started < 5
+    assert 0.3 <= time.monotonic() - started < 5
 
 
 def test_answer_arrives_when_it_is_slow_but_in_time(
