@@ -86,12 +86,15 @@ class Intake:
         Raises:
             InputLogUnavailable: they could not be logged, so none was forwarded.
         """
+        admitted = self._breaker.admit()
+        # While the circuit is open the outcome is known already: no second commit is needed.
+        kind = OutcomeKind.PENDING if admitted else OutcomeKind.UNAVAILABLE
         numbers = await self._write(
-            [
-                NewInput(origin.request_id, data.decode(), OutcomeKind.PENDING, model)
-                for data in documents
-            ]
+            [NewInput(origin.request_id, data.decode(), kind, model) for data in documents]
         )
+        if not admitted:
+            self._metrics.count_forwards(kind, len(documents))
+            return [PredictorUnavailable("the circuit is open")] * len(documents)
         deadline = time.monotonic() + self._forward_timeout_seconds
         return await self._settle(
             numbers,
@@ -105,6 +108,10 @@ class Intake:
         self, claims: Sequence[Claim], origin: Origin
     ) -> list[Answer | GatewayError]:
         """Forward inputs that were claimed from the log, and log what became of each."""
+        if not self._breaker.admit():
+            kind = OutcomeKind.UNAVAILABLE
+            await self._add([Outcome(claim.number, kind, duration_ms=0) for claim in claims])
+            return [PredictorUnavailable("the circuit is open")] * len(claims)
         deadline = time.monotonic() + self._forward_timeout_seconds
         return await self._settle(
             [claim.number for claim in claims],
@@ -143,13 +150,11 @@ class Intake:
                 for number, result in zip(numbers, results, strict=True)
             ]
             for outcome in outcomes:
-                self._metrics.count_forward(outcome.outcome)
+                self._metrics.count_forwards(outcome.outcome)
             await self._add(outcomes)
         return results
 
     async def _forward(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
-        if not self._breaker.admit():
-            return [PredictorUnavailable("the circuit is open")] * len(forwards)
         try:
             # The client keeps the deadline itself; this also bounds the wait for a turn.
             async with asyncio.timeout(self._forward_timeout_seconds):

@@ -75,8 +75,8 @@ class Metrics:
         self._requests.labels(route, method, status).inc()
         self._durations.labels(route, method).observe(seconds)
 
-    def count_forward(self, outcome: OutcomeKind) -> None:
-        self._forwards.labels(outcome).inc()
+    def count_forwards(self, outcome: OutcomeKind, inputs: int = 1) -> None:
+        self._forwards.labels(outcome).inc(inputs)
 
     def count_call(self, inputs: int) -> None:
         self._batch_sizes.labels("forward").observe(inputs)

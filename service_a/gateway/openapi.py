@@ -4,34 +4,100 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from gateway.contract import House
-from gateway.schemas import HOUSE, PriceBatchRequest, ProcessRequest
+from gateway.schemas import EXAMPLE_HOUSE, HOUSE, PriceBatchRequest, ProcessRequest
 
-_BODIES = (House, PriceBatchRequest, ProcessRequest)
 _REFERENCE = "#/components/schemas/{model}"
 
+Json = dict[str, Any]
 
-def refer_to_body(name: str) -> dict[str, Any]:
+
+def refer_to_body(name: str) -> Json:
     """Say that a route, which reads its body itself, takes the body named in the components."""
-    schema = {"$ref": _REFERENCE.format(model=name)}
+    schema = _refer(name)
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def build_openapi(app: FastAPI) -> dict[str, Any]:
+def build_openapi(app: FastAPI) -> Json:
     """Make the document, once."""
     if app.openapi_schema is None:
         app.openapi_schema = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        components = app.openapi_schema["components"]["schemas"]
-        for body in _BODIES:
-            schema = body.model_json_schema(ref_template=_REFERENCE)
-            schema.pop("$defs", None)
-            _name_integers(schema)
-            components[body.__name__] = schema
-        components["House"]["example"] = HOUSE
+        app.openapi_schema["components"]["schemas"] |= _describe_bodies()
     return app.openapi_schema
+
+
+def _describe_bodies() -> Json:
+    house = {**_describe(House), "example": HOUSE}
+    # Service B needs no id.
+    required = [name for name in house["required"] if name != "id"]
+    return {
+        "House": house,
+        "HouseToForward": {**house, "title": "HouseToForward", "required": required},
+        "PriceBatchRequest": _describe(PriceBatchRequest),
+        "ProcessRequest": _describe_submission(),
+    }
+
+
+def _describe_submission() -> Json:
+    """What `/process` takes as `data` depends on where it is to go."""
+    whole = _describe(ProcessRequest)
+    data, forward, model = whole["properties"].values()
+    named = {**model["anyOf"][0], "description": model["description"]}
+    ways: list[tuple[str, Json, list[str]]] = [
+        (
+            "For the default model",
+            {
+                "data": _refer("HouseToForward"),
+                "forward_to_model": {**forward, "const": True},
+                "model": {"type": "null"},
+            },
+            ["data"],
+        ),
+        (
+            "For a model by its name",
+            {"data": data, "forward_to_model": {**forward, "const": True}, "model": named},
+            ["data", "model"],
+        ),
+        (
+            "Only to be logged",
+            {
+                "data": data,
+                "forward_to_model": {"type": "boolean", "const": False},
+                "model": model,
+            },
+            ["data", "forward_to_model"],
+        ),
+    ]
+    return {
+        "title": whole["title"],
+        "description": whole["description"],
+        "example": {"data": EXAMPLE_HOUSE, "forward_to_model": True},
+        "anyOf": [
+            {
+                "title": title,
+                "type": "object",
+                "properties": properties,
+                "required": required,
+                "additionalProperties": False,
+            }
+            for title, properties, required in ways
+        ],
+    }
+
+
+def _describe(body: type[BaseModel]) -> Json:
+    schema = body.model_json_schema(ref_template=_REFERENCE)
+    schema.pop("$defs", None)
+    _name_integers(schema)
+    return schema
+
+
+def _refer(name: str) -> Json:
+    return {"$ref": _REFERENCE.format(model=name)}
 
 
 def _name_integers(schema: Any) -> None:

@@ -155,3 +155,19 @@ def test_replay_asks_the_model_that_was_asked_first(client: TestClient, stub: St
     client.post("/inputs/replay")
 
     assert stub.received[-1].line.startswith("POST /models/california/predict ")
+
+
+def test_input_is_logged_as_unavailable_at_once_while_the_circuit_is_open(
+    start_gateway: StartGateway, stub: StubServer
+) -> None:
+    client = start_gateway(GATEWAY_BREAKER_FAILURES="1", GATEWAY_BREAKER_WINDOW_SECONDS="3600")
+    stub.behave = answer(500, b"")
+    process(client, 1)
+
+    assert process(client, 2, "r2") == 503
+
+    assert len(stub.received) == 1
+    record = client.get("/inputs/r2").json()
+    assert (record["outcome"], record["duration_ms"]) == ("unavailable", None)
+    assert client.post("/inputs/replay").json() == {"predicted": 0, "rejected": 0, "unavailable": 2}
+    assert len(stub.received) == 1

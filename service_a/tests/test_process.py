@@ -386,7 +386,7 @@ def test_example_in_the_documentation_can_be_sent_as_it_is(
 ) -> None:
     schema = client.get("/openapi.json").json()["components"]["schemas"]["ProcessRequest"]
 
-    reply = client.post("/process", json={"data": schema["properties"]["data"]["examples"][0]})
+    reply = client.post("/process", json=schema["example"])
 
     assert reply.status_code == 200
     assert json.loads(stub.received[0].body) == {"input": EXAMPLE_HOUSE}
