@@ -99,7 +99,15 @@ class Stack:
 
 def without_own_settings(environment: os._Environ[str]) -> dict[str, str]:
     """The environment without what would change the compose file, as on a fresh machine."""
-    own = ("COMPOSE_", "SERVICE_", "PUBLISH_ADDRESS", "LOG_LEVEL")
+    own = (
+        "COMPOSE_",
+        "SERVICE_",
+        "PUBLISH_ADDRESS",
+        "LOG_",
+        "GATEWAY_",
+        "PREDICTOR_",
+        "INPUT_LOG_",
+    )
     return {name: value for name, value in environment.items() if not name.startswith(own)}
 
 
