@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from starlette.testclient import TestClient
 
 from gateway.app import create_app
@@ -27,6 +28,10 @@ _SETTINGS = {
 }
 
 _POSTGRES = find_programs()
+
+# On a busy machine an example may take long; that says nothing of the code.
+hypothesis_settings.register_profile("busy machine", hypothesis_settings.default, deadline=None)
+hypothesis_settings.load_profile("busy machine")
 
 StartGateway = Callable[..., TestClient]
 

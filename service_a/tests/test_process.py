@@ -232,7 +232,7 @@ json_values = st.recursive(
 
 
 @given(value=json_values.filter(lambda value: value is not None), ascii_only=st.booleans())
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_json_is_in_the_log_as_it_was_sent(
     client: TestClient, log_path: Path, value: Any, ascii_only: bool
 ) -> None:
@@ -247,7 +247,7 @@ def test_any_json_is_in_the_log_as_it_was_sent(
 
 
 @given(body=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_body_gets_an_answer_that_says_what_was_expected(
     client: TestClient, body: bytes
 ) -> None:
