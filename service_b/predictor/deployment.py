@@ -1,18 +1,16 @@
 """One hosted model: which version serves, which was refused, and the step from one to the next."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from predictor.errors import ModelRefused, SourceUnavailable
-from predictor.interface import ServedModel
+from predictor.loading import Load
 from predictor.registry import ModelRegistry
-from predictor.version import Folder, Source, Version
+from predictor.version import Source, Version
 
 _logger = logging.getLogger(__name__)
-
-Load = Callable[[Folder | None], ServedModel]
 
 
 @dataclass(frozen=True)
