@@ -58,6 +58,7 @@ def test_log_is_filtered(client: TestClient, stub: StubServer) -> None:
         ("received_from", "0001-01-01T00:00:00+14:00"),
         ("received_from", "0.5"),
         ("received_from", "-5"),
+        ("received_from", "2.5e-151"),
         ("received_before", "yesterday"),
         ("request_id", ""),
     ],

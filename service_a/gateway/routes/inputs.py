@@ -1,6 +1,7 @@
 """Reading the input log, and forwarding again what is in it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Annotated
@@ -39,7 +40,7 @@ def _to_utc(time: datetime) -> datetime:
 
 
 def _refuse_number(text: object) -> object:
-    if isinstance(text, str) and "-" in text[1:]:
+    if isinstance(text, str) and re.match(r"\d{4}-\d\d-\d\d", text):
         return text
     raise ValueError("should be a date and time such as 2026-01-01T12:00:00Z")
 
