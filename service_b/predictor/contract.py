@@ -157,6 +157,7 @@ def _describe_frame(model: ServedModel) -> Json:
         "`instances` or `inputs`",
         "properties": {"dataframe_records": {"type": "array", "items": record}},
         "required": ["dataframe_records"],
+        "additionalProperties": False,
     }
 
 
