@@ -59,7 +59,10 @@ class Contract:
                     paths[path]["post"] |= {
                         key: operation[key] for key in ("requestBody", "responses")
                     }
-                paths["/invocations"]["post"]["requestBody"]["content"]["application/json"] = {
+                invoke = paths["/invocations"]["post"]
+                # The body is described for this model only; others have columns of their own.
+                invoke["parameters"][0]["schema"] = {"type": "string", "enum": [name]}
+                invoke["requestBody"]["content"]["application/json"] = {
                     "schema": _describe_frame(model),
                     "example": {"dataframe_records": [_name_columns(model, model.example)]},
                 }

@@ -58,7 +58,11 @@ async def ping(request: Request) -> Response:
 )
 async def invoke(
     request: Request,
-    name: str | None = Query(default=None, alias="model", description="the default if left out"),
+    name: str | None = Query(
+        default=None,
+        alias="model",
+        description="the default if left out; any other model by its name",
+    ),
 ) -> Response:
     registry: ModelRegistry = request.app.state.registry
     try:
