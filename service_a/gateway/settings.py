@@ -140,5 +140,7 @@ def load_settings() -> Settings:
         problem = error.errors(include_url=False)[0]
         field = str(problem["loc"][0])
         name = field if field.isupper() else f"GATEWAY_{field.upper()}"
-        given = "" if "API_KEY" in name else f" (was {problem['input']!r})"
+        # Neither a key nor a URL with a password in it belongs in a log.
+        secret = "API_KEY" in name or "@" in str(problem["input"])
+        given = "" if secret else f" (was {problem['input']!r})"
         raise SettingsError(f"{name}: {problem['msg']}{given}") from error

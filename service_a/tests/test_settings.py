@@ -56,6 +56,15 @@ def test_base_url_is_derived_from_the_prediction_url(
     assert load_settings().predictor_url == base
 
 
+def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INPUT_LOG_URL", "nosuchdatabase://me:hidden@localhost/inputs")
+
+    with pytest.raises(SettingsError, match="INPUT_LOG_URL: ") as caught:
+        load_settings()
+
+    assert "hidden" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -26,7 +26,7 @@ from predictor.sources import build_sources
 from predictor.watcher import Watcher
 
 # A source that hangs keeps the service from listening no longer than this.
-FIRST_CHECK_SECONDS = 5
+FIRST_CHECK_SECONDS = 15
 # Loading a version is Python from end to end. Each time that predicting or the event loop want the
 # interpreter back from it, they wait this long. With one swap after another (medians of five runs
 # on a busy machine of 2 cores): 51 requests/s and p99 460 ms, with Python's own 5 ms 29 and 1,249.
