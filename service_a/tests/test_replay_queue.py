@@ -33,7 +33,9 @@ def make_inputs(*kinds: OutcomeKind, age_minutes: int = 1) -> list[NewInput]:
             f"r{index}",
             str(index),
             kind,
-            received_at=NOW - timedelta(minutes=age_minutes) + timedelta(seconds=index),
+            received_at=datetime.now(UTC)
+            - timedelta(minutes=age_minutes)
+            + timedelta(seconds=index),
         )
         for index, kind in enumerate(kinds)
     ]
