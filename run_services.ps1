@@ -108,7 +108,7 @@ function Initialize-Service([string]$Service, [string]$Lock) {
     Write-Host "Installing the packages of $Service\$Lock"
     if (Test-Path $stamp) { Remove-Item $stamp }
     if (Test-Uv) {
-        & uv pip install --quiet --python $venvPython --requirement $lockFile
+        & uv pip install --quiet --compile-bytecode --python $venvPython --requirement $lockFile
     } else {
         & $venvPython -m pip install --quiet --disable-pip-version-check --requirement $lockFile
     }

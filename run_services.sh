@@ -83,7 +83,7 @@ make_venv() { # VENV
 
 install() { # VENV LOCK
     if has_uv; then
-        uv pip install --quiet --python "$1/bin/python" --requirement "$2"
+        uv pip install --quiet --compile-bytecode --python "$1/bin/python" --requirement "$2"
     else
         "$1/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$2"
     fi
