@@ -91,7 +91,7 @@ def log_url(request: pytest.FixtureRequest, log_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{log_path}"
     postgres: PostgresServer = request.getfixturevalue("postgres")
-    return postgres.make_database()
+    return postgres.make_schema()
 
 
 @pytest.fixture

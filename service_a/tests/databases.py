@@ -42,22 +42,23 @@ class PostgresServer:
     def stop(self) -> None:
         self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self._data)
 
-    def make_database(self) -> str:
-        """Return the URL of a new, empty database."""
+    def make_schema(self) -> str:
+        """Return the URL of a new schema, which is to its users as good as an empty database."""
         self._count += 1
         name = f"test{self._count}"
-        engine = create_engine(self._locate("postgres"), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine = create_engine(self._url)
+        with engine.begin() as connection:
+            connection.execute(text(f"CREATE SCHEMA {name}"))
         engine.dispose()
-        return self._locate(name)
+        return f"{self._url}&options=-csearch_path%3D{name}"
+
+    @property
+    def _url(self) -> str:
+        return f"postgresql+psycopg://postgres@/postgres?host={self._folder}"
 
     @property
     def _data(self) -> str:
         return str(self._folder / "data")
-
-    def _locate(self, name: str) -> str:
-        return f"postgresql+psycopg://postgres@/{name}?host={self._folder}"
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(

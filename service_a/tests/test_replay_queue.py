@@ -28,7 +28,6 @@ def queue(log_url: str) -> Iterator[ReplayQueue]:
 
 
 def make_inputs(*kinds: OutcomeKind, age_minutes: int = 1) -> list[NewInput]:
-    now = datetime.now(UTC)
     return [
         NewInput(
             f"r{index}",
