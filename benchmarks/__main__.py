@@ -24,7 +24,7 @@ _EPILOG = """\
 parts:
 {parts}
 
-Without a part it runs all but compare, which peers contains: about 50 minutes. --quick runs
+Without a part it runs all but compare, which peers contains: most of an hour. --quick runs
 {quick} in about two minutes; parts that are named it only shortens.
 The load comes from wrk, on one thread, and goes to 127.0.0.1 only. Each part writes PART.json
 to the results, and their README.md anew. Needs Linux, and wrk (apt install wrk).
