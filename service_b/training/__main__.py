@@ -26,7 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         with (
-            joblib.parallel_config("loky", n_jobs=options.jobs, inner_max_num_threads=1),
+            # max_nbytes: nothing goes to other processes through files on a disk that may be full.
+            joblib.parallel_config(
+                "loky", n_jobs=options.jobs, inner_max_num_threads=1, max_nbytes=None
+            ),
             threadpool_limits(limits=1),
         ):
             options.act(options)
