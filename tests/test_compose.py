@@ -260,8 +260,16 @@ def test_environment_chooses_published_address_and_ports(
 @pytest.mark.parametrize(
     ("service", "content", "limit_mb"),
     [
-        ("service_a", {"main.py", "requirements.txt", "gateway"}, 350),
-        ("service_b", {"main.py", "requirements.txt", "predictor", "models"}, 550),
+        (
+            "service_a",
+            {"main.py", "requirements.txt", "requirements-postgres.txt", "gateway"},
+            350,
+        ),
+        (
+            "service_b",
+            {"main.py", "requirements.txt", "models.yaml", "predictor", "models"},
+            550,
+        ),
     ],
 )
 def test_image_is_small_and_holds_only_what_runs(
