@@ -89,7 +89,10 @@ def test_missing_data_ends_in_one_line_and_registers_nothing(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to one process")
-def test_interrupt_ends_in_one_line_and_registers_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_ends_in_one_line_and_registers_nothing(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     models, work = tmp_path / "models", tmp_path / "work"
     # A proxy that takes the connection and never answers holds the download for as long as needed.
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -97,7 +100,7 @@ def test_interrupt_ends_in_one_line_and_registers_nothing(tmp_path: Path) -> Non
         proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with start("ames", "--models", models, "--work", work, proxy=proxy) as process:
             connection, _ = silent.accept()
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             _, err = process.communicate(timeout=60)
             connection.close()
     assert process.returncode == 130

@@ -1,6 +1,7 @@
 """`python -m training`: from the raw data to a registered version, and what is served of them."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -220,4 +221,6 @@ def _parse_count(text: str) -> int:
 
 
 if __name__ == "__main__":
+    # Ended either way, it ends its processes too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())
