@@ -5,7 +5,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from predictor.errors import ManifestError, ModelRefused
+from predictor.errors import ManifestError, ModelRefused, SourceUnavailable
 from predictor.hooks import HookedModel
 from predictor.interface import ServedModel
 from predictor.manifest import ModelEntry
@@ -33,13 +33,18 @@ def build_loader(entry: ModelEntry) -> Load:
     before, after = _import(entry, "before"), _import(entry, "after")
 
     def load_and_warm_up(folder: Folder | None) -> ServedModel:
-        model = load(folder)
-        if before or after:
-            model = HookedModel(model, before, after)
+        where = folder.path if folder else entry.name
         try:
+            model = load(folder)
+            if before or after:
+                model = HookedModel(model, before, after)
             model.predict([model.input_type.model_validate(model.example)])
+        except (ModelRefused, SourceUnavailable):
+            raise
+        except SystemExit as error:
+            # Of a class or a pickle: it would end the thread that watches, and say nothing.
+            raise ModelRefused(f"{where}: wants to end the process: {error!r}") from error
         except Exception as error:
-            where = folder.path if folder else entry.name
             raise ModelRefused(f"{where}: fails on its example: {error!r}") from error
         return model
 

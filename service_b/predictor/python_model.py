@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from predictor.errors import ModelRefused
+from predictor.errors import ModelRefused, SourceUnavailable
 from predictor.input_schema import name_type
 from predictor.version import CHECKSUMS, Folder
 
@@ -91,20 +91,33 @@ def load_python(
 
     Raises:
         ModelRefused: a check failed, or the class can't be made.
-        SourceUnavailable: the files can't be read now.
+        SourceUnavailable: the files can't be read, or the copy not be written, now.
     """
-    files = _read_checked(folder) if folder else {}
+    if folder is None:
+        return _construct(name, name, None, lambda: constructor(**parameters))
+    files = _read_checked(folder)
     try:
-        if folder is None:
-            instance = constructor(**parameters)
-            return PythonModel(name, getattr(instance, "version", UNVERSIONED), instance)
         with TemporaryDirectory() as copy:
             for file, content in files.items():
                 Path(copy, file).write_bytes(content)
-            instance = constructor(folder=Path(copy), **parameters)
-        return PythonModel(name, folder.number or UNVERSIONED, instance)
+            return _construct(
+                name,
+                folder.path,
+                folder.number or UNVERSIONED,
+                lambda: constructor(folder=Path(copy), **parameters),
+            )
+    except OSError as error:  # a full disk, say: not the version's fault
+        raise SourceUnavailable(f"{folder.path}: can't be copied: {error!r}") from error
+
+
+def _construct(
+    name: str, where: str, version: str | None, make: Callable[[], PythonClass]
+) -> PythonModel:
+    try:
+        instance = make()
+        own: str = getattr(instance, "version", UNVERSIONED)
+        return PythonModel(name, version or own, instance)
     except Exception as error:
-        where = folder.path if folder else name
         raise ModelRefused(f"{where}: can't be loaded: {error!r}") from error
 
 

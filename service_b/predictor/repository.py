@@ -111,7 +111,8 @@ def _choose_options(location: str) -> dict[str, Any]:
 
 def _list_files(name: str, content: bytes) -> list[str]:
     if name == CHECKSUMS:
-        return [line.split()[-1] for line in content.decode(errors="replace").splitlines() if line]
+        lines = content.decode(errors="replace").splitlines()
+        return [line.partition(" ")[2].lstrip(" *") for line in lines]
     try:
         return [artifact.file for artifact in parse_card(content, name).artifacts]
     except ModelRefused:

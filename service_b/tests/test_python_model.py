@@ -1,4 +1,5 @@
 import hashlib
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from pydantic import BaseModel
 
-from predictor.errors import ModelRefused
+from predictor.errors import ModelRefused, SourceUnavailable
 from predictor.interface import ServedModel
 from predictor.loading import build_loader
 from predictor.manifest import ModelEntry
@@ -63,6 +64,11 @@ class Broken(Doubler):
         raise ZeroDivisionError
 
 
+class Leaving(Doubler):
+    def __init__(self) -> None:
+        raise SystemExit("no licence")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A version with one file and its sum."""
@@ -110,6 +116,14 @@ def test_version_is_refused_when_it_has_no_sums(folder: Path) -> None:
         load("Doubler", folder)
 
 
+def test_version_is_not_to_blame_when_there_is_no_room_for_its_copy(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(SourceUnavailable, match="can't be copied"):
+        load("Doubler", folder)
+
+
 @pytest.mark.parametrize("line", ["abc", "abc  ../factor.txt", "abc  /etc/hosts", "abc  a\\b"])
 def test_version_is_refused_when_its_sums_are_malformed(folder: Path, line: str) -> None:
     (folder / "SHA256SUMS").write_text(line + "\n")
@@ -121,6 +135,7 @@ def test_version_is_refused_when_its_sums_are_malformed(folder: Path, line: str)
     ("class_name", "reason"),
     [
         ("Broken", "can't be loaded: ZeroDivisionError"),
+        ("Leaving", "wants to end the process: .*no licence"),
         ("Clashing", "the output has a field model, which the service adds"),
         ("Forgetful", "fails on its example: .*0 predictions for 1 inputs"),
         ("Confused", "fails on its example: .*no Doubled"),

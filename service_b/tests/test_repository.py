@@ -102,6 +102,14 @@ def test_fingerprint_changes_with_every_file_of_the_version_and_with_nothing_els
     assert len({first, second, third, fourth}) == 4
 
 
+def test_fingerprint_changes_with_a_file_whose_name_has_a_space(tmp_path: Path) -> None:
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "SHA256SUMS").write_text("abc  my model.bin\n")
+    before = ModelRepository(str(tmp_path)).find().fingerprint
+    (tmp_path / "1" / "my model.bin").write_text("3")
+    assert ModelRepository(str(tmp_path)).find().fingerprint != before
+
+
 def test_folders_that_are_no_versions_are_passed_over(
     write_version: WriteVersion, models_folder: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -136,6 +137,15 @@ def test_another_model_than_the_registered_one_is_told_from_it(
     other = card.model_copy(update={"training": card.training.model_copy(update={"seed": 6})})
     with pytest.raises(TrainingError, match="not the same model"):
         reproduce(recipe, other, version, done.options.data, folder / "work")
+
+
+def test_version_whose_file_was_changed_is_not_unpickled(
+    tmp_path: Path, folder: Path, recipe: Recipe, done: Run
+) -> None:
+    version = shutil.copytree(folder / "models" / "ames" / "1", tmp_path / "1")
+    (version / "spread.joblib").write_bytes(b"\x80")
+    with pytest.raises(TrainingError, match=r"spread\.joblib: its sha256 is not"):
+        reproduce(recipe, read_card(version), version, done.options.data, folder / "work")
 
 
 def test_every_step_leaves_what_can_be_read(done: Run) -> None:

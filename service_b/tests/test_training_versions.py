@@ -84,6 +84,14 @@ def test_rollback_goes_back_step_by_step_and_then_has_nowhere_to_go(run: Command
     assert run("rollback", "ames") == "ames version 1 is served again, instead of 3"
 
 
+def test_rollback_goes_back_to_a_version_that_was_served_twice(run: Command) -> None:
+    for version in ("1", "2", "1", "3"):
+        run("promote", "ames", version)
+    assert run("rollback", "ames") == "ames version 1 is served again, instead of 3"
+    assert run("rollback", "ames") == "ames version 2 is served again, instead of 1"
+    assert run("rollback", "ames") == "ames version 1 is served again, instead of 2"
+
+
 def test_unknown_version_is_refused_and_those_there_are_named(run: Command, family: Path) -> None:
     assert run("promote", "ames", "7", status=1) == "error: ames has no version 7; it has 1, 2, 3"
     assert read_alias(family) is None

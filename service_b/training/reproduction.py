@@ -1,11 +1,14 @@
 """Making a version again from its card, to see that it comes out the same."""
 
+import hashlib
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 
-from predictor.card import ModelCard
+from predictor.card import Artifact, ModelCard
 from training.dataset import Dataset, read_dataset
 from training.errors import TrainingError
 from training.estimator import Prices
@@ -23,8 +26,10 @@ def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, 
     """Train from the card alone and compare with the version in `folder` on every row.
 
     Raises:
-        TrainingError: the data can't be had, or a prediction differs by more than 1e-9 of it.
+        TrainingError: the data can't be had, a file isn't the one that the card names, or a
+            prediction differs by more than 1e-9 of it.
     """
+    registered, *spread = [_load(folder, artifact) for artifact in card.artifacts]
     made, here = card.training, describe_libraries()
     for name, version in card.libraries.items():
         if here.get(name) != version:
@@ -41,12 +46,9 @@ def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, 
     rows = Data(inputs, prepared.inputs, prepared.target)
     again = train(recipe, rows, made.seed, Parameters.from_json(made.parameters))
 
-    registered = joblib.load(folder / card.artifact.file)
     differences = {"price": _differ(registered.predict(rows.inputs), again.predict(rows.inputs))}
-    if card.interval and card.interval.artifact:
-        widths = card.interval.log_scale * joblib.load(
-            folder / card.interval.artifact.file
-        ).predict(rows.inputs)
+    if card.interval and spread:
+        widths = card.interval.log_scale * spread[0].predict(rows.inputs)
         differences["width"] = _differ(widths, again.spread.measure_half_width(rows.inputs))
     told = ", ".join(f"{name} {difference:.1e}" for name, difference in differences.items())
     summary = f"{card.name} version {card.version}, largest relative difference over " + (
@@ -55,6 +57,15 @@ def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, 
     if max(differences.values()) > TOLERANCE:
         raise TrainingError(f"{summary}; more than {TOLERANCE:.0e}: not the same model")
     return f"{summary}; at most {TOLERANCE:.0e}: reproduced"
+
+
+def _load(folder: Path, artifact: Artifact) -> Any:
+    """Unpickle what the card names, and nothing else."""
+    path = folder / artifact.file
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != artifact.sha256:
+        raise TrainingError(f"{path}: its sha256 is not the one that the card names")
+    return joblib.load(BytesIO(content))
 
 
 def _differ(first: Prices, second: Prices) -> float:

@@ -66,9 +66,9 @@ def roll_back(family: Path) -> str:
     # A version that was rolled back from isn't gone back to: follow promotions only.
     served: list[str] = []
     for entry in chosen.history if chosen else ():
-        if entry.action == "rollback" and entry.version in served:
-            served = served[: served.index(entry.version) + 1]
-        elif not served or served[-1] != entry.version:
+        if entry.action == "rollback":
+            served = served[:-1]
+        if not served or served[-1] != entry.version:
             served.append(entry.version)
     if len(served) < 2:
         raise TrainingError(f"{family.name} has no version that was served before")

@@ -1,5 +1,6 @@
 """MLflow's scoring protocol, so that its clients can use the models as they are."""
 
+import asyncio
 from collections.abc import Collection
 from typing import Any, get_args
 
@@ -82,12 +83,16 @@ async def _predict(request: Request, model: ServedModel) -> list[Any]:
     body = await read_body(request, allow_nan=True)
     rows = read_rows(body, list(model.columns))
     nullable = _find_nullable(model.input_type)
-    inputs = [
-        check(model.input_type, to_fields(row, model.columns, nullable), ["body", index])
-        for index, row in enumerate(rows)
-    ]
+    inputs: list[BaseModel] = []
+    # In pieces, checked and predicted, so that other callers get their turn.
+    for start in range(0, len(rows), MAX_BATCH):
+        inputs += [
+            check(model.input_type, to_fields(row, model.columns, nullable), ["body", index])
+            for index, row in enumerate(rows[start : start + MAX_BATCH], start=start)
+        ]
+        await asyncio.sleep(0)
     predictions = []
-    for start in range(0, len(inputs), MAX_BATCH):  # so that other callers get their turn
+    for start in range(0, len(inputs), MAX_BATCH):
         outcomes = await predict_in_thread(request, model, inputs[start : start + MAX_BATCH])
         for index, outcome in enumerate(outcomes, start=start):
             if isinstance(outcome, InputRejected):
