@@ -37,13 +37,15 @@ class Replay:
         replayed = Replayed()
         while limit > 0:
             claims = await asyncio.to_thread(self._queue.claim, min(limit, _STEP_INPUTS))
+            if not claims:
+                break
             results = await self._intake.predict_again(claims, origin)
             failed = [isinstance(result, PredictorUnavailable) for result in results]
             rejected = [isinstance(result, InputRejected | ModelUnknown) for result in results]
             replayed.unavailable += sum(failed)
             replayed.rejected += sum(rejected)
             replayed.predicted += len(results) - sum(failed) - sum(rejected)
-            if all(failed):  # or nothing was left
+            if all(failed):
                 break
             limit -= len(claims)
         return replayed

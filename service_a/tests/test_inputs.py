@@ -1,4 +1,7 @@
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +140,20 @@ def test_replay_ends_early_when_service_b_is_still_down(
     record = client.get("/inputs/r0").json()
     assert record["outcome"] == "unavailable"
     assert len(record["earlier_attempts"]) == 1
+
+
+def test_replay_of_nothing_is_no_probe(
+    start_gateway: StartGateway, stub: StubServer, log_path: Path
+) -> None:
+    client = start_gateway(GATEWAY_BREAKER_FAILURES="1", GATEWAY_BREAKER_WINDOW_SECONDS="0.001")
+    stub.behave = answer(500, b"")
+    process(client, 1)
+    with closing(sqlite3.connect(log_path)) as connection, connection:
+        connection.execute("DELETE FROM inputs")
+
+    client.post("/inputs/replay")
+
+    assert client.get("/health").json()["circuit_breaker"] == "open"
 
 
 def test_rejection_ends_the_replays_of_an_input(client: TestClient, stub: StubServer) -> None:
