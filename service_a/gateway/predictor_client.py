@@ -26,6 +26,8 @@ from gateway.patience import Patience
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 # Service B takes up to 8 MiB in one body.
 _MAX_CALL_BYTES = 4 * 1024 * 1024
+# Of a longer header Service B would keep nothing.
+_MAX_REQUEST_IDS_CHARS = 16_384
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
@@ -210,7 +212,7 @@ class PredictorClient:
         connect = min(self._connect_timeout_seconds, remaining)
         headers = {
             "Content-Type": "application/json",
-            "X-Request-ID": ",".join(dict.fromkeys(forward.request_id for forward in forwards)),
+            "X-Request-ID": _join_request_ids(forwards),
             # A call has one parent. The traces of the others are found by their request ids.
             "traceparent": forwards[0].traceparent,
         }
@@ -237,6 +239,14 @@ class PredictorClient:
         if len(answer) > _MAX_ANSWER_BYTES:
             raise PredictorUnavailable(f"answer over {_MAX_ANSWER_BYTES} bytes")
         return response.status_code, answer
+
+
+def _join_request_ids(forwards: Sequence[Forward]) -> str:
+    """Name each request once, as many as Service B keeps; none is cut in two."""
+    ids = ",".join(dict.fromkeys(forward.request_id for forward in forwards))
+    if len(ids) <= _MAX_REQUEST_IDS_CHARS:
+        return ids
+    return ids[: _MAX_REQUEST_IDS_CHARS + 1].rpartition(",")[0]
 
 
 def _parse(body: bytes) -> Any:

@@ -315,6 +315,18 @@ def test_inputs_that_come_together_are_sent_in_one_call(
     assert [result.price for result in results if isinstance(result, Answer)] == [1, 2, 3]
 
 
+def test_only_whole_request_ids_are_sent_when_there_is_no_room_for_all(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    stub.behave = answer_batch(*[price(1)] * 128)
+    ids = [f"{number:0128}" for number in range(128)]
+
+    client.predict([make_forward(request_id=request_id) for request_id in ids])
+
+    (request,) = stub.received
+    assert request.headers["X-Request-ID"] == ",".join(ids[:127])  # B takes 16,384 characters
+
+
 def test_each_input_gets_its_own_result(client: PredictorClient, stub: StubServer) -> None:
     stub.behave = answer_batch(
         price(1),
