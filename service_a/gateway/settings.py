@@ -23,11 +23,14 @@ def _check_http_url(value: str) -> str:
 
 def _check_database_url(value: str) -> str:
     try:
-        make_url(value).get_dialect().import_dbapi()
+        url = make_url(value)
+        url.get_dialect().import_dbapi()
     except (ArgumentError, ValueError) as error:
         raise ValueError("must be a SQLAlchemy URL such as sqlite:////data/inputs.db") from error
     except ImportError as error:
         raise ValueError(f"its database driver is not installed: {error}") from error
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ValueError("must name a file: what is only in memory is not logged")
     return value
 
 

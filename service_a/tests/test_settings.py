@@ -83,6 +83,8 @@ def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.Monkey
         ("INPUT_LOG_URL", "nosuchdatabase://localhost/inputs"),
         ("INPUT_LOG_URL", "sqlite+nosuchdriver:///inputs.db"),
         ("INPUT_LOG_URL", "oracle+cx_oracle://localhost/inputs"),
+        ("INPUT_LOG_URL", "sqlite://"),
+        ("INPUT_LOG_URL", "sqlite:///:memory:"),
         ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "0"),
         ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "nan"),
         ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "inf"),
