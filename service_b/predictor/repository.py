@@ -14,6 +14,7 @@ from predictor.version import CARD, CHECKSUMS, Folder, Version
 ALIASES = "alias.json"
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 30
+_TOTAL_SECONDS = 300
 
 
 class ModelRepository:
@@ -96,16 +97,19 @@ class ModelRepository:
             info: dict[str, Any] = self._files.info(path)
         except FileNotFoundError:
             return "missing"
-        return repr(sorted(info.items(), key=lambda item: item[0]))
+        # A server that redirects may sign the URL anew each time.
+        return repr(sorted((key, value) for key, value in info.items()))
 
 
 def _choose_options(location: str) -> dict[str, Any]:
     if not location.startswith(("http://", "https://")):
         return {}
-    # Without these a server that hangs would keep its model's watcher for five minutes.
+    # A server that hangs keeps its model's watcher for half a minute, one that trickles for five.
     from aiohttp import ClientTimeout
 
-    timeout = ClientTimeout(sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS)
+    timeout = ClientTimeout(
+        total=_TOTAL_SECONDS, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS
+    )
     return {"client_kwargs": {"timeout": timeout}}
 
 

@@ -1,5 +1,6 @@
 """Versions in folders: on this machine, in memory, and behind a real web server."""
 
+import itertools
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -22,16 +23,40 @@ class QuietHandler(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+class SigningHandler(QuietHandler):
+    """Redirects each request for an artifact to a URL that is never the same."""
+
+    signed = itertools.count()
+
+    def send_head(self) -> Any:
+        if not self.path.endswith(".joblib"):
+            return super().send_head()
+        self.send_response(302)
+        self.send_header("Location", f"{self.path}?signature={next(self.signed)}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        return None
+
+
 @pytest.fixture
 def web_server(models_folder: Path) -> Iterator[str]:
     """The URL of a server of `models_folder`."""
-    handler = partial(QuietHandler, directory=str(models_folder))
+    yield from serve(QuietHandler, models_folder)
+
+
+def serve(handler_type: type[QuietHandler], folder: Path) -> Iterator[str]:
+    handler = partial(handler_type, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def signing_server(models_folder: Path) -> Iterator[str]:
+    yield from serve(SigningHandler, models_folder)
 
 
 @pytest.fixture(params=["file", "memory", "http"])
@@ -108,6 +133,14 @@ def test_fingerprint_changes_with_a_file_whose_name_has_a_space(tmp_path: Path) 
     before = ModelRepository(str(tmp_path)).find().fingerprint
     (tmp_path / "1" / "my model.bin").write_text("3")
     assert ModelRepository(str(tmp_path)).find().fingerprint != before
+
+
+def test_fingerprint_stays_when_only_the_url_of_a_redirect_changes(
+    write_version: WriteVersion, signing_server: str
+) -> None:
+    write_version("1")
+    repository = ModelRepository(f"{signing_server}/tiny")
+    assert repository.find().fingerprint == repository.find().fingerprint
 
 
 def test_folders_that_are_no_versions_are_passed_over(
