@@ -76,7 +76,7 @@ async def _read(request: Request, max_bytes: int) -> Any:
 def _split(content: Any) -> tuple[list[float], list[bytes]]:
     """Return the ids and the JSON of a batch's houses.
 
-    As Python objects they take several times the memory: too much to keep while Service B is awaited.
+    As Python objects they take several times the memory, too much to keep while B is awaited.
     """
     batch = check(PriceBatchRequest, content, ["body"])
     return [house.id for house in batch.data], [to_json(house) for house in content["data"]]
