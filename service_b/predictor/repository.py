@@ -98,7 +98,7 @@ class ModelRepository:
         except FileNotFoundError:
             return "missing"
         # A server that redirects may sign the URL anew each time.
-        return repr(sorted((key, value) for key, value in info.items()))
+        return repr(sorted((key, value) for key, value in info.items() if key != "url"))
 
 
 def _choose_options(location: str) -> dict[str, Any]:
