@@ -107,3 +107,10 @@ def test_interrupt_ends_in_one_line_and_registers_nothing(
     assert err.strip().splitlines() == ["error: interrupted; what was finished is kept"]
     assert not models.exists()
     assert [file for file in work.rglob("*") if file.is_file()] == []
+
+
+@pytest.mark.parametrize("option", ["--trials", "--jobs"])
+def test_none_at_all_is_a_clear_error(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["ames", option, "0"])
+    assert f"argument {option}: must be at least 1" in capsys.readouterr().err

@@ -176,6 +176,15 @@ def test_nothing_runs_again_when_nothing_changed(
     assert [each.name for each in (folder / "models" / "ames").iterdir() if each.is_dir()] == ["1"]
 
 
+def test_version_that_was_deleted_is_registered_again(
+    folder: Path, recipe: Recipe, done: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(done.options.models / "ames")
+    run_pipeline(start(folder, recipe), ())
+    assert find_runs(capsys.readouterr().out) == ["register"]
+    assert (done.options.models / "ames" / "1" / "card.json").is_file()
+
+
 def test_changed_recipe_runs_from_the_step_that_it_touches(
     folder: Path, recipe: Recipe, done: Run
 ) -> None:

@@ -136,7 +136,7 @@ def _add_training(command: argparse.ArgumentParser, model: str) -> None:
     _add_models(command)
     command.add_argument(
         "--trials",
-        type=_parse_count,
+        type=_parse_positive,
         default=15,
         metavar="N",
         help="how many parameters tune tries, earlier ones counted (default: %(default)s)",
@@ -198,7 +198,7 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--jobs",
-        type=_parse_count,
+        type=_parse_positive,
         default=joblib.cpu_count(),
         metavar="N",
         help="how many trainings run at once (default: one per core, %(default)s)",
@@ -217,6 +217,12 @@ def _parse_count(text: str) -> int:
     """Read a whole number that numpy and scikit-learn take as a seed, too."""
     if not text.isdecimal() or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**32 - 1}")
+    return int(text)
+
+
+def _parse_positive(text: str) -> int:
+    if _parse_count(text) == 0:
+        raise argparse.ArgumentTypeError("must be at least 1")
     return int(text)
 
 

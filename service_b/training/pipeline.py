@@ -23,7 +23,8 @@ class Step:
     """One step: `run` writes its files into a folder.
 
     If any of the rest changes, the artifact is stale: the artifacts of `needs`, the modules
-    `code`, the fields `recipe` of the recipe; and with a change of `options` the step runs again.
+    `code`, the fields `recipe` of the recipe; and with a change of `options`, or when what it made
+    outside the work folder `is_there` no more, the step runs again.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Step:
     code: tuple[str, ...] = ()
     recipe: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    is_there: Callable[[Run], bool] = lambda _: True
 
 
 STEPS = {
@@ -77,6 +79,7 @@ STEPS = {
             ("registration", "golden", "interval", *_MODEL_CODE),
             (*_MODEL_RECIPE, "title", "description", "target", "example_row"),
             ("seed", "models", "mlflow"),
+            steps.has_version,
         ),
     )
 }
@@ -95,7 +98,8 @@ def run_pipeline(run: Run, chosen: Sequence[str]) -> None:
         origin = _describe_origin(run, step)
         asked_for = _describe_options(run, step)
         if not chosen:
-            if run.workspace.find_fault(step.name, {**origin, **asked_for}) is None:
+            fault = run.workspace.find_fault(step.name, {**origin, **asked_for})
+            if fault is None and step.is_there(run):
                 print(f"{title}: up to date")
                 continue
         else:

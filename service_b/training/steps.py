@@ -229,6 +229,11 @@ def register_version(run: Run, folder: Path) -> None:
         tracking.log_version(options.mlflow, version, run.workspace.folder / "evaluate")
 
 
+def has_version(run: Run) -> bool:
+    """Say whether the version that was registered is still where it was written."""
+    return Path(run.read_json("register", "version.json")["folder"]).is_dir()
+
+
 def describe_training(run: Run, rows: int, parameters: Parameters) -> Training:
     """Say what is needed to make the version again."""
     dataset = run.recipe.dataset
