@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.circuit_breaker import CircuitState
 from gateway.contract import House
 from gateway.log_tables import OutcomeKind
+from gateway.validation import find_surplus
 
 EXAMPLE_HOUSE: dict[str, JsonValue] = {
     "overallQual": 7,
@@ -72,12 +73,21 @@ class ProcessRequest(BaseModel):
         return value
 
 
+def _refuse_surplus(house: Any) -> Any:
+    surplus = find_surplus(House, house)
+    if surplus:
+        raise PydanticCustomError("too_many_fields", "{surplus}", {"surplus": surplus})
+    return house
+
+
 class PriceBatchRequest(BaseModel):
     """Houses to price, all or none."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"data": [HOUSE]}})
 
-    data: list[House] = Field(min_length=1, max_length=1000)
+    data: list[Annotated[House, BeforeValidator(_refuse_surplus)]] = Field(
+        min_length=1, max_length=1000
+    )
 
 
 class PriceAnswer(BaseModel):

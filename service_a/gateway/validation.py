@@ -31,11 +31,27 @@ def check(model: type[Checked], value: Any, loc: Sequence[str | int]) -> Checked
     Raises:
         InvalidInput: with one problem for each wrong field, its place prefixed with `loc`.
     """
+    surplus = find_surplus(model, value)
+    if surplus:
+        raise InvalidInput([{"type": "too_many_fields", "loc": [*loc], "msg": surplus}])
     try:
         return model.model_validate(value)
     except ValidationError as error:
         details = error.errors(include_url=False)[:_MAX_PROBLEMS]
         raise InvalidInput([_tell(detail, loc) for detail in details]) from None
+
+
+def find_surplus(model: type[BaseModel], value: Any) -> str | None:
+    """Say what is wrong with an object of far too many fields, if it is one.
+
+    pydantic makes an error of about a kilobyte for each unknown field, however many there are.
+    """
+    known = len(model.model_fields)
+    if model.model_config.get("extra") != "forbid" or not isinstance(value, dict):
+        return None
+    if len(value) <= known + _MAX_PROBLEMS:
+        return None
+    return f"Input has {len(value)} fields, only {known} are known"
 
 
 def _tell(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, object]:

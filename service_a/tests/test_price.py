@@ -88,6 +88,17 @@ def test_batch_is_refused_as_a_whole_when_one_house_is_wrong(
     assert read_inputs(log_path) == []
 
 
+def test_house_of_far_too_many_fields_is_one_problem_of_its_batch(client: TestClient) -> None:
+    house = {f"field{number}": 1 for number in range(1000)}
+
+    reply = client.post("/api/v1/price/predict/batch", json={"data": [HOUSE, house]})
+
+    assert reply.status_code == 422
+    (problem,) = reply.json()["detail"]
+    assert problem["loc"] == ["body", "data", 1]
+    assert problem["msg"].startswith("Input has 1000 fields")
+
+
 @pytest.mark.parametrize("data", [[], [HOUSE] * 1001, {}, None, "x"])
 def test_batch_holds_1_to_1000_houses(client: TestClient, data: object) -> None:
     reply = client.post(MANY, json={"data": data})

@@ -88,7 +88,14 @@ def test_wrong_value_is_echoed_only_when_it_is_short(value: str, echoed: bool) -
 
 
 def test_answer_stays_short_when_there_are_very_many_problems() -> None:
-    problems = find_problems({f"field{number}": {"deep": "x" * 1000} for number in range(5000)})
+    problems = find_problems({f"field{number}": {"deep": "x" * 1000} for number in range(103)})
 
     assert len(problems) == 100
     assert len(json.dumps(problems)) < 20_000
+
+
+def test_far_too_many_fields_are_one_problem() -> None:
+    (problem,) = find_problems({f"field{number}": 1 for number in range(104)})
+
+    assert problem["loc"] == ["body"]
+    assert problem["msg"] == "Input has 104 fields, only 3 are known"

@@ -72,3 +72,10 @@ def test_wrong_value_is_not_echoed_when_it_is_long_or_holds_others_or_is_no_json
 def test_no_more_than_a_hundred_problems_are_told() -> None:
     unknown: dict[str, Any] = {f"field_{number}": 1 for number in range(1000)}
     assert len(find_problems(unknown)) == 100
+
+
+def test_far_too_many_fields_are_one_problem() -> None:
+    (problem,) = find_problems({f"field{number}": 1 for number in range(105)}, "body", "input")
+
+    assert problem["loc"] == ["body", "input"]
+    assert problem["msg"] == "Input has 105 fields, only 4 are known"
