@@ -13,6 +13,8 @@ from gateway.log_database import LogDatabase
 from gateway.log_tables import OutcomeKind, attempts, inputs
 
 _EXPORT_PAGE = 500
+# A page of the largest inputs would take gigabytes.
+_MAX_PAGE_CHARS = 4 * 1024 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 CURSOR = "^[0-9]{1,17}-[0-9]{1,18}$"
@@ -64,14 +66,12 @@ class LogReader:
         self._database = LogDatabase(url)
 
     def read_page(self, wanted: InputFilter, after: Place | None, limit: int) -> Page:
-        """Return up to `limit` inputs, newest first, that come after a place."""
+        """Return inputs, newest first, that come after a place: `limit`, or fewer large ones."""
         query = _select(wanted).order_by(inputs.c.received_at.desc(), inputs.c.id.desc())
         if after is not None:
             place = tuple_(after.received_at, after.number)
             query = query.where(tuple_(inputs.c.received_at, inputs.c.id) < place)
-        rows = self._fetch(query.limit(limit + 1))
-        more = len(rows) > limit
-        rows = rows[:limit]
+        rows, more = self._fetch(query, limit)
         return Page(
             [_write_row(row) for row in rows], _locate(rows[-1]).to_cursor() if more else None
         )
@@ -106,20 +106,30 @@ class LogReader:
 
         Read page by page, so that a slow reader keeps neither a connection nor old rows alive.
         """
-        query = _select(wanted).order_by(inputs.c.received_at, inputs.c.id).limit(_EXPORT_PAGE)
-        rows = self._fetch(query)
+        query = _select(wanted).order_by(inputs.c.received_at, inputs.c.id)
+        rows, _ = self._fetch(query, _EXPORT_PAGE)
         while rows:
             yield b"".join(_write_row(row) + b"\n" for row in rows)
             last = _locate(rows[-1])
             place = tuple_(last.received_at, last.number)
-            rows = self._fetch(query.where(tuple_(inputs.c.received_at, inputs.c.id) > place))
+            rest = query.where(tuple_(inputs.c.received_at, inputs.c.id) > place)
+            rows, _ = self._fetch(rest, _EXPORT_PAGE)
 
     def close(self) -> None:
         self._database.close()
 
-    def _fetch(self, query: Select[Any]) -> list[Row[Any]]:
-        with self._database.transaction() as connection:
-            return list(connection.execute(query).all())
+    def _fetch(self, query: Select[Any], limit: int) -> tuple[list[Row[Any]], bool]:
+        """Return the first rows, and whether there are more."""
+        rows: list[Row[Any]] = []
+        chars = 0
+        query = query.limit(limit + 1).execution_options(stream_results=True, max_row_buffer=8)
+        with self._database.transaction() as connection, connection.execute(query) as result:
+            for row in result:
+                chars += len(row.data)
+                if len(rows) == limit or (rows and chars > _MAX_PAGE_CHARS):
+                    return rows, True
+                rows.append(row)
+        return rows, False
 
 
 def _select(wanted: InputFilter) -> Select[Any]:

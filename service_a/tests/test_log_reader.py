@@ -30,7 +30,7 @@ def reader(log_url: str, log: InputLog) -> Iterator[LogReader]:
 
 
 def make_input(name: str, minute: int = 0, kind: OutcomeKind = OutcomeKind.LOGGED) -> NewInput:
-    return NewInput(name, f'"{name}"', kind, received_at=NOON + timedelta(minutes=minute))
+    return NewInput(name[-128:], f'"{name}"', kind, received_at=NOON + timedelta(minutes=minute))
 
 
 def read_all(reader: LogReader, wanted: InputFilter, limit: int) -> list[str]:
@@ -73,6 +73,20 @@ def test_page_goes_on_where_the_last_one_ended_when_inputs_come_between(
 
     assert [json.loads(row)["data"] for row in second.rows] == ["r1", "r0"]
     assert second.next_cursor is None
+
+
+def test_pages_of_large_inputs_are_shorter(log: InputLog, reader: LogReader) -> None:
+    large = "x" * 1_500_000
+    log.write([make_input(f"{large}{index}", index) for index in range(5)])
+    everything = InputFilter()
+
+    page = reader.read_page(everything, None, 50)
+
+    assert len(page.rows) == 2
+    assert page.next_cursor is not None
+    rest = reader.read_page(everything, Place.from_cursor(page.next_cursor), 50)
+    assert [json.loads(row)["data"][-1] for row in page.rows + rest.rows] == ["4", "3", "2", "1"]
+    assert [row["data"][-1] for row in export(reader, everything)] == ["0", "1", "2", "3", "4"]
 
 
 def test_filters_leave_what_fits(log: InputLog, reader: LogReader) -> None:
