@@ -35,10 +35,13 @@ def _check_database_url(value: str) -> str:
 
 
 def _split(value: object) -> object:
-    """Read a list with commas between its parts; an empty one is as good as unset."""
+    """Read a list with commas between its parts; an empty text is as good as unset."""
     if not isinstance(value, str):
         return value
-    return [part.strip() for part in value.split(",") if part.strip()] or None
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if value.strip() and not parts:
+        raise ValueError("has commas and nothing between them")
+    return parts or None
 
 
 def _none_if_empty(value: object) -> object:

@@ -56,6 +56,13 @@ def test_base_url_is_derived_from_the_prediction_url(
     assert load_settings().predictor_url == base
 
 
+def test_keys_that_name_none_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_API_KEYS", " , ")
+
+    with pytest.raises(SettingsError, match="GATEWAY_API_KEYS: .*nothing between"):
+        load_settings()
+
+
 def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INPUT_LOG_URL", "nosuchdatabase://me:hidden@localhost/inputs")
 

@@ -1,6 +1,7 @@
 """One hosted model: which version serves, which was refused, and the step from one to the next."""
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,10 @@ from predictor.registry import ModelRegistry
 from predictor.version import Source, Version
 
 _logger = logging.getLogger(__name__)
+
+
+# What leads to a file, up to its name.
+_FOLDERS = re.compile(r"\S*[/\\]")
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Deployment:
         self.source: str | None = None
         self.candidate: str | None = None
         self.last_error: str | None = None
+        self.public_error: str | None = None
         self.last_check: datetime | None = None
         self.swaps = 0
         self.refused = 0
@@ -47,6 +53,7 @@ class Deployment:
     def check(self) -> None:
         """Look for a version, load it if it is new, and let it serve if it passes every check."""
         failures: dict[str, str] = {}
+        told: list[str] = []
         candidate = None
         for source in self._sources:
             try:
@@ -57,14 +64,17 @@ class Deployment:
                 break
             except (SourceUnavailable, ModelRefused) as error:
                 failures[source.location] = str(error)
+                told.append(_tell(error))
             except Exception as error:
                 # Nobody expected it, but the version that serves must go on, and so must the watch.
                 _logger.exception("check failed", extra={"fields": {"model": self.name}})
                 failures[source.location] = repr(error)
+                told.append(_tell(error))
             if self._serving is not None and self._serving[0] is source:
                 break
         self.candidate = candidate
         self.last_error = "; ".join(failures.values()) or None
+        self.public_error = "; ".join(told) or None
         self.last_check = datetime.now(UTC)
         self._log(failures)
 
@@ -101,3 +111,10 @@ class Deployment:
             fields = {"model": self.name, "reason": self.last_error or "no source"}
             _logger.error("model is not available", extra={"fields": fields})
         self._logged = failures
+
+
+def _tell(error: Exception) -> str:
+    """Say what callers may know: why a version was refused, but neither paths nor hosts."""
+    if isinstance(error, ModelRefused):
+        return _FOLDERS.sub("", str(error))
+    return "a source could not be used; the log says why"

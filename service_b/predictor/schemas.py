@@ -32,7 +32,6 @@ class ModelState(BaseModel):
     default: bool = Field(description="served by /predict")
     status: Literal["ready", "unavailable"]
     version: str | None = Field(description="the version that answers, null when none does")
-    source: str | None = Field(description="where that version came from")
     candidate: str | None = Field(description="a version that was found and is not served")
     last_error: str | None = Field(description="why not, or why a source could not be used")
     last_check: datetime | None

@@ -50,9 +50,8 @@ def _describe_all(request: Request) -> list[ModelState]:
             default=each.name == registry.default_name,
             status="ready" if each.name in loaded else "unavailable",
             version=loaded[each.name].version if each.name in loaded else None,
-            source=each.source,
             candidate=each.candidate,
-            last_error=each.last_error,
+            last_error=each.public_error,
             last_check=each.last_check,
         )
         for each in deployments
