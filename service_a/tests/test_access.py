@@ -66,9 +66,8 @@ def test_every_route_is_either_guarded_or_meant_to_be_open(guarded: TestClient) 
     assert unguarded == {"/health", "/metrics"}
 
 
-@pytest.mark.parametrize("keys", ["", " , "])
-def test_anybody_may_call_when_no_key_is_set(start_gateway: StartGateway, keys: str) -> None:
-    assert start_gateway(GATEWAY_API_KEYS=keys).get("/").status_code == 200
+def test_anybody_may_call_when_no_key_is_set(start_gateway: StartGateway) -> None:
+    assert start_gateway(GATEWAY_API_KEYS="").get("/").status_code == 200
 
 
 def test_service_b_gets_its_own_key_and_not_the_callers(

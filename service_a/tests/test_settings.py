@@ -59,7 +59,7 @@ def test_base_url_is_derived_from_the_prediction_url(
 def test_keys_that_name_none_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_API_KEYS", " , ")
 
-    with pytest.raises(SettingsError, match="GATEWAY_API_KEYS: .*nothing between"):
+    with pytest.raises(SettingsError, match=r"GATEWAY_API_KEYS: .*nothing between"):
         load_settings()
 
 
