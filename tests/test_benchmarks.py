@@ -1,6 +1,7 @@
 """The benchmarks, as a user runs them, for seconds: figures are there and make sense."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,13 @@ import pytest
 
 from tests.lab import ROOT
 
-pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux") or shutil.which("wrk") is None,
-    reason="the benchmarks need Linux and wrk, the load generator",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not sys.platform.startswith("linux") or shutil.which("wrk") is None,
+        reason="the benchmarks need Linux and wrk, the load generator",
+    ),
+    pytest.mark.skipif("CI" not in os.environ, reason="takes half a minute: runs only in CI"),
+]
 
 
 def run_benchmarks(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -4,6 +4,7 @@ import json
 import random
 import signal
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -198,8 +199,13 @@ def test_service_starts_and_ends_while_its_source_hangs(tmp_path: Path) -> None:
         models = tmp_path / "models.yaml"
         models.write_text(f"models: [{{name: tiny, default: true, sources: ['{url}']}}]")
         variables = {"PREDICTOR_MODELS": str(models), "PREDICTOR_ALLOWED_SOURCES": '["http:"]'}
+        # The service, but for how long it waits before it listens: that is long on purpose.
+        code = (
+            "import predictor.app, runpy; predictor.app.FIRST_CHECK_SECONDS = 2;"
+            "runpy.run_path('main.py', run_name='__main__')"
+        )
         port = find_free_port()
-        with start(port, *MAIN, **variables) as process:
+        with start(port, sys.executable, "-c", code, **variables) as process:
             assert request(port, "GET", "/livez")[0].status == 200
             assert request(port, "GET", "/health")[0].status == 503
             assert stop(process, signal.SIGTERM)[0] == 0
