@@ -44,9 +44,9 @@ class Service:
         self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.output = output
-        self.arguments = ["main.py"]
         self._folder = ROOT / folder
-        self._environment = environment
+        self.command: list[str | Path] = [self._folder / ".venv/bin/python", "main.py"]
+        self.environment = environment
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, path: str = "/health", status: int = 200) -> None:
@@ -54,9 +54,9 @@ class Service:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [self._folder / ".venv/bin/python", *self.arguments],
+                self.command,
                 cwd=self._folder,
-                env={**inherited, "PORT": str(self.port), **self._environment},
+                env={**inherited, "PORT": str(self.port), **self.environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -123,11 +123,12 @@ class Lab:
         *,
         service_a: dict[str, str] | None = None,
         service_b: dict[str, str] | None = None,
+        root: Path = ROOT,
     ) -> None:
         self.input_log = folder / "inputs.db"
-        self.b = Service("service_b", folder / "service_b.log", service_b or {})
+        self.b = Service(str(root / "service_b"), folder / "service_b.log", service_b or {})
         self.a = Service(
-            "service_a",
+            str(root / "service_a"),
             folder / "service_a.log",
             {
                 "SERVICE_B_URL": f"{self.b.url}/predict",

@@ -65,7 +65,7 @@ def test_services_stop_in_time_whatever_their_callers_do(tmp_path: Path) -> None
         for number, command in enumerate(COMMANDS):
             log = {"INPUT_LOG_URL": f"sqlite:///{tmp_path}/{number}.db"}
             service = Service(name, tmp_path / f"{name}-{number}.log", log)
-            service.arguments = command if number == 0 else [*command, f"--port={service.port}"]
+            service.command[1:] = command if number == 0 else [*command, f"--port={service.port}"]
             services.append(service)
     with ThreadPoolExecutor(len(services)) as starters:
         list(starters.map(Service.start, services))

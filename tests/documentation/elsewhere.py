@@ -1,0 +1,27 @@
+"""The commands of the documents that the reader leaves to other tests, in one place."""
+
+import re
+
+RUN_ELSEWHERE = {
+    # what a block begins with, after `cd`: the test that runs it
+    "./run_services.sh": "tests/test_scripts.py",
+    "./test_services.sh": ".ci/run",
+    "./benchmarks/run.sh": "tests/test_benchmarks.py",
+    "docker compose ": "tests/test_compose.py",
+    "export INPUT_LOG_URL=postgresql": "tests/test_compose.py",
+    "python3 -m venv .venv": "tests/test_documentation.py",
+    ".venv/bin/pip install -r requirements-training": "service_b/tests/test_training_pipeline.py",
+    ".venv/bin/pip install mlflow": "service_b/tests/test_training_tracking.py",
+    ".venv/bin/python -m training ames": "service_b/tests/test_training_pipeline.py",
+    ".venv/bin/python -m training list": "service_b/tests/test_training_versions.py",
+    ".venv/bin/python -m training reproduce": "service_b/tests/test_training_pipeline.py",
+}
+
+
+def find_test(command: str) -> str | None:
+    """Return the test that runs a command, if it isn't the reader who does."""
+    command = re.sub(r"^(cd \S+\n)+", "", command)
+    for beginning, test in RUN_ELSEWHERE.items():
+        if command.startswith(beginning):
+            return test
+    return None

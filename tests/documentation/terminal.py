@@ -1,0 +1,83 @@
+"""Where commands are typed: bash in a copy of the repository, its ports those of the reader."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.lab import ROOT, find_free_port
+
+COMMAND_SECONDS = 60
+_CURL_SETTINGS = "silent\nshow-error\nmax-time = 30\n"
+_LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "data", "tests", "results")
+
+
+class Running(NamedTuple):
+    """A command and the file that takes what it prints."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+
+
+class Terminal:
+    """Runs commands, each in a bash of its own, and knows what they may have left running."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "lab"
+        self._home = folder
+        self._ports: dict[str, int] = {}
+        self._groups: list[int] = []
+        (folder / ".curlrc").write_text(_CURL_SETTINGS)
+        for service in ("service_a", "service_b"):
+            shutil.copytree(ROOT / service, self.root / service, ignore=_LEFT_OUT)
+            (self.root / service / ".venv").symlink_to(ROOT / service / ".venv")
+        shutil.copytree(ROOT / "docs", self.root / "docs", ignore=shutil.ignore_patterns("images"))
+
+    def use_port(self, shown: str, port: int) -> None:
+        self._ports[shown] = port
+
+    def localise(self, text: str) -> str:
+        """Write a command with the ports that the services have here."""
+
+        def replace(found: re.Match[str]) -> str:
+            return str(self._ports.setdefault(found[0], find_free_port()))
+
+        return re.sub(r"\b800\d\b", replace, text).replace("//localhost:", "//127.0.0.1:")
+
+    def run(self, script: str, folder: Path) -> Running:
+        """Start bash with a script and return at once."""
+        output = self._home / f"output-{len(self._groups)}"
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                ["bash", "-ec", self.localise(script)],
+                cwd=folder,
+                env={"PATH": os.environ["PATH"], "HOME": str(self._home), "LC_ALL": "C.UTF-8"},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._groups.append(process.pid)
+        return Running(process, output)
+
+    def wait(self, running: Running) -> tuple[int, str]:
+        """Return the status of a command and what it printed, with the ports as shown."""
+        try:
+            status = running.process.wait(COMMAND_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"did not end in {COMMAND_SECONDS} s") from None
+        printed = running.output.read_text(errors="replace").replace("\r\n", "\n")
+        for shown, port in self._ports.items():
+            printed = re.sub(rf"\b{port}\b", shown, printed)
+        return status, printed.replace("//127.0.0.1:", "//localhost:")
+
+    def close(self) -> None:
+        """End what commands have left running."""
+        for group in self._groups:
+            try:
+                os.killpg(group, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
