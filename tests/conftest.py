@@ -1,11 +1,22 @@
 """What the whole-system tests share."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.lab import Lab
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much of the documentation was run and compared."""
+    counts: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("passed", []):
+        counts.update(dict(report.user_properties).get("documentation", {}))
+    if counts:
+        parts = (f"{count} {what}" for what, count in sorted(counts.items()))
+        terminalreporter.line(f"documentation: {', '.join(parts)}")
 
 
 @pytest.fixture

@@ -9,22 +9,23 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.documentation import DOCUMENTS
 from tests.documentation.document import Block, read_document
 from tests.documentation.elsewhere import RUN_ELSEWHERE, find_test
 from tests.documentation.reader import Reader
 from tests.lab import ROOT, Service
 
 README = ROOT / "README.md"
-DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks/README.md"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_answer_is_as_shown_when_a_document_is_followed(
-    document: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    document: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     reader = Reader(document, tmp_path)
     try:
@@ -33,8 +34,7 @@ def test_every_answer_is_as_shown_when_a_document_is_followed(
         reader.leave()
     if os.environ.get("UPDATE_DOCUMENTATION"):
         reader.rewrite()
-    with capsys.disabled():
-        print(f"\n{document.relative_to(ROOT)}:", reader.describe())  # noqa: T201
+    record_property("documentation", reader.counts)
     assert not reader.problems, "\n".join(reader.problems)
 
 
@@ -128,16 +128,3 @@ def test_the_settings_table_names_every_setting_with_its_default(service: str) -
             assert documented[name] == "unset"
         elif str(ROOT) not in default:  # a path of this machine
             assert f"`{default.removesuffix('.0')}`" in documented[name], name
-
-
-def test_every_relative_link_leads_somewhere() -> None:
-    text = README.read_text()
-    anchors = {
-        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
-        for title in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    }
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in anchors, target
-        elif not target.startswith("http"):
-            assert (ROOT / target).exists(), target

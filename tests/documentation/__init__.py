@@ -38,3 +38,11 @@ and what the next block is:
 
 A command may also act on a service itself: `kill -STOP $(lsof -t -i :8001 -s TCP:LISTEN)`.
 """
+
+from tests.lab import ROOT
+
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "benchmarks/README.md",
+]

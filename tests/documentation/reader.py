@@ -58,9 +58,6 @@ class Reader:
                 self._lab.print_output()
                 return
 
-    def describe(self) -> str:
-        return ", ".join(f"{count} {what}" for what, count in sorted(self.counts.items()))
-
     def rewrite(self) -> None:
         """Write the answers that came into the document."""
         text = self._path.read_text(encoding="utf-8")

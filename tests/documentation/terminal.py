@@ -11,7 +11,8 @@ from typing import NamedTuple
 from tests.lab import ROOT, find_free_port
 
 COMMAND_SECONDS = 60
-_CURL_SETTINGS = "silent\nshow-error\nmax-time = 30\n"
+# The services listen on IPv4 only.
+_CURL_SETTINGS = "silent\nshow-error\nmax-time = 30\nipv4\n"
 _LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "data", "tests", "results")
 
 
@@ -45,7 +46,7 @@ class Terminal:
         def replace(found: re.Match[str]) -> str:
             return str(self._ports.setdefault(found[0], find_free_port()))
 
-        return re.sub(r"\b800\d\b", replace, text).replace("//localhost:", "//127.0.0.1:")
+        return re.sub(r"\b800\d\b", replace, text)
 
     def run(self, script: str, folder: Path) -> Running:
         """Start bash with a script and return at once."""
@@ -72,7 +73,7 @@ class Terminal:
         printed = running.output.read_text(errors="replace").replace("\r\n", "\n")
         for shown, port in self._ports.items():
             printed = re.sub(rf"\b{port}\b", shown, printed)
-        return status, printed.replace("//127.0.0.1:", "//localhost:")
+        return status, printed
 
     def close(self) -> None:
         """End what commands have left running."""
