@@ -94,37 +94,3 @@ def test_a_service_can_be_set_up_by_hand(tmp_path: Path) -> None:
 
 def test_the_first_command_stands_within_twenty_lines() -> None:
     assert "./run_services.sh" in README.read_text().splitlines()[:20]
-
-
-@pytest.mark.parametrize("service", ["service_a", "service_b"])
-def test_the_settings_table_names_every_setting_with_its_default(service: str) -> None:
-    package = {"service_a": "gateway", "service_b": "predictor"}[service]
-    listing = subprocess.run(
-        [
-            ROOT / service / ".venv/bin/python",
-            "-c",
-            f"from {package}.settings import *\n"
-            "import json\n"
-            "prefix = Settings.model_config['env_prefix']\n"
-            "defaults = {field.validation_alias or prefix + name.upper(): field.default"
-            " for name, field in Settings.model_fields.items()}\n"
-            "print(json.dumps({name: default if isinstance(default, str)"
-            " else json.dumps(default, default=str) for name, default in defaults.items()}))",
-        ],
-        cwd=ROOT / service,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    rows = re.findall(
-        r"^\| `([A-Z_]+)` \| (A|B|both) \| (.*?) \|", README.read_text(), re.MULTILINE
-    )
-    letter = service[-1].upper()
-    documented = {name: default for name, where, default in rows if where in (letter, "both")}
-    settings: dict[str, str] = json.loads(listing)
-    assert documented.keys() == settings.keys()
-    for name, default in settings.items():
-        if default == "null":
-            assert documented[name] == "unset"
-        elif str(ROOT) not in default:  # a path of this machine
-            assert f"`{default.removesuffix('.0')}`" in documented[name], name

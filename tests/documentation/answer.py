@@ -1,6 +1,7 @@
 """Whether an answer is the one shown. `…` in what is shown stands for anything."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -55,6 +56,9 @@ def find_differences(shown: Any, actual: Any, place: str = "") -> Iterator[str]:
             yield f"{place}: has {len(actual)} items, shown are {len(wanted)}"
         for index, (item, each) in enumerate(zip(wanted, actual, strict=False)):
             yield from find_differences(item, each, f"{place}[{index}]")
+    elif isinstance(shown, float) and isinstance(actual, float):
+        if not math.isclose(shown, actual):  # libraries differ in the last digits
+            yield f"{place}: {actual!r} is not {shown!r}"
     elif type(shown) is not type(actual) or shown != actual:
         yield f"{place}: {actual!r} is not {shown!r}"
 

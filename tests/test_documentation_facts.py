@@ -1,0 +1,170 @@
+"""The documents name every setting, route and metric of the code, and none that isn't there."""
+
+import json
+import re
+import subprocess
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.documentation import DOCUMENTS
+from tests.documentation.document import Block, read_document
+from tests.documentation.request import read_curl_requests
+from tests.lab import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PACKAGES = {"A": "gateway", "B": "predictor"}
+PORTS = {"A": 8000, "B": 8001}
+# Pages rather than calls; the contract doesn't list itself.
+PAGES = {("GET", "/docs"), ("GET", "/redoc"), ("GET", "/openapi.json")}
+
+READ_CODE = """
+import json, re
+from {package}.app import create_app
+from {package}.settings import Settings
+
+settings = Settings()
+prefix = Settings.model_config["env_prefix"]
+app = create_app(settings)
+print(json.dumps({{
+    "settings": {{
+        field.validation_alias or prefix + name.upper():
+            field.default if isinstance(field.default, str)
+            else json.dumps(field.default, default=str)
+        for name, field in Settings.model_fields.items()
+    }},
+    "metrics": re.findall(r"# TYPE (\\w+)", app.state.metrics.write().decode()),
+    "contract": app.openapi(),
+}}))
+"""
+
+
+@cache
+def read_code(service: str) -> dict[str, Any]:
+    """Return the settings, metrics and contract of a service, as its code has them."""
+    folder = ROOT / f"service_{service.lower()}"
+    facts: dict[str, Any] = json.loads(
+        subprocess.run(
+            [folder / ".venv/bin/python", "-c", READ_CODE.format(package=PACKAGES[service])],
+            cwd=folder,
+            env={},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    )
+    return facts
+
+
+def read_routes(service: str) -> set[tuple[str, str]]:
+    """Return the method and path of every call."""
+    if service == "B":  # with the models, which only a running service has
+        contract = json.loads((ROOT / "service_b/openapi.json").read_text())
+    else:
+        contract = read_code("A")["contract"]
+    return {
+        (method.upper(), re.sub(r"/models/\w+/", "/models/{name}/", path))
+        for path, methods in contract["paths"].items()
+        for method in methods
+    }
+
+
+def find_route(service: str, method: str, path: str) -> tuple[str, str] | None:
+    """Return the route that takes a call; one without a parameter comes first."""
+    for route in sorted(read_routes(service) | PAGES, key=lambda route: route[1].count("{")):
+        pattern = re.sub(r"\{\w+\}", "[^/]+", route[1])
+        if route[0] == method and re.fullmatch(pattern, path):
+            return route
+    return None
+
+
+def read_calls(path: str) -> set[tuple[str, str, str]]:
+    """Return service, method and path of what a document has its reader call with curl."""
+    services = {f"localhost:{port}": service for service, port in PORTS.items()}
+    return {
+        (services[urlsplit(request.url).netloc], request.method, urlsplit(request.url).path)
+        for step in read_document(ROOT / path)
+        if isinstance(step, Block) and step.language == "bash"
+        for request in read_curl_requests(step.text)
+    }
+
+
+@pytest.mark.parametrize("service", PORTS)
+def test_the_contract_table_names_every_route(service: str) -> None:
+    table = README.partition(f"Service {service}, port {PORTS[service]}:\n\n")[2].partition("\n\n")[
+        0
+    ]
+    cells = [row.split(" | ")[0] for row in table.splitlines()]
+    documented = {
+        (method, path) for cell in cells for method, path in re.findall(r"`([A-Z]+) (/.*?)`", cell)
+    }
+    assert documented == read_routes(service)
+
+
+def test_the_walkthrough_calls_every_route() -> None:
+    called = {
+        (service, *route)
+        for service, *call in read_calls("docs/walkthrough.md")
+        if (route := find_route(service, *call))
+    }
+    assert called == {(service, *route) for service in PORTS for route in read_routes(service)}
+
+
+def test_every_route_that_a_document_names_exists() -> None:
+    texts = [(document.name, document.read_text(encoding="utf-8")) for document in DOCUMENTS]
+    named = [
+        (name, method, path)
+        for name, text in texts
+        for method, path in re.findall(r"`(GET|POST) (/[^`?\s]*)", text)
+    ]
+    assert [
+        each
+        for each in named
+        if not any(
+            find_route(service, *each[1:]) or each[1:] in read_routes(service) for service in PORTS
+        )
+    ] == []
+    for name, text in texts:
+        for port, path in re.findall(r"http://localhost:(800[01])(/[^\s'\"`>?)]*)", text):
+            service = "A" if port == "8000" else "B"
+            assert any(find_route(service, method, path) for method in ("GET", "POST")), (
+                name,
+                path,
+            )
+
+
+@pytest.mark.parametrize("service", PORTS)
+def test_the_settings_table_names_every_setting_with_its_default(service: str) -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (A|B|both) \| (.*?) \|", README, re.MULTILINE)
+    documented = {name: default for name, where, default in rows if where in (service, "both")}
+    settings: dict[str, str] = read_code(service)["settings"]
+    assert documented.keys() == settings.keys()
+    for name, default in settings.items():
+        if default == "null":
+            assert documented[name] == "unset"
+        elif str(ROOT) not in default:  # a path of this machine
+            assert f"`{default.removesuffix('.0')}`" in documented[name], name
+
+
+def test_every_setting_that_a_document_names_exists() -> None:
+    names = re.compile(r"\b(?:GATEWAY|PREDICTOR|SERVICE_[AB]|INPUT_LOG|LOG|POSTGRES)_[A-Z_]+\b")
+    known = {name for service in PORTS for name in read_code(service)["settings"]}
+    for file in ("run_services.sh", "docker-compose.yml"):
+        known |= set(names.findall((ROOT / file).read_text()))
+    for document in DOCUMENTS:
+        assert set(names.findall(document.read_text(encoding="utf-8"))) <= known, document.name
+
+
+def test_the_metrics_table_names_every_metric() -> None:
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z_]+)` \| (A|B|both) \|", text, re.MULTILINE)
+    for service in PORTS:
+        documented = {name for name, where in rows if where in (service, "both")}
+        metrics = {
+            name
+            for name in read_code(service)["metrics"]
+            if not name.startswith("process_") and not name.endswith("_created")
+        }
+        assert documented == metrics
