@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.documentation.answer import (
+    appears,
     find_differences,
     find_text_differences,
     parse_shown,
@@ -81,6 +82,14 @@ def test_rest_of_a_line_and_lines_may_be_left_out_of_text() -> None:
     assert not list(find_text_differences(shown, "HTTP/1.1 503 \na: b\nretry-after: 5\nc: d"))
     assert list(find_text_differences(shown, "HTTP/1.1 503 \nretry-after: 50\n"))
     assert list(find_text_differences(shown, "HTTP/1.1 200 \nretry-after: 5\n"))
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_there"),
+    [("b …\nd", True), ("a\nb x\nc\nd", True), ("x", False), ("d\na", False), ("b", False)],
+)
+def test_lines_of_a_log_may_have_others_between(shown: str, is_there: bool) -> None:
+    assert appears(shown, "a\nb x\nc\nd\n") is is_there
 
 
 def test_long_json_is_shown_in_lines_and_short_json_in_one() -> None:

@@ -72,6 +72,12 @@ def find_text_differences(shown: str, actual: str) -> Iterator[str]:
         yield f"printed:\n{text}which is not:\n{shown}"
 
 
+def appears(shown: str, actual: str) -> bool:
+    """Say whether the lines shown are among the actual ones, in their order."""
+    lines = [_write(line.rstrip()) for line in shown.strip("\n").splitlines()]
+    return re.search("(?:.*\n)*".join(["^", *lines]), actual, re.MULTILINE) is not None
+
+
 def _write(line: str) -> str:
     return ".*".join(map(re.escape, line.split(ANYTHING))) + " *\n"
 

@@ -11,7 +11,14 @@ _ITEM = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 # What these begin with says something of the next block.
-_OF_THE_NEXT_BLOCK = ("file ", "append ", "starts ", "another terminal", "exit ")
+_OF_THE_NEXT_BLOCK = (
+    "file ",
+    "append ",
+    "starts ",
+    "printed by ",
+    "another terminal",
+    "exit ",
+)
 
 
 @dataclass

@@ -15,6 +15,7 @@ RUN_ELSEWHERE = {
     ".venv/bin/pip install mlflow": "service_b/tests/test_training_tracking.py",
     ".venv/bin/python -m training ames": "service_b/tests/test_training_pipeline.py",
     ".venv/bin/python -m training list": "service_b/tests/test_training_versions.py",
+    ".venv/bin/python -m training compare": "service_b/tests/test_training_versions.py",
     ".venv/bin/python -m training reproduce": "service_b/tests/test_training_pipeline.py",
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import requests
 
 from tests.documentation.answer import (
+    appears,
     find_differences,
     find_text_differences,
     parse,
@@ -135,6 +136,11 @@ class Reader:
             with (self._folder / words[0]).open("x" if kind == "file" else "a") as file:
                 file.write(block.text)
             self.counts["files written"] += 1
+        elif kind == "printed":
+            service = self._services[words[1]]
+            # A request's line is written after its answer.
+            wait_until(lambda: appears(block.text, service.read_output()))
+            self.counts["answers compared"] += 1
         elif find_test(block.text):
             self.counts["run by other tests"] += 1
         else:
