@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.errors import InvalidInput
+from gateway.suggestion import suggest_field
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
@@ -21,6 +22,8 @@ _MESSAGES = {
 }
 _MAX_PROBLEMS = 100
 _MAX_ECHO_CHARS = 200
+# Each takes as long as checking an input, and a batch has a thousand inputs.
+_MAX_SUGGESTIONS = 3
 # A number such as 1e400 is read as infinity, which JSON can't echo.
 _INFINITIES = (math.inf, -math.inf)
 
@@ -38,7 +41,13 @@ def check(model: type[Checked], value: Any, loc: Sequence[str | int]) -> Checked
         return model.model_validate(value)
     except ValidationError as error:
         details = error.errors(include_url=False)[:_MAX_PROBLEMS]
-        raise InvalidInput([_tell(detail, loc) for detail in details]) from None
+        problems = [_tell(detail, loc) for detail in details]
+        unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
+        for problem in unknown[:_MAX_SUGGESTIONS]:
+            likely = suggest_field(model, value, problem["loc"][len(loc) :])
+            if likely:
+                problem["msg"] += f". Did you mean '{likely}'?"
+        raise InvalidInput(problems) from None
 
 
 def find_surplus(model: type[BaseModel], value: Any) -> str | None:
@@ -54,8 +63,8 @@ def find_surplus(model: type[BaseModel], value: Any) -> str | None:
     return f"Input has {len(value)} fields, only {known} are known"
 
 
-def _tell(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, object]:
-    problem: dict[str, object] = {
+def _tell(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, Any]:
+    problem: dict[str, Any] = {
         "type": detail["type"],
         "loc": [*loc, *detail["loc"]],
         "msg": _MESSAGES.get(detail["type"], detail["msg"]),

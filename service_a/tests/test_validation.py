@@ -99,3 +99,21 @@ def test_far_too_many_fields_are_one_problem() -> None:
 
     assert problem["loc"] == ["body"]
     assert problem["msg"] == "Input has 104 fields, only 3 are known"
+
+
+def test_likely_field_is_suggested_for_an_unknown_one() -> None:
+    (problem,) = find_problems({"data": 1, "forward_to_modle": True})
+
+    assert problem == {
+        "type": "extra_forbidden",
+        "loc": ["body", "forward_to_modle"],
+        "msg": "Unknown field. Did you mean 'forward_to_model'?",
+        "input": True,
+    }
+
+
+def test_fields_are_suggested_only_for_the_first_three_unknown_ones() -> None:
+    problems = find_problems({"data": 1} | {f"model{number}": 1 for number in range(5)})
+
+    told = [problem["msg"] for problem in problems]
+    assert told == ["Unknown field. Did you mean 'model'?"] * 3 + ["Unknown field"] * 2

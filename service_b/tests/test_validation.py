@@ -79,3 +79,20 @@ def test_far_too_many_fields_are_one_problem() -> None:
 
     assert problem["loc"] == ["body", "input"]
     assert problem["msg"] == "Input has 105 fields, only 4 are known"
+
+
+def test_likely_field_is_suggested_for_an_unknown_one() -> None:
+    (problem,) = find_problems({"area": 1, "window": [1]}, "body", "inputs", 3)
+
+    assert problem == {
+        "type": "extra_forbidden",
+        "loc": ["body", "inputs", 3, "window"],
+        "msg": "Unknown field. Did you mean 'windows'?",
+    }
+
+
+def test_fields_are_suggested_only_for_the_first_three_unknown_ones() -> None:
+    problems = find_problems({"area": 1} | {f"door{number}": 1 for number in range(5)})
+
+    told = [problem["msg"] for problem in problems]
+    assert told == ["Unknown field. Did you mean 'doors'?"] * 3 + ["Unknown field"] * 2
