@@ -89,6 +89,8 @@ def create_app(settings: Settings) -> FastAPI:
         description="Logs every input and, on request, has Service B predict for it.",
         version="1.0.0",
         lifespan=lifespan,
+        # The schemas folded up: unfolded they are longer than the calls.
+        swagger_ui_parameters={"defaultModelsExpandDepth": 0},
     )
     app.state.settings = settings
     app.state.metrics = metrics

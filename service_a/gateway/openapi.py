@@ -36,7 +36,12 @@ def _describe_bodies() -> Json:
     required = [name for name in house["required"] if name != "id"]
     return {
         "House": house,
-        "HouseToForward": {**house, "title": "HouseToForward", "required": required},
+        "HouseToForward": {
+            **house,
+            "title": "HouseToForward",
+            "required": required,
+            "example": EXAMPLE_HOUSE,
+        },
         "PriceBatchRequest": _describe(PriceBatchRequest),
         "ProcessRequest": _describe_submission(),
     }

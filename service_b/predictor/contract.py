@@ -84,7 +84,7 @@ def _describe_operations(model: ServedModel, one: Json, many: Json) -> Iterator[
             path.format(name=model.name),
             {
                 **{key: value for key, value in operation.items() if key != "parameters"},
-                "summary": f"{operation['summary']} with {model.name}",
+                "summary": f"{operation['summary']} ({model.name})",
                 "operationId": f"{operation['operationId']}_{model.name}",
                 "requestBody": {
                     "required": True,
