@@ -21,7 +21,7 @@ class MlflowSource:
     """The version that an alias of a registered model names; the server is MLflow's own setting.
 
     Among the artifacts of such a version is a version folder, with `card.json` or `SHA256SUMS`.
-    Its own number counts, not the one that MLflow gave it.
+    The number in the card counts; a version without a card has the one that MLflow gave it.
     """
 
     def __init__(self, location: str) -> None:
@@ -78,4 +78,6 @@ class MlflowSource:
                     f"{self.location}: version {number} has {len(folders)} folders with a "
                     f"{CARD} or {CHECKSUMS}, one is needed"
                 )
-            yield Folder(LocalFileSystem(), str(folders.pop()), None)
+            folder = folders.pop()
+            has_card = (folder / CARD).exists()
+            yield Folder(LocalFileSystem(), str(folder), None if has_card else number)

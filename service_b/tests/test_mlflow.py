@@ -89,7 +89,7 @@ def register(folder: Path) -> Any:
 
 @pytest.mark.filterwarnings("default")
 def test_version_of_the_alias_is_loaded_from_a_real_server(
-    server: "subprocess.Popen[bytes]", write_version: Callable[..., Path]
+    server: "subprocess.Popen[bytes]", write_version: Callable[..., Path], tmp_path: Path
 ) -> None:
     source = MlflowSource("models:/tiny@champion")
     with pytest.raises(SourceUnavailable):
@@ -105,6 +105,12 @@ def test_version_of_the_alias_is_loaded_from_a_real_server(
     client.set_registered_model_alias("tiny", "champion", "1")
     assert source.find().fingerprint == fingerprints[0] != fingerprints[1]
     assert MlflowSource("models:/tiny/2").find().fingerprint == fingerprints[1]
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain/SHA256SUMS").touch()
+    register(tmp_path / "plain")
+    with source.find().open() as folder:
+        assert folder is not None
+        assert folder.number == "3"
     stop(server)
     with pytest.raises(SourceUnavailable):
         source.find()
