@@ -27,6 +27,8 @@ Comments, each on a line of its own, say what the reader does beside the command
     <!-- test: folder service_b -->          the blocks from here on are run in this folder
     <!-- test: wait for http://localhost:8001/health 503 -->   ask until the status is this one
     <!-- test: wait -->                      until the command in the other terminal has ended
+    <!-- test: only in CI -->                skip what follows elsewhere, up to
+    <!-- test: everywhere -->
 
 and what the next block is:
 

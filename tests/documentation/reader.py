@@ -1,6 +1,7 @@
 """The reader: follows a document in a lab of its own and tells what is not as shown."""
 
 import json
+import os
 import re
 import signal
 from collections import Counter
@@ -25,6 +26,7 @@ from tests.documentation.terminal import Running, Terminal
 from tests.lab import Lab, wait_until
 
 PORTS = {"service_a": "8000", "service_b": "8001"}
+ONLY_IN_CI, EVERYWHERE = "only in CI", "everywhere"
 
 
 class Reader:
@@ -35,6 +37,7 @@ class Reader:
         self.counts: Counter[str] = Counter()
         self._path = document
         self._place = document.name
+        self._skips = False
         self._answers: list[tuple[Block, str]] = []  # those that are not as shown
         self._terminal = Terminal(folder)
         self._folder = self._terminal.root
@@ -51,6 +54,11 @@ class Reader:
     def follow(self) -> None:
         """Do all that the document says, in order, up to the first problem in it."""
         for step in read_document(self._path):
+            if isinstance(step, Comment) and step.text in (ONLY_IN_CI, EVERYWHERE):
+                self._skips = step.text == ONLY_IN_CI and "CI" not in os.environ
+            if self._skips:
+                self.counts["left to CI"] += isinstance(step, Block)
+                continue
             self._place = f"{self._path.name}:{step.line}"
             try:
                 self._follow_one(step)
@@ -69,8 +77,10 @@ class Reader:
 
     def leave(self) -> None:
         """End everything that runs."""
-        self._terminal.close()
-        self._lab.stop()
+        try:
+            self._lab.stop()
+        finally:
+            self._terminal.close()
 
     def _follow_one(self, step: Block | Comment) -> None:
         if isinstance(step, Comment):
@@ -88,6 +98,8 @@ class Reader:
 
     def _obey(self, comment: str) -> None:
         verb, *words = comment.split()
+        if comment in (ONLY_IN_CI, EVERYWHERE):
+            return
         if verb == "folder":
             self._folder = self._terminal.root / words[0]
         elif comment == "wait":
@@ -169,7 +181,7 @@ class Reader:
         wait_until(lambda: not service.runs)
         # With `exec` bash becomes the service, which then gets the signals.
         script = re.sub(
-            r"(?=\.venv/bin/\S+ .*$)", "exec ", self._terminal.localise(script), count=1
+            r"(?=\S*venv/bin/\S+ .*$)", "exec ", self._terminal.localise(script), count=1
         )
         service.command = ["bash", "-ec", f"cd {self._folder}\n{script}"]
         service.environment = self._defaults[name][1]
