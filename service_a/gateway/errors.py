@@ -40,7 +40,7 @@ class InputRejected(InvalidInput):
 
 
 class ModelUnknown(GatewayError):
-    """Service B has no model of this name."""
+    """Service B has no model of this name. The message is B's own, and says which it has."""
 
 
 class AccessDenied(GatewayError):

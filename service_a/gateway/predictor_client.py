@@ -183,7 +183,7 @@ class PredictorClient:
         if status == 422:
             return [_reject(_parse(body), ["body", "input"])]
         if status == 404 and forward.model is not None:
-            return [_refuse_model(_parse(body), forward.model)]
+            return [_refuse_model(_parse(body))]
         if status != 200:
             raise PredictorUnavailable(f"status {status}")
         return [_accept(_parse(body), body, forward.model)]
@@ -195,7 +195,7 @@ class PredictorClient:
         if status == 422:
             return None
         if status == 404 and model is not None:
-            error = _refuse_model(_parse(body), model)
+            error = _refuse_model(_parse(body))
             return [copy.copy(error) for _ in forwards]
         if status != 200:
             raise PredictorUnavailable(f"status {status}")
@@ -291,7 +291,6 @@ def _reject(rejection: Any, loc: list[str | int]) -> InputRejected:
     return InputRejected(problems)
 
 
-def _refuse_model(answer: Any, model: str) -> ModelUnknown:
+def _refuse_model(answer: Any) -> ModelUnknown:
     """A 404 that isn't Service B's own means that something else answers in its place."""
-    _check(_NotFound, answer)
-    return ModelUnknown(model)
+    return ModelUnknown(_check(_NotFound, answer).detail)

@@ -37,14 +37,13 @@ def test_other_models_may_predict_something_else_than_a_price(
     assert process(client, None)[0] == 503
 
 
-def test_caller_is_told_when_service_b_has_no_such_model(
+def test_caller_is_told_which_models_there_are_when_service_b_has_none_of_the_name(
     client: TestClient, stub: StubServer
 ) -> None:
-    stub.behave = answer(404, {"detail": "Model not found"})
+    refusal = {"detail": "There is no model 'amse'; there is ames, california"}
+    stub.behave = answer(404, refusal)
 
-    status, body = process(client, "nosuch")
-
-    assert (status, body) == (404, {"detail": "Service B has no model of this name"})
+    assert process(client, "amse") == (404, refusal)
     assert client.get("/inputs").json()["inputs"][0]["outcome"] == "rejected"
 
 

@@ -52,10 +52,9 @@ def add_failure_handlers(app: FastAPI) -> None:
         return JSONResponse({"detail": "No input of this request is in the log"}, status_code=404)
 
     @app.exception_handler(ModelUnknown)
-    async def answer_model_unknown(request: Request, _: ModelUnknown) -> Response:
+    async def answer_model_unknown(request: Request, error: ModelUnknown) -> Response:
         request.state.log_fields["outcome"] = "rejected"
-        detail = "Service B has no model of this name"
-        return JSONResponse({"detail": detail}, status_code=404)
+        return JSONResponse({"detail": str(error)}, status_code=404)
 
     @app.exception_handler(AccessDenied)
     async def answer_access_denied(_: Request, __: AccessDenied) -> Response:
