@@ -27,7 +27,21 @@ def build_openapi(app: FastAPI) -> Json:
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
         app.openapi_schema["components"]["schemas"] |= _describe_bodies()
+        _describe_denials(app.openapi_schema)
     return app.openapi_schema
+
+
+def _describe_denials(document: Json) -> None:
+    """What needs a key may be refused for the lack of it."""
+    answer = {
+        "description": "The key is missing or wrong",
+        "content": {"application/json": {"schema": _refer("ErrorAnswer")}},
+    }
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "security" in operation:
+                responses = operation["responses"] | {"401": answer}
+                operation["responses"] = dict(sorted(responses.items()))
 
 
 def _describe_bodies() -> Json:

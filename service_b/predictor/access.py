@@ -1,12 +1,17 @@
 """Who may call: anybody, or who has the key."""
 
 from hmac import compare_digest
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Security, params
 from fastapi.security import APIKeyHeader
 
 from predictor.errors import AccessDenied
+from predictor.schemas import ErrorAnswer
+
+DENIAL: dict[int | str, dict[str, Any]] = {
+    401: {"model": ErrorAnswer, "description": "The key is missing or wrong"}
+}
 
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The predictor's key")
 

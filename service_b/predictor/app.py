@@ -9,7 +9,7 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from predictor.access import require_key
+from predictor.access import DENIAL, require_key
 from predictor.contract import Contract
 from predictor.deployment import Deployment
 from predictor.errors import ManifestError
@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(invocations.open_router)
     access = require_key(settings.api_key)
     for router in (status.router, predict.router, models.router, invocations.router):
-        app.include_router(router, dependencies=access)
+        app.include_router(router, dependencies=access, responses=DENIAL if access else None)
     add_failure_handlers(app)
     return app
 

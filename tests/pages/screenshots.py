@@ -1,0 +1,69 @@
+"""The pictures in docs/images."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from tests.pages.browser import A_URL, B_URL, Tab
+from tests.pages.swagger_ui import Operation
+
+COLOURS = 64  # enough for pages; the files get a third of their size
+
+Take = Callable[[Browser], bytes]
+
+
+def take_all(browser: Browser, folder: Path) -> None:
+    for name, take in PICTURES.items():
+        Image.open(BytesIO(take(browser))).quantize(COLOURS).save(folder / name, optimize=True)
+
+
+def take_docs(browser: Browser, url: str) -> bytes:
+    page = Tab(browser).page
+    page.goto(f"{url}/docs")
+    expect(page.locator(".opblock").first).to_be_visible()
+    return finish(page, full_page=True)
+
+
+def take_try(browser: Browser, url: str, path: str) -> bytes:
+    """From the call's title to the end of the answer."""
+    page = Tab(browser, width=1000).page
+    page.goto(f"{url}/docs")
+    operation = Operation(page, "post", path)
+    operation.execute()
+    expect(operation.status).to_have_text("200")
+    page.mouse.move(0, 0)
+    page.evaluate("scrollTo(0, 0)")
+    block, live = operation.block.bounding_box(), operation.live.bounding_box()
+    assert block
+    assert live
+    left, top = block["x"] - 10, block["y"] - 10
+    size = {"width": block["width"] + 20, "height": live["y"] + live["height"] + 10 - top}
+    return finish(page, full_page=True, clip={"x": left, "y": top, **size})
+
+
+def take_redoc(browser: Browser, url: str, anchor: str) -> bytes:
+    # Its three columns need more width than a picture in the docs has.
+    page = Tab(browser, width=1440, scale=1200 / 1440).page
+    page.goto(f"{url}/redoc#{anchor}")
+    expect(page.get_by_text("Request samples").first).to_be_visible()
+    return finish(page)
+
+
+def finish(page: Page, **options: Any) -> bytes:
+    picture: bytes = page.screenshot(**options)
+    page.close()
+    return picture
+
+
+PICTURES: dict[str, Take] = {
+    "a-docs.png": lambda browser: take_docs(browser, A_URL),
+    "a-try-process.png": lambda browser: take_try(browser, A_URL, "/process"),
+    "a-redoc.png": lambda browser: take_redoc(browser, A_URL, "tag/process"),
+    "b-docs.png": lambda browser: take_docs(browser, B_URL),
+    "b-try-predict.png": lambda browser: take_try(browser, B_URL, "/predict"),
+    "b-redoc.png": lambda browser: take_redoc(browser, B_URL, "tag/predict"),
+}
