@@ -143,7 +143,7 @@ def test_pictures_can_be_taken_anew(chromium: Browser, tmp_path: Path) -> None:
 
 def test_every_diagram_in_the_documents_can_be_drawn(chromium: Browser) -> None:
     page = chromium.new_page()
-    page.add_script_tag(path=os.environ["MERMAID"])
+    page.add_script_tag(path=os.environ["MERMAID_SCRIPT"])
     diagrams = {
         f"{document.name}:{block.line}": block.text
         for document in DOCUMENTS
