@@ -34,6 +34,10 @@ class ModelRefused(PredictorError):
     """A version exists but failed a check and is not served. The message is for the log."""
 
 
+class NoFastPath(PredictorError):
+    """A model can only be evaluated by its pipeline; the message says why. For the log."""
+
+
 class InputRejected(PredictorError):
     """A hook turns an input down; the message is for the caller."""
 

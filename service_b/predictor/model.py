@@ -1,22 +1,19 @@
 """A loaded model: from checked inputs to predictions."""
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel
 
 from predictor.card import ModelCard
+from predictor.errors import NoFastPath
+from predictor.evaluation import Estimator, Evaluation, Pipelines, find_fast_path
 from predictor.input_schema import build_input_type
 from predictor.schemas import Prediction, PredictionInterval
 
-
-class Estimator(Protocol):
-    """What scikit-learn's regressors and pipelines have in common."""
-
-    def predict(self, rows: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]: ...
+_logger = logging.getLogger(__name__)
 
 
 class Model:
@@ -37,42 +34,44 @@ class Model:
         self.columns: Mapping[str, str] = {each.column: each.name for each in card.inputs}
         self.input_type = build_input_type(card)
         self.prediction_type = Prediction
-        self._estimator = estimator
-        self._spread = spread
-        # (name, what null stands for) in the estimator's order; NaN is "unknown" to it.
-        self._columns = [
-            (feature.name, math.nan if feature.none is None else feature.none)
-            for feature in card.inputs
-        ]
+        self._estimators = [estimator] if spread is None else [estimator, spread]
+        self.evaluation: Evaluation = Pipelines(card.inputs, self._estimators)
+
+    def speed_up(self, trial: Sequence[BaseModel]) -> None:
+        """From now on predict without the pipelines, if that gives the same for `trial`."""
+        fields = {"model": self.name, "version": self.version}
+        try:
+            self.evaluation = find_fast_path(self.card.inputs, self._estimators, trial)
+        except NoFastPath as reason:
+            fields["reason"] = str(reason)
+            _logger.info("model is served by its pipeline", extra={"fields": fields})
+        else:
+            _logger.info("model has a fast path", extra={"fields": fields})
 
     def predict(self, inputs: Sequence[BaseModel]) -> list[Prediction]:
         """Predict for instances of `input_type`, in order, in one call of each estimator."""
-        rows = np.empty((len(inputs), len(self._columns)), dtype=object)
-        for index, values in enumerate(inputs):
-            rows[index] = self._encode(values)
-        prices = self._estimator.predict(rows)
-        if prices.shape != (len(inputs),) or not np.all(np.isfinite(prices) & (prices > 0)):
+        prices, *spreads = [each.tolist() for each in self.evaluation.evaluate(inputs)]
+        if not _are_positive(prices, len(inputs)):
             raise ValueError("the estimator didn't give one finite positive price for each input")
-        widths = self._measure_half_widths(rows)
-        return [self._tell(*each) for each in zip(prices.tolist(), widths, strict=True)]
+        return [
+            self._tell(price, half_width)
+            for price, half_width in zip(
+                prices, self._measure_half_widths(len(inputs), *spreads), strict=True
+            )
+        ]
 
-    def _measure_half_widths(self, rows: npt.NDArray[np.object_]) -> list[float] | list[None]:
+    def _measure_half_widths(
+        self, count: int, spreads: list[float] | None = None
+    ) -> list[float] | list[None]:
         interval = self.card.interval
         if interval is None:
-            return [None] * len(rows)
-        if self._spread is None or interval.log_scale is None:
-            return [interval.log_half_width or 0.0] * len(rows)
-        widths = interval.log_scale * self._spread.predict(rows)
-        if widths.shape != (len(rows),) or not np.all(np.isfinite(widths) & (widths > 0)):
+            return [None] * count
+        if spreads is None or interval.log_scale is None:
+            return [interval.log_half_width or 0.0] * count
+        widths = [interval.log_scale * each for each in spreads]
+        if not _are_positive(widths, count):
             raise ValueError("the spread didn't give one finite positive width for each input")
-        return list(widths.tolist())
-
-    def _encode(self, values: BaseModel) -> list[Any]:
-        given, known = values.__dict__, values.model_fields_set
-        return [
-            math.nan if name not in known else none if given[name] is None else given[name]
-            for name, none in self._columns
-        ]
+        return widths
 
     def _tell(self, price: float, half_width: float | None) -> Prediction:
         interval = None
@@ -98,6 +97,10 @@ class Model:
     def to_value(self, prediction: BaseModel) -> Any:
         """Give the price as the estimator gave it."""
         return prediction.price if isinstance(prediction, Prediction) else None
+
+
+def _are_positive(values: list[float], count: int) -> bool:
+    return len(values) == count and all(0 < value < math.inf for value in values)
 
 
 def describe(prediction: Prediction) -> str:

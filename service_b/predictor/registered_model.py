@@ -41,6 +41,8 @@ def load_registered(name: str, folder: Folder) -> Model:
     except Exception as error:
         raise ModelRefused(f"{folder.path}: can't be loaded: {error!r}") from error
     _check_golden(model, folder.path)
+    trial = [card.example, *[each.input for each in card.golden]]
+    model.speed_up([model.input_type.model_validate(each) for each in trial])
     return model
 
 

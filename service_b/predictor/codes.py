@@ -1,0 +1,65 @@
+"""Inputs as numbers: the matrix that a fast path works on."""
+
+import math
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel
+
+from predictor.card import Category, Feature
+from predictor.errors import NoFastPath
+
+Matrix = npt.NDArray[np.float64]
+
+
+class Codes:
+    """Turns inputs into rows: a number as it is, NaN if unknown; a category as its code.
+
+    Every category of every column has a code of its own, and so has "unknown" in every column of
+    categories. So one look into one table tells something of all columns. By code, `meanings` has
+    the column and the category, None for unknown; `columns` has the column.
+    """
+
+    def __init__(self, features: Sequence[Feature]) -> None:
+        self.meanings: list[tuple[int, Category | None]] = []
+        self._unknown: list[float] = []
+        self._fields: dict[str, tuple[int, dict[Category | None, float] | None]] = {}
+        for column, feature in enumerate(features):
+            codes: dict[Category | None, float] | None = None
+            unknown = math.nan
+            if feature.categories is not None:
+                first = len(self.meanings)
+                codes = {each: float(first + i) for i, each in enumerate(feature.categories)}
+                unknown = float(first + len(codes))
+                codes[None] = unknown if feature.none is None else codes[feature.none]
+                self.meanings += [(column, each) for each in (*feature.categories, None)]
+            self._fields[feature.name] = (column, codes)
+            self._unknown.append(unknown)
+        self.columns = np.array([column for column, _ in self.meanings], dtype=np.intp)
+        self._pack = struct.Struct(f"{len(features)}d").pack
+
+    def require_numbers(self, columns: Sequence[int]) -> None:
+        """Raise `NoFastPath` if one of the columns holds categories."""
+        if set(columns) & set(self.columns.tolist()):
+            raise NoFastPath("a part reckons with categories")
+
+    def encode(self, inputs: Sequence[BaseModel]) -> Matrix:
+        """Give a row for each input, with a column for each feature."""
+        packed = b"".join([self._pack(*self._encode(values)) for values in inputs])
+        return np.frombuffer(packed).reshape(len(inputs), len(self._unknown))
+
+    def _encode(self, values: BaseModel) -> list[float]:
+        given = values.__dict__
+        row = self._unknown.copy()
+        for name in values.__pydantic_fields_set__:
+            if name not in self._fields:  # an identifier
+                continue
+            column, codes = self._fields[name]
+            value = given[name]
+            if codes is not None:
+                row[column] = codes.get(value, row[column])
+            elif value is not None:
+                row[column] = value
+        return row
