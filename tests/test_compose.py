@@ -314,6 +314,25 @@ def test_the_docker_commands_of_the_readme_work(stack: Stack, house: dict[str, A
     assert stack.process(house, uuid.uuid4().hex).status_code == 200
 
 
+def test_log_is_in_postgresql_when_the_commands_of_the_handbook_are_followed(
+    house: dict[str, Any],
+) -> None:
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    (block,) = re.findall(
+        r"^```bash\n(export INPUT_LOG_URL.*?)\n```", text, re.MULTILINE | re.DOTALL
+    )
+    stack = Stack()
+    environment = {**stack.environment, "COMPOSE_PROJECT_NAME": stack.project}
+    try:
+        run("bash", "-ec", f"{block} --detach --wait", environment=environment)
+        assert stack.process(house, "kept-elsewhere").status_code == 200
+        count = "psql -h 127.0.0.1 -U gateway -Atc 'SELECT count(*) FROM inputs'"
+        command = f"PGPASSWORD=gateway {count}"
+        assert stack.compose("exec", "-T", "postgres", "sh", "-c", command).strip() == "1"
+    finally:
+        stack.compose("--profile", "postgres", "down", "--volumes", "--rmi", "local")
+
+
 def test_log_survives_when_containers_are_removed(stack: Stack, house: dict[str, Any]) -> None:
     request_id = uuid.uuid4().hex
     assert stack.process(house, request_id).status_code == 200

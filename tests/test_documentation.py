@@ -36,6 +36,14 @@ def test_every_answer_is_as_shown_when_a_document_is_followed(
         reader.rewrite()
     record_property("documentation", reader.counts)
     assert not reader.problems, "\n".join(reader.problems)
+    # Whatever the reader understands of a document: it has left out no command and no answer.
+    text = document.read_text(encoding="utf-8")
+    assert (
+        text.count("```bash\n")
+        == sum(reader.counts[what] for what in ("commands run", "commands left to other tests"))
+        + reader.counts["commands left to CI"]
+    )
+    assert text.count("```powershell\n") == reader.counts["PowerShell blocks compared"]
 
 
 def test_every_command_that_is_left_to_another_test_is_in_a_document() -> None:
