@@ -148,7 +148,10 @@ class Lab:
                 service.start()
 
     def read_inputs(self) -> list[dict[str, Any]]:
-        """What the log's file holds, oldest first."""
+        """What the log's file holds, oldest first, with the outcome of all that was answered."""
+        if self.a.runs:
+            # An answer doesn't wait for its outcome to be logged, but reading the log does.
+            requests.get(f"{self.a.url}/inputs", params={"limit": 1}, timeout=20)
         with closing(sqlite3.connect(self.input_log)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute("SELECT * FROM inputs ORDER BY id")]

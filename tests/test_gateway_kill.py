@@ -65,8 +65,10 @@ def test_every_acknowledged_input_is_in_the_log_once_when_service_a_is_killed(la
         assert set(counts.values()) == {1}
         for name, data, _ in rows:
             assert json.loads(data) == {"name": name, "long": name * 100}
-        acknowledged = [outcome for name, _, outcome in rows if name in load.acknowledged]
-        assert set(acknowledged) == {"logged", "rejected"}
+        outcomes = Counter(outcome for name, _, outcome in rows if name in load.acknowledged)
+        # An answer waits for its input to be on disk, not for the outcome.
+        assert outcomes.pop("pending", 0) <= THREADS
+        assert outcomes.keys() == {"logged", "rejected"}
         # Each caller has at most one input under way when the end comes.
         assert len(rows) - len(load.acknowledged) <= THREADS
         print(f"round {number}: {len(load.acknowledged)} acknowledged, {len(rows)} logged")  # noqa: T201

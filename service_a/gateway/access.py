@@ -2,26 +2,40 @@
 
 from collections.abc import Collection
 from hmac import compare_digest
-from typing import Annotated
 
-from fastapi import Depends, Security, params
-from fastapi.security import APIKeyHeader
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.errors import AccessDenied
+HEADER = "X-API-Key"
 
-_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="One of the gateway's keys")
+# For those that watch the gateway, and those who want to know how to call it.
+OPEN_PATHS = {"/health", "/metrics", "/docs", "/redoc", "/openapi.json"}
+_OPEN_FOLDER = "/static-offline-docs/"
 
 
-def require_key(keys: Collection[str] | None) -> list[params.Depends]:
-    """Return what a router depends on so that it takes only calls with one of the keys."""
-    if keys is None:
-        return []
-    known = [key.encode() for key in keys]
+class Access:
+    """ASGI middleware: takes only calls with one of the keys, but for those to the open paths."""
 
-    async def check_key(given: Annotated[str | None, Security(_HEADER)]) -> None:
+    def __init__(self, app: ASGIApp, keys: Collection[str]) -> None:
+        self._app = app
+        self._keys = [key.encode() for key in keys]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._is_open(scope["path"]) or self._has_key(scope):
+            await self._app(scope, receive, send)
+            return
+        answer = JSONResponse(
+            {"detail": f"A valid {HEADER} is required"},
+            status_code=401,
+            headers={"WWW-Authenticate": "APIKey"},
+        )
+        await answer(scope, receive, send)
+
+    def _is_open(self, path: str) -> bool:
+        return path in OPEN_PATHS or path.startswith(_OPEN_FOLDER)
+
+    def _has_key(self, scope: Scope) -> bool:
+        given = dict(scope["headers"]).get(HEADER.lower().encode(), b"")
         # Every key is compared, in a time that doesn't tell how much of one was right.
-        matches = [compare_digest((given or "").encode(), key) for key in known]
-        if not any(matches):
-            raise AccessDenied
-
-    return [Depends(check_key)]
+        matches = [compare_digest(given, key) for key in self._keys]
+        return any(matches)

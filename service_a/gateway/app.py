@@ -9,8 +9,9 @@ from functools import partial
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp
 
-from gateway.access import require_key
+from gateway.access import Access
 from gateway.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.errors import InputLogUnavailable
 from gateway.input_log import InputLog
@@ -29,6 +30,8 @@ from gateway.retry_budget import RetryBudget
 from gateway.routes import inputs, price, process, status
 from gateway.routes.failures import add_failure_handlers
 from gateway.settings import Settings
+from gateway.shared_timeout import SharedTimeout
+from gateway.shortcut import Shortcut
 
 _logger = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ _RETRY_WINDOW_SECONDS = 30
 
 def create_app(settings: Settings) -> FastAPI:
     """Make the application; threads and connections are opened when it starts."""
-    configure_logging(settings.log_level, settings.log_format)
+    lines = configure_logging(settings.log_level, settings.log_format)
     metrics = Metrics()
 
     @asynccontextmanager
@@ -91,25 +94,38 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         # The schemas folded up: unfolded they are longer than the calls.
         swagger_ui_parameters={"defaultModelsExpandDepth": 0},
+        # Nobody exports it from here, and it would be looked for with each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
+    app.state.body_timeout = SharedTimeout(settings.body_timeout_seconds)
     app.state.metrics = metrics
+    app.state.lines = lines
+    build_framework = app.build_middleware_stack
+    app.build_middleware_stack = lambda: _surround(app, build_framework())  # type: ignore[method-assign]
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
+    for router in (status.router, process.router, price.router, inputs.router):
+        app.include_router(router)
+    add_failure_handlers(app)
+    return app
+
+
+def _surround(app: FastAPI, framework: ASGIApp) -> ASGIApp:
+    """Put the gateway's own layers around the framework's, which hot calls don't go through."""
+    settings: Settings = app.state.settings
+    hot_routes = [*process.router.routes, *price.router.routes]
+    layers: ASGIApp = Shortcut(framework, hot_routes, app.exception_handlers)
+    if settings.api_keys:
+        layers = Access(layers, settings.api_keys)
     if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
+        layers = CORSMiddleware(
+            layers,
             allow_origins=sorted(settings.cors_origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
             expose_headers=["X-Request-ID", "Retry-After"],
         )
-    app.add_middleware(RequestLog, metrics=metrics)
-    app.include_router(status.open_router)
-    access = require_key(settings.api_keys)
-    for router in (status.router, process.router, price.router, inputs.router):
-        app.include_router(router, dependencies=access)
-    add_failure_handlers(app)
-    return app
+    return RequestLog(layers, app.state.metrics, app.state.lines)
 
 
 async def _open_log(log: InputLog) -> None:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from gateway.errors import TooBusy
 
@@ -25,23 +25,26 @@ Flush = Callable[[Sequence[Item]], Sequence[Result | Exception]]
 class _Group(Generic[Result]):
     """Items that one caller waits for, together."""
 
-    def __init__(self, size: int) -> None:
-        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.results: dict[int, Result | Exception] = {}
-        self._size = size
+    __slots__ = ("_missing", "_results", "future", "since")
+
+    def __init__(self, size: int, future: asyncio.Future[list[Result | Exception]]) -> None:
+        self.future = future
+        self.since = time.monotonic()
+        self._results: list[Result | Exception | None] = [None] * size
+        self._missing = size
 
     def settle(self, index: int, result: Result | Exception) -> None:
-        self.results[index] = result
-        if len(self.results) == self._size and not self.future.done():
-            self.future.set_result(None)
+        self._results[index] = result
+        self._missing -= 1
+        if not self._missing and not self.future.done():
+            self.future.set_result(cast(list[Result | Exception], self._results))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Waiting(Generic[Item, Result]):
     item: Item
     group: _Group[Result]
     index: int
-    since: float
 
 
 class Batcher(Generic[Item, Result]):
@@ -60,55 +63,69 @@ class Batcher(Generic[Item, Result]):
         name: str,
         max_batch: int,
         max_waiting: int,
+        max_seconds: float,
         max_wait_seconds: float = math.inf,
     ) -> None:
         self._flush = flush
         self._max_batch = max_batch
         self._max_waiting = max_waiting
+        self._max_seconds = max_seconds
         self._max_wait_seconds = max_wait_seconds
         self._waiting: deque[_Waiting[Item, Result]] = deque()
+        self._under_way: list[_Waiting[Item, Result]] = []
         self._thread = ThreadPoolExecutor(1, name)
         self._worker: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def submit(self, item: Item) -> Result:
-        """Return the item's result. An item whose caller is cancelled while it waits is dropped.
+    def put(self, items: Sequence[Item]) -> asyncio.Future[list[Result | Exception]]:
+        """Take in what one caller has; the future gets each item's result, in their order.
 
-        Raises:
-            TooBusy: `max_waiting` items wait already, or this one waited `max_wait_seconds`.
-            Exception: whatever `flush` has for this item.
-        """
-        (result,) = await self.submit_all([item])
-        if isinstance(result, Exception):
-            raise result
-        return result
-
-    async def submit_all(self, items: Sequence[Item]) -> list[Result | Exception]:
-        """Return each item's result, in their order; the items may end up in several batches.
+        The items may end up in several batches. Those that wait when the future is cancelled
+        are dropped. After `max_seconds` the future gets a `TimeoutError`.
 
         Raises:
             TooBusy: `max_waiting` items wait already; none of these is taken.
         """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Result | Exception]] = loop.create_future()
         if not items:
-            return []
+            future.set_result([])
+            return future
         if len(self._waiting) >= self._max_waiting:
             raise TooBusy(f"{len(self._waiting)} are waiting already")
-        group: _Group[Result] = _Group(len(items))
-        now = time.monotonic()
-        self._waiting.extend(_Waiting(item, group, index, now) for index, item in enumerate(items))
+        group: _Group[Result] = _Group(len(items), future)
+        self._waiting.extend([_Waiting(item, group, index) for index, item in enumerate(items)])
         if self._worker is None:
-            self._worker = asyncio.create_task(self._work())
-        await group.future
-        return [group.results[index] for index in range(len(items))]
+            self._worker = loop.create_task(self._work(loop))
+        # One timer for all: setting one for each item would cost more than all else here.
+        if self._timer is None:
+            self._timer = loop.call_later(self._max_seconds, self._give_up, loop)
+        return future
+
+    async def submit(self, item: Item) -> Result:
+        """Return the item's result.
+
+        Raises:
+            TooBusy: `max_waiting` items wait already, or this one waited `max_wait_seconds`.
+            TimeoutError: there is no result after `max_seconds`.
+            Exception: whatever `flush` has for this item.
+        """
+        (result,) = await self.put([item])
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     async def close(self) -> None:
         """Finish what waits and end the thread. Nothing may be submitted after."""
         if self._worker is not None:
             await self._worker
+        if self._timer is not None:
+            self._timer.cancel()
         self._thread.shutdown()
 
-    async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
+    async def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         while batch := self._take():
+            self._under_way = batch
             items = [waiting.item for waiting in batch]
             results: Sequence[Result | Exception]
             try:
@@ -119,6 +136,7 @@ class Batcher(Generic[Item, Result]):
                 results = [copy.copy(error) for _ in items]
             for waiting, result in zip(batch, results, strict=True):
                 waiting.group.settle(waiting.index, result)
+        self._under_way = []
         self._worker = None
 
     def _take(self) -> list[_Waiting[Item, Result]]:
@@ -128,8 +146,21 @@ class Batcher(Generic[Item, Result]):
             waiting = self._waiting.popleft()
             if waiting.group.future.done():  # its caller has gone
                 continue
-            if waiting.since < earliest:
+            if waiting.group.since < earliest:
                 waiting.group.settle(waiting.index, TooBusy("waited too long for its turn"))
                 continue
             batch.append(waiting)
         return batch
+
+    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have nobody wait for longer than `max_seconds`; look again when the next one would."""
+        now = time.monotonic()
+        self._timer = None
+        for waiting in (*self._under_way, *self._waiting):
+            future, left = waiting.group.future, waiting.group.since + self._max_seconds - now
+            if future.done():
+                continue
+            if left <= 0:
+                future.set_exception(TimeoutError())
+            elif self._timer is None:  # they stand in the order in which they came
+                self._timer = loop.call_later(left, self._give_up, loop)

@@ -43,10 +43,6 @@ class ModelUnknown(GatewayError):
     """Service B has no model of this name. The message is B's own, and says which it has."""
 
 
-class AccessDenied(GatewayError):
-    """The caller has no valid key."""
-
-
 class WrongContentType(GatewayError):
     """The body is not declared as JSON."""
 

@@ -1,56 +1,23 @@
 """The input log: every input on disk before anything else happens to it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam
 
+from gateway import log_sqlite
+from gateway.input_entry import Entry, Heartbeat, NewInput, Outcome
 from gateway.log_database import LogDatabase
-from gateway.log_tables import OutcomeKind, heartbeat, inputs
+from gateway.log_tables import heartbeat, inputs
 
 _OUTCOME_COLUMNS = ("outcome", "price", "model_version", "duration_ms", "outcome_at")
 _INSERT = inputs.insert().returning(inputs.c.id, sort_by_parameter_order=True)
 _ADD_OUTCOME = (
     inputs.update()
-    .where(inputs.c.id == bindparam("number"))
+    .where(inputs.c.id == bindparam("input_number"))
     .values({name: bindparam(name) for name in _OUTCOME_COLUMNS})
 )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class NewInput:
-    """An input, given as JSON text, and the model it is for, if that isn't B's default."""
-
-    request_id: str
-    data: str
-    outcome: OutcomeKind
-    model: str | None = None
-    received_at: datetime = field(default_factory=_now)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The result of forwarding an input."""
-
-    input_number: int
-    outcome: OutcomeKind
-    duration_ms: float
-    price: float | None = None
-    model_version: str | None = None
-    outcome_at: datetime = field(default_factory=_now)
-
-
-@dataclass(frozen=True)
-class Heartbeat:
-    """Nothing to keep: shows that the log can be written."""
-
-
-Entry = NewInput | Outcome | Heartbeat
 
 
 class InputLog:
@@ -76,20 +43,17 @@ class InputLog:
 
 
 def _write(connection: Connection, entries: Sequence[Entry]) -> list[int]:
-    new = [vars(entry) for entry in entries if isinstance(entry, NewInput)]
-    outcomes = [
-        {"number": entry.input_number, **{name: getattr(entry, name) for name in _OUTCOME_COLUMNS}}
-        for entry in entries
-        if isinstance(entry, Outcome)
-    ]
+    new = [entry for entry in entries if isinstance(entry, NewInput)]
+    outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
+    is_sqlite = connection.dialect.name == "sqlite"
     numbers: Iterator[int] = iter(())
     if new:
-        numbers = iter(connection.execute(_INSERT, new).scalars().all())
+        numbers = iter((log_sqlite.insert_inputs if is_sqlite else _insert)(connection, new))
     if outcomes:
-        connection.execute(_ADD_OUTCOME, outcomes)
+        (log_sqlite.add_outcomes if is_sqlite else _update)(connection, outcomes)
     if any(isinstance(entry, Heartbeat) for entry in entries):
         connection.execute(heartbeat.delete())
-        connection.execute(heartbeat.insert().values(id=1, checked_at=_now()))
+        connection.execute(heartbeat.insert().values(id=1, checked_at=datetime.now(UTC)))
     return [
         next(numbers)
         if isinstance(entry, NewInput)
@@ -98,3 +62,11 @@ def _write(connection: Connection, entries: Sequence[Entry]) -> list[int]:
         else 0
         for entry in entries
     ]
+
+
+def _insert(connection: Connection, new: Sequence[NewInput]) -> Sequence[int]:
+    return connection.execute(_INSERT, [asdict(each) for each in new]).scalars().all()
+
+
+def _update(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    connection.execute(_ADD_OUTCOME, [asdict(each) for each in outcomes])

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 from gateway.batcher import Batcher
@@ -16,7 +17,8 @@ from gateway.errors import (
     PredictorUnavailable,
     TooBusy,
 )
-from gateway.input_log import Entry, Heartbeat, InputLog, NewInput, Outcome
+from gateway.input_entry import Entry, Heartbeat, NewInput, Outcome
+from gateway.input_log import InputLog
 from gateway.log_tables import OutcomeKind
 from gateway.metrics import Metrics
 from gateway.origin import Origin
@@ -29,6 +31,8 @@ _logger = logging.getLogger(__name__)
 _LOG_TIMEOUT_SECONDS = 5
 _LOG_MAX_BATCH = 256
 _LOG_MAX_WAITING = 10_000
+
+_KNOWN = (Answer, InputRejected, ModelUnknown, PredictorUnavailable)
 
 # Who waits longer than this share of the time for a turn would have too little left for the call:
 # under overload the oldest would take B's time and be given up all the same.
@@ -57,12 +61,14 @@ class Intake:
             name="input-log",
             max_batch=_LOG_MAX_BATCH,
             max_waiting=_LOG_MAX_WAITING,
+            max_seconds=_LOG_TIMEOUT_SECONDS,
         )
         self._forwards: Batcher[Forward, Answer] = Batcher(
             partial(_predict_together, client, metrics),
             name="forward",
             max_batch=forward_max_batch,
             max_waiting=forward_max_waiting,
+            max_seconds=forward_timeout_seconds,
             max_wait_seconds=forward_timeout_seconds * _MAX_WAIT_SHARE,
         )
 
@@ -110,7 +116,7 @@ class Intake:
         """Forward inputs that were claimed from the log, and log what became of each."""
         if not self._breaker.admit():
             kind = OutcomeKind.UNAVAILABLE
-            await self._add([Outcome(claim.number, kind, duration_ms=0) for claim in claims])
+            self._add([Outcome(claim.number, kind, duration_ms=0) for claim in claims])
             return [PredictorUnavailable("the circuit is open")] * len(claims)
         deadline = time.monotonic() + self._forward_timeout_seconds
         return await self._settle(
@@ -130,6 +136,11 @@ class Intake:
     async def check_log(self) -> None:
         """Raise `InputLogUnavailable` when the log can't be written."""
         await self._write([Heartbeat()])
+
+    async def catch_up(self) -> None:
+        """Wait until the log has the outcomes of all that was answered, or they are lost."""
+        with suppress(InputLogUnavailable):
+            await self._write([])
 
     async def close(self) -> None:
         """Finish the forwards, then the log."""
@@ -151,38 +162,30 @@ class Intake:
             ]
             for outcome in outcomes:
                 self._metrics.count_forwards(outcome.outcome)
-            await self._add(outcomes)
+            self._add(outcomes)
         return results
 
     async def _forward(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
         try:
-            # The client keeps the deadline itself; this also bounds the wait for a turn.
-            async with asyncio.timeout(self._forward_timeout_seconds):
-                results = await self._forwards.submit_all(forwards)
+            results = await self._forwards.put(forwards)
         except TimeoutError:
             return [PredictorUnavailable("no answer in time")] * len(forwards)
         except TooBusy as error:
             return [PredictorUnavailable(str(error))] * len(forwards)
         return [_know(result) for result in results]
 
-    async def _add(self, outcomes: Sequence[Outcome]) -> None:
+    def _add(self, outcomes: Sequence[Outcome]) -> None:
+        """Have outcomes logged. Nobody waits: the inputs are safe, and the answers known."""
         try:
-            await self._write(outcomes)
-        except InputLogUnavailable as error:
-            # The input itself is safe and the caller's answer is known: say it, and go on.
-            first = outcomes[0]
-            fields = {
-                "input": first.input_number,
-                "outcome": first.outcome,
-                "inputs": len(outcomes),
-                "reason": str(error),
-            }
-            _logger.warning("outcome could not be logged", extra={"fields": fields})
+            adding = self._log.put([outcomes])
+        except TooBusy as error:
+            _tell_lost(outcomes, error)
+        else:
+            adding.add_done_callback(partial(_check_added, outcomes))
 
     async def _write(self, entries: Sequence[Entry]) -> list[int]:
         try:
-            async with asyncio.timeout(_LOG_TIMEOUT_SECONDS):
-                return await self._log.submit(entries)
+            return await self._log.submit(entries)
         except TimeoutError:
             raise InputLogUnavailable("the log did not answer in time") from None
         except TooBusy as error:
@@ -201,6 +204,8 @@ def _write_together(
 ) -> list[list[int]]:
     """Commit what several callers want logged: all of it or nothing."""
     entries = [entry for group in groups for entry in group]
+    if not entries:
+        return [[] for _ in groups]
     started = time.monotonic()
     numbers = iter(log.write(entries))
     inputs = sum(isinstance(entry, NewInput) for entry in entries)
@@ -208,9 +213,29 @@ def _write_together(
     return [[next(numbers) for _ in group] for group in groups]
 
 
+def _check_added(
+    outcomes: Sequence[Outcome], adding: asyncio.Future[list[list[int] | Exception]]
+) -> None:
+    error = adding.exception()
+    (result,) = [error] if error else adding.result()
+    if isinstance(result, BaseException):
+        _tell_lost(outcomes, result)
+
+
+def _tell_lost(outcomes: Sequence[Outcome], error: BaseException) -> None:
+    first = outcomes[0]
+    fields = {
+        "input": first.input_number,
+        "outcome": first.outcome,
+        "inputs": len(outcomes),
+        "reason": str(error) or type(error).__name__,
+    }
+    _logger.warning("outcome could not be logged", extra={"fields": fields})
+
+
 def _know(result: Answer | Exception) -> Answer | GatewayError:
     """A result is an answer or one of the errors that callers are told of; no other gets by."""
-    if isinstance(result, Answer | InputRejected | ModelUnknown | PredictorUnavailable):
+    if isinstance(result, _KNOWN):
         return result
     if isinstance(result, TooBusy):
         return PredictorUnavailable(str(result))

@@ -22,6 +22,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=self._registry)
         self._requests = Counter(
             "http_requests",
@@ -36,7 +37,7 @@ class Metrics:
             buckets=_DURATIONS_SECONDS,
             registry=self._registry,
         )
-        self._forwards = Counter(
+        forwards = Counter(
             "gateway_forwards",
             "Inputs forwarded to Service B, by what became of them.",
             ("outcome",),
@@ -66,17 +67,23 @@ class Metrics:
             buckets=_DURATIONS_SECONDS,
             registry=self._registry,
         )
-        for outcome in (OutcomeKind.PREDICTED, OutcomeKind.REJECTED, OutcomeKind.UNAVAILABLE):
-            self._forwards.labels(outcome)
+        self._outcomes = {
+            outcome: forwards.labels(outcome)
+            for outcome in (OutcomeKind.PREDICTED, OutcomeKind.REJECTED, OutcomeKind.UNAVAILABLE)
+        }
         self.set_circuit(CircuitState.CLOSED)
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
-        method = method if method in _METHODS else "other"
-        self._requests.labels(route, method, status).inc()
-        self._durations.labels(route, method).observe(seconds)
+        key = (route, method if method in _METHODS else "other", status)
+        if key not in self._series:
+            # Finding them by their labels takes longer than counting.
+            self._series[key] = (self._requests.labels(*key), self._durations.labels(*key[:2]))
+        counter, histogram = self._series[key]
+        counter.inc()
+        histogram.observe(seconds)
 
     def count_forwards(self, outcome: OutcomeKind, inputs: int = 1) -> None:
-        self._forwards.labels(outcome).inc(inputs)
+        self._outcomes[outcome].inc(inputs)
 
     def count_call(self, inputs: int) -> None:
         self._batch_sizes.labels("forward").observe(inputs)

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from gateway.access import HEADER, OPEN_PATHS
 from gateway.contract import House
 from gateway.schemas import EXAMPLE_HOUSE, HOUSE, PriceBatchRequest, ProcessRequest
 
@@ -27,20 +28,30 @@ def build_openapi(app: FastAPI) -> Json:
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
         app.openapi_schema["components"]["schemas"] |= _describe_bodies()
-        _describe_denials(app.openapi_schema)
+        if app.state.settings.api_keys:
+            _describe_access(app.openapi_schema)
     return app.openapi_schema
 
 
-def _describe_denials(document: Json) -> None:
-    """What needs a key may be refused for the lack of it."""
-    answer = {
+def _describe_access(document: Json) -> None:
+    """Say which calls need a key, and that they are refused for the lack of it."""
+    document["components"]["securitySchemes"] = {
+        "APIKeyHeader": {
+            "type": "apiKey",
+            "in": "header",
+            "name": HEADER,
+            "description": "One of the gateway's keys",
+        }
+    }
+    refusal = {
         "description": "The key is missing or wrong",
         "content": {"application/json": {"schema": _refer("ErrorAnswer")}},
     }
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            if "security" in operation:
-                responses = operation["responses"] | {"401": answer}
+    for path, operations in document["paths"].items():
+        if path not in OPEN_PATHS:
+            for operation in operations.values():
+                operation["security"] = [{"APIKeyHeader": []}]
+                responses = operation["responses"] | {"401": refusal}
                 operation["responses"] = dict(sorted(responses.items()))
 
 

@@ -116,11 +116,6 @@ class _NotFound(BaseModel):
     detail: str
 
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """A redirect is no answer: don't even parse where it leads."""
-
-
 class PredictorClient:
     """Calls Service B through one pooled session. Blocks; safe to use from many threads."""
 
@@ -135,12 +130,17 @@ class PredictorClient:
         self._base_url = base_url
         self._patience = patience
         self._connect_timeout_seconds = connect_timeout_seconds
-        self._session = _Session()
+        self._session = requests.Session()
+        self._session.mount("http://", DeadlineAdapter())
         # Proxies and passwords of the environment are not for a call between two services.
         self._session.trust_env = False
-        self._session.mount("http://", DeadlineAdapter())
+        self._session.headers["Content-Type"] = "application/json"
         if api_key:
             self._session.headers["X-API-Key"] = api_key
+        # Preparing a request takes as long as sending it, so each call sends a copy of this one.
+        self._request = self._session.prepare_request(
+            requests.Request("POST", base_url, data=b"{}")
+        )
 
     def predict(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
         """Ask for predictions, in one call for each model, and return each forward's result.
@@ -210,24 +210,23 @@ class PredictorClient:
         if remaining <= 0:
             raise PredictorTimeout("no time was left for the call")
         connect = min(self._connect_timeout_seconds, remaining)
-        headers = {
-            "Content-Type": "application/json",
-            "X-Request-ID": _join_request_ids(forwards),
-            # A call has one parent. The traces of the others are found by their request ids.
-            "traceparent": forwards[0].traceparent,
-        }
         model = forwards[0].model
         scope = "" if model is None else f"/models/{model}"
+        request = self._request.copy()
+        request.url = f"{self._base_url}{scope}{path}"
+        request.body = body
+        request.headers["Content-Length"] = str(len(body))
+        request.headers["X-Request-ID"] = _join_request_ids(forwards)
+        # A call has one parent. The traces of the others are found by their request ids.
+        request.headers["traceparent"] = forwards[0].traceparent
         try:
             with (
                 keep_deadline(deadline),
-                self._session.post(
-                    f"{self._base_url}{scope}{path}",
-                    data=body,
-                    headers=headers,
+                # The session itself would also look after cookies and redirects: B has none.
+                self._session.get_adapter(self._base_url).send(
+                    request,
                     # requests takes urllib3's own class as well, its types don't say so
                     timeout=cast(Any, Timeout(connect=connect, read=remaining)),
-                    allow_redirects=False,
                     stream=True,
                 ) as response,
             ):

@@ -3,15 +3,15 @@
 import logging
 import time
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.logs import LineHandler
 from gateway.metrics import Metrics
 from gateway.origin import identify
 
-HEADER = "X-Request-ID"
+_HEADER = b"x-request-id"
 
 _logger = logging.getLogger("gateway.request")
 _PROBES = {"/health", "/metrics"}
@@ -26,17 +26,22 @@ class RequestLog:
     traceback and answered with a bare 500, so that nothing of the inside gets out.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, lines: LineHandler) -> None:
         self._app = app
         self._metrics = metrics
+        self._lines = lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        headers = Headers(scope=scope)
-        origin = identify(headers.get(HEADER, ""), headers.get("traceparent", ""))
+        headers = dict(scope["headers"])
+        origin = identify(
+            headers.get(_HEADER, b"").decode("latin-1"),
+            headers.get(b"traceparent", b"").decode("latin-1"),
+        )
+        header = (_HEADER, origin.request_id.encode())
         ids = {"request_id": origin.request_id, "trace_id": origin.trace_id}
         fields: dict[str, object] = {}
         state = scope.setdefault("state", {})
@@ -48,7 +53,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = origin.request_id
+                message["headers"] = [*message["headers"], header]
             await send(message)
 
         try:
@@ -65,13 +70,12 @@ class RequestLog:
             route = getattr(scope.get("route"), "path", "unknown")
             self._metrics.count_request(route, scope["method"], status, seconds)
             level = logging.DEBUG if scope["path"] in _PROBES and status == 200 else logging.INFO
-            if _logger.isEnabledFor(level):
-                line = {
-                    **ids,
-                    "method": scope["method"],
-                    "path": scope["path"],
-                    "status": status,
-                    "duration_ms": round(seconds * 1000, 1),
-                    **fields,
-                }
-                _logger.log(level, "request", extra={"fields": line})
+            line = {
+                **ids,
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": status,
+                "duration_ms": round(seconds * 1000, 1),
+                **fields,
+            }
+            self._lines.write(_logger, level, "request", line)

@@ -37,7 +37,7 @@ class FakeCall:
 
 
 def make_batcher(call: FakeCall, max_batch: int = 4, max_waiting: int = 100) -> Batcher[int, int]:
-    return Batcher(call, name="test", max_batch=max_batch, max_waiting=max_waiting)
+    return Batcher(call, name="test", max_batch=max_batch, max_waiting=max_waiting, max_seconds=60)
 
 
 def test_an_item_is_passed_on_alone_when_nothing_else_is_there() -> None:
@@ -86,7 +86,7 @@ def test_each_item_has_an_error_of_its_own_when_its_batch_fails() -> None:
 def test_callers_get_an_error_when_the_flush_returns_too_few_results() -> None:
     async def run() -> None:
         batcher: Batcher[int, int] = Batcher(
-            lambda items: list(items[1:]), name="test", max_batch=4, max_waiting=4
+            lambda items: list(items[1:]), name="test", max_batch=4, max_waiting=4, max_seconds=60
         )
         with pytest.raises(ValueError, match="0 results for 1 items"):
             await batcher.submit(1)
@@ -181,10 +181,10 @@ def test_items_submitted_together_get_their_results_in_order_across_batches() ->
     async def run() -> None:
         call = FakeCall()
         batcher = make_batcher(call, max_batch=4)
-        results = await batcher.submit_all([1, 2, 3, 4, -5, 6])
+        results = await batcher.put([1, 2, 3, 4, -5, 6])
         assert [repr(result) for result in results] == ["2", "4", "6", "8", "KeyError(-5)", "12"]
         assert call.batches == [[1, 2, 3, 4], [-5, 6]]
-        assert await batcher.submit_all([]) == []
+        assert await batcher.put([]) == []
         await batcher.close()
 
     asyncio.run(run())
@@ -193,7 +193,7 @@ def test_items_submitted_together_get_their_results_in_order_across_batches() ->
 def test_only_their_batch_fails_when_items_were_submitted_together() -> None:
     async def run() -> None:
         batcher = make_batcher(FakeCall(), max_batch=2)
-        results = await batcher.submit_all([1, 2, 0, 3, 4])
+        results = await batcher.put([1, 2, 0, 3, 4])
         assert [type(result) for result in results] == [int, int, ValueError, ValueError, int]
         await batcher.close()
 
@@ -204,7 +204,7 @@ def test_item_is_refused_when_it_waited_too_long_for_its_turn() -> None:
     async def run() -> None:
         call = FakeCall()
         batcher: Batcher[int, int] = Batcher(
-            call, name="test", max_batch=4, max_waiting=100, max_wait_seconds=0.01
+            call, name="test", max_batch=4, max_waiting=100, max_seconds=60, max_wait_seconds=0.01
         )
         call.open.clear()
         first = asyncio.create_task(batcher.submit(1))
@@ -218,6 +218,30 @@ def test_item_is_refused_when_it_waited_too_long_for_its_turn() -> None:
                 await task
         assert call.batches == [[1]]
         assert await batcher.submit(4) == 8
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_nobody_waits_longer_than_told_when_the_flush_hangs() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher: Batcher[int, int] = Batcher(
+            call, name="test", max_batch=4, max_waiting=100, max_seconds=0.05
+        )
+        call.open.clear()
+        under_way = asyncio.create_task(batcher.submit(1))
+        await call.wait_until_entered()
+        waiting = asyncio.create_task(batcher.submit(2))
+        for task in (under_way, waiting):
+            with pytest.raises(TimeoutError):
+                await task
+        later = asyncio.create_task(batcher.submit(3))  # gets a time of its own
+        with pytest.raises(TimeoutError):
+            await later
+        call.open.set()
+        assert await batcher.submit(4) == 8
+        assert call.batches == [[1], [4]]
         await batcher.close()
 
     asyncio.run(run())

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from gateway.errors import InputLogUnavailable
-from gateway.input_log import Entry, Heartbeat, InputLog, NewInput, Outcome
+from gateway.input_entry import Entry, Heartbeat, NewInput, Outcome
+from gateway.input_log import InputLog
 from gateway.log_database import _turn_on_wal
 from gateway.log_reader import InputFilter, LogReader
 from gateway.log_tables import OutcomeKind
@@ -36,7 +37,7 @@ def record(log: InputLog, request_id: str, data: str = "1") -> int:
 def test_input_is_committed_when_write_returns(log: InputLog, log_path: Path) -> None:
     number = record(log, "r1", '{"a":1}')
 
-    (row,) = read_inputs(log_path)
+    (row,) = read_inputs(log_path, settled=False)
     received_at = datetime.fromisoformat(row.pop("received_at")).replace(tzinfo=UTC)
     assert abs(datetime.now(UTC) - received_at) < timedelta(minutes=1)
     assert row == {
@@ -58,7 +59,7 @@ def test_outcome_is_added_to_its_own_input(log: InputLog, log_path: Path) -> Non
 
     log.write([Outcome(first, OutcomeKind.PREDICTED, 12.5, 208500.0, "1")])
 
-    rows = read_inputs(log_path)
+    rows = read_inputs(log_path, settled=False)
     assert [row["outcome"] for row in rows] == ["predicted", "pending"]
     assert (rows[0]["price"], rows[0]["model_version"], rows[0]["duration_ms"]) == (
         208500.0,
@@ -82,7 +83,7 @@ def test_each_entry_gets_its_own_number_when_many_are_written_at_once(
 
     numbers = log.write(entries)
 
-    rows = {row["id"]: row for row in read_inputs(log_path)}
+    rows = {row["id"]: row for row in read_inputs(log_path, settled=False)}
     assert len(rows) == 200
     for entry, number in zip(entries, numbers, strict=True):
         if isinstance(entry, NewInput):
@@ -106,7 +107,7 @@ def test_nothing_is_written_when_one_entry_can_not_be(log: InputLog, log_path: P
     with pytest.raises(InputLogUnavailable):
         log.write([NewInput(each, "1", OutcomeKind.LOGGED) for each in ("r2", "bad", "r3")])
 
-    assert [row["request_id"] for row in read_inputs(log_path)] == ["r1"]
+    assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1"]
 
 
 def test_numbers_are_never_used_again_when_rows_are_deleted(log: InputLog, log_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_reader_does_not_stop_the_log(log: InputLog, log_path: Path) -> None:
         record(log, "r2", "2")
 
         assert reader.execute("SELECT count(*) FROM inputs").fetchone() == (1,)
-    assert len(read_inputs(log_path)) == 2
+    assert len(read_inputs(log_path, settled=False)) == 2
 
 
 def test_inputs_are_kept_when_the_log_is_opened_again(log_path: Path) -> None:
@@ -146,14 +147,14 @@ def test_inputs_are_kept_when_the_log_is_opened_again(log_path: Path) -> None:
         record(log, f"r{number}")
         log.close()
 
-    assert [row["request_id"] for row in read_inputs(log_path)] == ["r0", "r1", "r2"]
+    assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r0", "r1", "r2"]
 
 
 def test_heartbeats_leave_one_row_and_no_input(log: InputLog, log_path: Path) -> None:
     log.write([Heartbeat()])
     log.write([Heartbeat()])
 
-    assert read_inputs(log_path) == []
+    assert read_inputs(log_path, settled=False) == []
     with closing(sqlite3.connect(log_path)) as connection:
         assert connection.execute("SELECT count(*) FROM heartbeat").fetchone() == (1,)
 
@@ -182,7 +183,7 @@ def test_log_works_again_when_another_writer_lets_go(log: InputLog, log_path: Pa
 
     record(log, "r2", "2")
 
-    assert [row["request_id"] for row in read_inputs(log_path)] == ["r1", "r2"]
+    assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1", "r2"]
 
 
 def test_log_waits_when_another_writer_is_quick(log: InputLog, log_path: Path) -> None:
@@ -195,7 +196,7 @@ def test_log_waits_when_another_writer_is_quick(log: InputLog, log_path: Path) -
         record(log, "r2", "2")
 
         release.join()
-    assert len(read_inputs(log_path)) == 2
+    assert len(read_inputs(log_path, settled=False)) == 2
 
 
 def test_log_works_when_its_first_write_found_it_locked(log: InputLog, log_path: Path) -> None:
@@ -207,7 +208,7 @@ def test_log_works_when_its_first_write_found_it_locked(log: InputLog, log_path:
 
     record(log, "r1")
 
-    assert [row["request_id"] for row in read_inputs(log_path)] == ["r1"]
+    assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1"]
 
 
 def test_log_works_again_when_its_folder_can_be_made(log: InputLog, log_path: Path) -> None:
@@ -217,7 +218,7 @@ def test_log_works_again_when_its_folder_can_be_made(log: InputLog, log_path: Pa
 
     record(log, "r1")
 
-    assert [row["request_id"] for row in read_inputs(log_path)] == ["r1"]
+    assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1"]
 
 
 def test_log_works_again_when_the_disk_is_no_longer_full(log: InputLog, log_path: Path) -> None:
@@ -232,7 +233,7 @@ def test_log_works_again_when_the_disk_is_no_longer_full(log: InputLog, log_path
 
     record(log, "r2", "2")
 
-    assert [row["request_id"] for row in read_inputs(log_path)] == ["r1", "r2"]
+    assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1", "r2"]
 
 
 def test_file_that_is_no_database_is_left_alone(log: InputLog, log_path: Path) -> None:

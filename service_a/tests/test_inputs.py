@@ -189,3 +189,11 @@ def test_input_is_logged_as_unavailable_at_once_while_the_circuit_is_open(
     assert (record["outcome"], record["duration_ms"]) == ("unavailable", None)
     assert client.post("/inputs/replay").json() == {"predicted": 0, "rejected": 0, "unavailable": 2}
     assert len(stub.received) == 1
+
+
+def test_outcome_is_in_the_log_as_soon_as_its_caller_has_the_answer(client: TestClient) -> None:
+    for number in range(20):
+        request_id = f"r{number}"
+        client.post("/process", json={"data": number}, headers={"X-Request-ID": request_id})
+
+        assert client.get(f"/inputs/{request_id}").json()["outcome"] == "predicted"

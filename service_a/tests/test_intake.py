@@ -16,7 +16,8 @@ from gateway.errors import (
     InputRejected,
     PredictorUnavailable,
 )
-from gateway.input_log import Entry, InputLog
+from gateway.input_entry import Entry
+from gateway.input_log import InputLog
 from gateway.intake import Intake
 from gateway.metrics import Metrics
 from gateway.origin import identify
@@ -91,7 +92,7 @@ def test_input_is_committed_before_it_is_forwarded(log: InputLog, log_path: Path
     seen = []
 
     def read_log_first(_: Forward) -> Answer:
-        seen.extend(read_inputs(log_path))
+        seen.extend(read_inputs(log_path, settled=False))
         return ANSWER
 
     client = FakePredictorClient(read_log_first)

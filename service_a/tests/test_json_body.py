@@ -8,6 +8,7 @@ from starlette.types import Message
 
 from gateway.errors import BodyTimeout, BodyTooLarge, InvalidInput, WrongContentType
 from gateway.json_body import read_json, write_json
+from gateway.shared_timeout import SharedTimeout
 
 MAX_BYTES = 10_000
 
@@ -30,7 +31,8 @@ def make_request(
 
 
 def read(request: Request, timeout_seconds: float = 5) -> object:
-    return asyncio.run(read_json(request, max_bytes=MAX_BYTES, timeout_seconds=timeout_seconds))
+    timeout = SharedTimeout(timeout_seconds)
+    return asyncio.run(read_json(request, max_bytes=MAX_BYTES, body_timeout=timeout))
 
 
 def read_problem(body: bytes) -> dict[str, object]:

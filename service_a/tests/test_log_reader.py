@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from gateway.errors import InputNotFound
-from gateway.input_log import InputLog, NewInput, Outcome
+from gateway.input_entry import NewInput, Outcome
+from gateway.input_log import InputLog
 from gateway.log_reader import CURSOR, InputFilter, LogReader, Place
 from gateway.log_tables import OutcomeKind
 

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from gateway.errors import InputLogUnavailable
-from gateway.input_log import InputLog, NewInput
+from gateway.input_entry import NewInput
+from gateway.input_log import InputLog
 from gateway.log_reader import InputFilter, LogReader
 from gateway.log_tables import VERSION, OutcomeKind
 

@@ -54,7 +54,7 @@ def test_input_is_committed_before_it_is_forwarded(
     seen: list[dict[str, Any]] = []
 
     def read_log_first(exchange: Exchange) -> None:
-        seen.extend(read_inputs(log_path))
+        seen.extend(read_inputs(log_path, settled=False))
         answer(200, PREDICTION)(exchange)
 
     stub.behave = read_log_first
@@ -213,7 +213,8 @@ def test_prediction_is_passed_on_when_only_its_outcome_could_not_be_logged(
     reply = client.post("/process", json={"data": 1})
 
     assert reply.json()["model_prediction"] == PREDICTION
-    assert read_inputs(log_path)[0]["outcome"] == "pending"
+    client.get("/inputs")  # waits for the log
+    assert read_inputs(log_path, settled=False)[0]["outcome"] == "pending"
     assert 'reason="(sqlite3.IntegrityError) no updates' in capsys.readouterr().out
 
 

@@ -31,8 +31,7 @@ async def disconnect(_: Scope, __: Receive, ___: Send) -> None:
 
 
 def start(app: ASGIApp, level: str = "INFO") -> TestClient:
-    configure_logging(level)
-    return TestClient(RequestLog(app, Metrics()))
+    return TestClient(RequestLog(app, Metrics(), configure_logging(level)))
 
 
 def read_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.input_log import InputLog, NewInput
+from gateway.input_entry import NewInput
+from gateway.input_log import InputLog
 from gateway.log_reader import InputFilter, LogReader
 from gateway.log_tables import OutcomeKind
 from gateway.replay_queue import ReplayQueue

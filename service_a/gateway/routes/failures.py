@@ -5,7 +5,6 @@ from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_json
 
 from gateway.errors import (
-    AccessDenied,
     BodyTimeout,
     BodyTooLarge,
     InputLogUnavailable,
@@ -55,12 +54,6 @@ def add_failure_handlers(app: FastAPI) -> None:
     async def answer_model_unknown(request: Request, error: ModelUnknown) -> Response:
         request.state.log_fields["outcome"] = "rejected"
         return JSONResponse({"detail": str(error)}, status_code=404)
-
-    @app.exception_handler(AccessDenied)
-    async def answer_access_denied(_: Request, __: AccessDenied) -> Response:
-        detail = "A valid X-API-Key is required"
-        headers = {"WWW-Authenticate": "APIKey"}
-        return JSONResponse({"detail": detail}, status_code=401, headers=headers)
 
     @app.exception_handler(WrongContentType)
     async def answer_wrong_content_type(_: Request, __: WrongContentType) -> Response:

@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from starlette.concurrency import iterate_in_threadpool
 
+from gateway.intake import Intake
 from gateway.log_reader import CURSOR, InputFilter, LogReader, Place
 from gateway.log_tables import OutcomeKind
 from gateway.replay import Replay
@@ -22,9 +23,17 @@ from gateway.schemas import (
     ReplayAnswer,
 )
 
+
+async def _catch_up(request: Request) -> None:
+    """Who has an answer finds it in the log, though the answer didn't wait for the log."""
+    intake: Intake = request.app.state.intake
+    await intake.catch_up()
+
+
 router = APIRouter(
     prefix="/inputs",
     tags=["inputs"],
+    dependencies=[Depends(_catch_up)],
     responses={
         422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},
         503: {"model": ErrorAnswer, "description": "The log can't be used"},

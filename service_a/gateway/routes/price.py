@@ -67,9 +67,8 @@ async def predict_prices(request: Request) -> Response:
 
 
 async def _read(request: Request, max_bytes: int) -> Any:
-    settings: Settings = request.app.state.settings
     return await read_json(
-        request, max_bytes=max_bytes, timeout_seconds=settings.body_timeout_seconds
+        request, max_bytes=max_bytes, body_timeout=request.app.state.body_timeout
     )
 
 

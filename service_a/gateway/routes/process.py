@@ -36,7 +36,7 @@ async def process(request: Request) -> Response:
     content = await read_json(
         request,
         max_bytes=settings.max_body_bytes,
-        timeout_seconds=settings.body_timeout_seconds,
+        body_timeout=request.app.state.body_timeout,
     )
     submission = check(ProcessRequest, content, ["body"])
     data = write_json(submission.data, ["body", "data"])
