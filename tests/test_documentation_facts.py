@@ -168,3 +168,39 @@ def test_the_metrics_table_names_every_metric() -> None:
             if not name.startswith("process_") and not name.endswith("_created")
         }
         assert documented == metrics
+
+
+def matches(cell: str, value: float, factor: int) -> bool:
+    """Say whether a cell of a table is the value, rounded. The card has it to four decimals."""
+    number = cell.removesuffix("%")
+    unit = 10.0 ** -len(number.partition(".")[2])
+    return abs(float(number) - value * factor) <= unit / 2 + 0.000051 * factor
+
+
+FIGURES = {  # title of the row: name in the card, factor
+    "R²": ("r2", 1),
+    "MAPE": ("mape_percent", 1),
+    "RMSLE": ("rmsle", 1),
+    "share within 10%": ("within_10_percent_share", 100),
+    "interval coverage": ("interval_coverage_share", 100),
+    "interval width / price": ("interval_relative_width", 1),
+}
+
+
+@pytest.mark.parametrize("model", ["ames", "california"])
+def test_the_figures_of_training_are_those_of_the_card(model: str) -> None:
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    section = text.partition(f"\n### {model}\n")[2].partition("\n#")[0]
+    card = json.loads((ROOT / f"service_b/models/{model}/1/card.json").read_text())["metrics"]
+    by_share_known = list(card["by_share_of_optional_fields_known"].values())
+    three = [card, card["required_fields_only"], card["random_forest_baseline"]]
+    compared = 0
+    for line in section.splitlines():
+        title, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if title in FIGURES:
+            name, factor = FIGURES[title]
+            columns = by_share_known if len(cells) == len(by_share_known) else three
+            for cell, column in zip(cells, columns, strict=True):
+                assert cell == "" if name not in column else matches(cell, column[name], factor)
+                compared += 1
+    assert compared >= 15
