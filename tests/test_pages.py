@@ -31,6 +31,14 @@ REDOC_LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg"
 # What a path needs before it can be tried.
 PARAMETERS = {"name": "ames", "request_id": "seen-in-a-browser"}
 
+DRAW = """async text => {
+    const { svg } = await mermaid.render("drawing", text);
+    document.body.innerHTML = svg;
+    return document.querySelector("svg").viewBox.baseVal.width;
+}"""
+# What is wider than a page of the documents is shrunk, its words too.
+READABLE_WIDTH = 1000
+
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
@@ -141,7 +149,7 @@ def test_pictures_can_be_taken_anew(chromium: Browser, tmp_path: Path) -> None:
     assert all(file.stat().st_size < 150_000 for file in pictures.iterdir())
 
 
-def test_every_diagram_in_the_documents_can_be_drawn(chromium: Browser) -> None:
+def test_every_diagram_in_the_documents_can_be_drawn_and_read(chromium: Browser) -> None:
     page = chromium.new_page()
     page.add_script_tag(path=os.environ["MERMAID_SCRIPT"])
     diagrams = {
@@ -154,7 +162,10 @@ def test_every_diagram_in_the_documents_can_be_drawn(chromium: Browser) -> None:
     problems = []
     for place, text in diagrams.items():
         try:
-            page.evaluate("text => mermaid.render('drawing', text)", text)
+            width = page.evaluate(DRAW, text)
         except Error as error:
             problems.append(f"{place}: {error}")
+        else:
+            if width > READABLE_WIDTH:
+                problems.append(f"{place}: {width} pixels wide")
     assert problems == []
