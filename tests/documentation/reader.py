@@ -34,6 +34,7 @@ class Reader:
 
     def __init__(self, document: Path, folder: Path) -> None:
         self.problems: list[str] = []
+        self.log = ""  # of the services, when the document has been followed
         self.counts: Counter[str] = Counter()
         self._path = document
         self._place = document.name
@@ -65,7 +66,6 @@ class Reader:
                 self._follow_one(step)
             except AssertionError as error:
                 self.problems.append(f"{self._place}: {error}")
-                self._lab.print_output()
                 return
 
     def rewrite(self) -> None:
@@ -78,6 +78,10 @@ class Reader:
 
     def leave(self) -> None:
         """End everything that runs."""
+        self.log = "\n".join(
+            f"---- {each.output.name}\n{each.read_output()[-10_000:]}"
+            for each in self._services.values()
+        )
         try:
             self._lab.stop()
         finally:
