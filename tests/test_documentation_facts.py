@@ -170,6 +170,18 @@ def test_the_metrics_table_names_every_metric() -> None:
         assert documented == metrics
 
 
+def test_every_message_that_the_readme_explains_is_one_of_the_code() -> None:
+    code = (ROOT / "run_services.sh").read_text() + "".join(
+        file.read_text(encoding="utf-8")
+        for package in ("service_a/gateway", "service_b/predictor")
+        for file in (ROOT / package).rglob("*.py")
+    )
+    found = re.findall(r"503 `(.*?)`|`(no Python .*?)`", README)
+    messages = [either or other for either, other in found]
+    assert len(messages) >= 5
+    assert [message for message in messages if message not in code] == []
+
+
 def matches(cell: str, value: float, factor: int) -> bool:
     """Say whether a cell of a table is the value, rounded. The card has it to four decimals."""
     number = cell.removesuffix("%")
