@@ -31,6 +31,7 @@ class HookedModel:
         self.prediction_type: type[BaseModel] = model.prediction_type
         self.example: Mapping[str, Any] = model.example
         self.columns: Mapping[str, str] = model.columns
+        self.quick_batch = 0
         self.describe = model.describe
         self.to_value = model.to_value
 

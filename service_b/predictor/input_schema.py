@@ -1,5 +1,6 @@
 """The request model of a model, built from the features in its card."""
 
+from types import NoneType
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, create_model
@@ -9,7 +10,7 @@ from pydantic_core import PydanticKnownError
 from predictor.card import Feature, ModelCard
 
 # A plain default would stand in the documentation and invite null where that is refused.
-_LEFT_OUT = Field(default_factory=lambda: None)
+_LEFT_OUT = Field(default_factory=NoneType)
 
 
 def name_type(model: str) -> str:

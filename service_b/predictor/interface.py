@@ -37,6 +37,10 @@ class ServedModel(Protocol):
     def columns(self) -> Mapping[str, str]:
         """Name of each column of the training data, in order, to the name of its field."""
 
+    @property
+    def quick_batch(self) -> int:
+        """So many inputs take so few milliseconds that no thread is needed; 0 if none is quick."""
+
     def predict(self, inputs: Sequence[BaseModel]) -> Sequence[BaseModel | InputRejected]:
         """Give one outcome for each instance of `input_type`, in order."""
 

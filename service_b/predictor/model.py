@@ -13,6 +13,9 @@ from predictor.evaluation import Estimator, Evaluation, Pipelines, find_fast_pat
 from predictor.input_schema import build_input_type
 from predictor.schemas import Prediction, PredictionInterval
 
+# What takes a fast path some 3 ms.
+_QUICK_BATCH = 128
+
 _logger = logging.getLogger(__name__)
 
 
@@ -36,6 +39,7 @@ class Model:
         self.prediction_type = Prediction
         self._estimators = [estimator] if spread is None else [estimator, spread]
         self.evaluation: Evaluation = Pipelines(card.inputs, self._estimators)
+        self.quick_batch = 0
 
     def speed_up(self, trial: Sequence[BaseModel]) -> None:
         """From now on predict without the pipelines, if that gives the same for `trial`."""
@@ -46,6 +50,7 @@ class Model:
             fields["reason"] = str(reason)
             _logger.info("model is served by its pipeline", extra={"fields": fields})
         else:
+            self.quick_batch = _QUICK_BATCH
             _logger.info("model has a fast path", extra={"fields": fields})
 
     def predict(self, inputs: Sequence[BaseModel]) -> list[Prediction]:

@@ -54,6 +54,7 @@ class PythonModel:
             "output": instance.output_type.model_json_schema(mode="serialization"),
             **getattr(instance, "metadata", {}),
         }
+        self.quick_batch = 0
         self._instance = instance
 
     def predict(self, inputs: Sequence[BaseModel]) -> list[BaseModel]:

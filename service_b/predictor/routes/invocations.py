@@ -13,7 +13,7 @@ from predictor.frames import read_rows, to_fields
 from predictor.interface import ServedModel
 from predictor.registry import ModelRegistry
 from predictor.routes.failures import RETRY_AFTER_SECONDS
-from predictor.routes.predict import find_endpoint, predict_in_thread, read_body
+from predictor.routes.predict import find_endpoint, predict_inputs, read_body
 from predictor.schemas import MAX_BATCH, ErrorAnswer, ScoringAnswer, ScoringError
 from predictor.validation import check, reject
 
@@ -93,7 +93,7 @@ async def _predict(request: Request, model: ServedModel) -> list[Any]:
         await asyncio.sleep(0)
     predictions = []
     for start in range(0, len(inputs), MAX_BATCH):
-        outcomes = await predict_in_thread(request, model, inputs[start : start + MAX_BATCH])
+        outcomes = await predict_inputs(request, model, inputs[start : start + MAX_BATCH])
         for index, outcome in enumerate(outcomes, start=start):
             if isinstance(outcome, InputRejected):
                 raise reject(outcome, ["body", index])

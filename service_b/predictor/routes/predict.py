@@ -88,16 +88,19 @@ async def read_body(request: Request, *, allow_nan: bool = False) -> Any:
     )
 
 
-async def predict_in_thread(
+async def predict_inputs(
     request: Request, model: ServedModel, inputs: list[BaseModel]
 ) -> list[BaseModel | InputRejected]:
-    """Predict in a thread, so that health checks are answered meanwhile."""
+    """Predict what isn't quick in a thread, so that health checks are answered meanwhile."""
     limiter = request.app.state.limiters[model.name]
     metrics: Metrics = request.app.state.metrics
     started = time.perf_counter()
     outcomes: list[BaseModel | InputRejected] = []
     if inputs:
-        outcomes += await to_thread.run_sync(model.predict, inputs, limiter=limiter)
+        if len(inputs) <= model.quick_batch:
+            outcomes += model.predict(inputs)
+        else:
+            outcomes += await to_thread.run_sync(model.predict, inputs, limiter=limiter)
         seconds = time.perf_counter() - started
         metrics.count_predictions(model.name, model.version, len(inputs), seconds)
     request.state.log_fields.update(
@@ -110,7 +113,7 @@ async def predict_in_thread(
 async def _answer_one(request: Request, model: ServedModel) -> Response:
     body = check(PredictRequest, await read_body(request), ["body"])
     value = check(model.input_type, body.input, ["body", "input"])
-    (outcome,) = await predict_in_thread(request, model, [value])
+    (outcome,) = await predict_inputs(request, model, [value])
     if isinstance(outcome, InputRejected):
         raise reject(outcome, ["body", "input"])
     return _respond(_tell(model, outcome))
@@ -125,7 +128,7 @@ async def _answer_many(request: Request, model: ServedModel) -> Response:
             valid.append(check(model.input_type, value, ["body", "inputs", index]))
         except InvalidInput as error:
             errors[index] = error
-    outcomes = iter(await predict_in_thread(request, model, valid))
+    outcomes = iter(await predict_inputs(request, model, valid))
     results: list[Answer] = []
     for index in range(len(batch.inputs)):
         outcome = errors.get(index) or next(outcomes)
