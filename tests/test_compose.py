@@ -7,19 +7,30 @@ beside whatever else runs on the machine.
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
 
-from tests.lab import ROOT, find_free_port
+from tests.lab import ROOT, find_free_port, wait_until
 
 SERVICES = ["service_a", "service_b"]
 UNAVAILABLE = {"detail": "Service B is unavailable"}
+
+
+def find_two_free_ports() -> int:
+    """Return the first of two neighbours."""
+    while True:
+        first = find_free_port()
+        with socket.socket() as second, suppress(OSError):
+            second.bind(("127.0.0.1", first + 1))
+            return first
 
 
 def find_reason_to_skip() -> str | None:
@@ -331,6 +342,47 @@ def test_log_is_in_postgresql_when_the_commands_of_the_handbook_are_followed(
         assert stack.compose("exec", "-T", "postgres", "sh", "-c", command).strip() == "1"
     finally:
         stack.compose("--profile", "postgres", "down", "--volumes", "--rmi", "local")
+
+
+def test_callers_notice_nothing_when_one_of_two_copies_of_service_b_is_killed(
+    stack: Stack, house: dict[str, Any]
+) -> None:
+    """The commands of `docs/break-it.md`, with ports of the test's own."""
+    document = (ROOT / "docs/break-it.md").read_text()
+    blocks = re.findall(r"^```bash\n([^`]*?docker [^`]*?)\n```", document, re.MULTILINE)
+    scale, count, kill = [block for block in blocks if not block.startswith("rm ")]
+    first = find_two_free_ports()
+    scale = scale.replace("8001-8002", f"{first}-{first + 1}").replace(" --build", "")
+    environment = {**stack.environment, "COMPOSE_PROJECT_NAME": stack.project}
+    try:
+        run("bash", "-c", scale, environment=environment)
+        statuses = [stack.process(house, uuid.uuid4().hex).status_code for _ in range(20)]
+        assert statuses == [200] * 20
+        assert len(run("bash", "-c", count, environment=environment).splitlines()) == 1
+
+        run("bash", "-c", kill, environment=environment)
+
+        statuses = [stack.process(house, uuid.uuid4().hex).status_code for _ in range(20)]
+        assert statuses == [200] * 20
+        answered = run("bash", "-c", count, environment=environment)
+        assert sorted(line.split()[0] for line in answered.splitlines()) == ["20", "20"]
+    finally:
+        (ROOT / "busy.txt").unlink(missing_ok=True)
+        stack.compose("rm", "--stop", "--force", "service_b")
+        stack.up()
+
+
+def test_caller_gets_503_in_time_when_service_b_is_paused(
+    stack: Stack, house: dict[str, Any]
+) -> None:
+    stack.compose("pause", "service_b")
+    try:
+        assert stack.process(house, uuid.uuid4().hex).status_code == 503
+    finally:
+        stack.compose("unpause", "service_b")
+    # Its health checks hung, too.
+    wait_until(lambda: stack.inspect("service_b")["State"]["Health"]["Status"] == "healthy")
+    assert stack.process(house, uuid.uuid4().hex).status_code == 200
 
 
 def test_log_survives_when_containers_are_removed(stack: Stack, house: dict[str, Any]) -> None:
