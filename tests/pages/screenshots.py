@@ -41,7 +41,7 @@ def take_try(browser: Browser, url: str, path: str) -> bytes:
     assert block
     assert live
     left, top = block["x"] - 10, block["y"] - 10
-    size = {"width": block["width"] + 20, "height": live["y"] + live["height"] + 10 - top}
+    size = {"width": block["width"] + 20, "height": live["y"] + live["height"] - top}
     return finish(page, full_page=True, clip={"x": left, "y": top, **size})
 
 
@@ -54,7 +54,7 @@ def take_redoc(browser: Browser, url: str, anchor: str) -> bytes:
 
 
 def finish(page: Page, **options: Any) -> bytes:
-    picture: bytes = page.screenshot(**options)
+    picture: bytes = page.screenshot(animations="disabled", **options)
     page.close()
     return picture
 
