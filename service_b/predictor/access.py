@@ -1,30 +1,39 @@
 """Who may call: anybody, or who has the key."""
 
 from hmac import compare_digest
-from typing import Annotated, Any
 
-from fastapi import Depends, Security, params
-from fastapi.security import APIKeyHeader
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from predictor.errors import AccessDenied
-from predictor.schemas import ErrorAnswer
+HEADER = "X-API-Key"
 
-DENIAL: dict[int | str, dict[str, Any]] = {
-    401: {"model": ErrorAnswer, "description": "The key is missing or wrong"}
-}
-
-_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The predictor's key")
+# For those that watch the service, and those who want to know how to call it.
+OPEN_PATHS = {"/health", "/livez", "/ping", "/metrics", "/docs", "/redoc", "/openapi.json"}
+_OPEN_FOLDER = "/static-offline-docs/"
 
 
-def require_key(key: str | None) -> list[params.Depends]:
-    """Return what a router depends on so that it takes only calls with the key."""
-    if key is None:
-        return []
-    expected = key.encode()
+class Access:
+    """ASGI middleware: takes only calls with the key, but for those to the open paths."""
 
-    async def check_key(given: Annotated[str | None, Security(_HEADER)]) -> None:
+    def __init__(self, app: ASGIApp, key: str) -> None:
+        self._app = app
+        self._key = key.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._is_open(scope["path"]) or self._has_key(scope):
+            await self._app(scope, receive, send)
+            return
+        answer = JSONResponse(
+            {"detail": f"A valid {HEADER} is required"},
+            status_code=401,
+            headers={"WWW-Authenticate": "APIKey"},
+        )
+        await answer(scope, receive, send)
+
+    def _is_open(self, path: str) -> bool:
+        return path in OPEN_PATHS or path.startswith(_OPEN_FOLDER)
+
+    def _has_key(self, scope: Scope) -> bool:
+        given = dict(scope["headers"]).get(HEADER.lower().encode(), b"")
         # In a time that doesn't tell how much of it was right.
-        if not compare_digest((given or "").encode(), expected):
-            raise AccessDenied
-
-    return [Depends(check_key)]
+        return compare_digest(given, self._key)

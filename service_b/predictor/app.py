@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp
 
-from predictor.access import DENIAL, require_key
+from predictor.access import Access
 from predictor.contract import Contract
 from predictor.deployment import Deployment
 from predictor.errors import ManifestError
@@ -22,6 +23,7 @@ from predictor.request_log import RequestLog
 from predictor.routes import invocations, models, predict, status
 from predictor.routes.failures import add_failure_handlers
 from predictor.settings import Settings
+from predictor.shortcut import Shortcut
 from predictor.sources import build_sources
 from predictor.watcher import Watcher
 
@@ -39,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         ManifestError: models.yaml can't be used.
     """
-    configure_logging(settings.log_level, settings.log_format)
+    lines = configure_logging(settings.log_level, settings.log_format)
     manifest = read_manifest(settings.models)
     registry = ModelRegistry([entry.name for entry in manifest.models], manifest.default_name)
     deployments = _build_deployments(settings, manifest, registry)
@@ -60,6 +62,8 @@ def create_app(settings: Settings) -> FastAPI:
         version="1.0.0",
         lifespan=lifespan,
         # All fields of all models unfolded would be a page of many hundred lines.
+        # Nobody exports it from here, and it would be looked for with each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         swagger_ui_parameters={"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2},
     )
     app.state.settings = settings
@@ -71,14 +75,21 @@ def create_app(settings: Settings) -> FastAPI:
     # A model keeps a core busy by itself: more threads for it would only wait for each other.
     app.state.limiters = defaultdict(lambda: CapacityLimiter(1))
     app.openapi = Contract(app, registry, app.state.endpoints).build  # type: ignore[method-assign]
-    app.add_middleware(RequestLog, metrics=metrics)
-    app.include_router(status.open_router)
-    app.include_router(invocations.open_router)
-    access = require_key(settings.api_key)
+    build_framework = app.build_middleware_stack
+    app.build_middleware_stack = lambda: RequestLog(  # type: ignore[method-assign]
+        _surround(app, build_framework()), metrics, lines
+    )
     for router in (status.router, predict.router, models.router, invocations.router):
-        app.include_router(router, dependencies=access, responses=DENIAL if access else None)
+        app.include_router(router)
     add_failure_handlers(app)
     return app
+
+
+def _surround(app: FastAPI, framework: ASGIApp) -> ASGIApp:
+    """Put the predictor's own layers around the framework's, which hot calls don't go through."""
+    settings: Settings = app.state.settings
+    layers: ASGIApp = Shortcut(framework, predict.router.routes, app.exception_handlers)
+    return layers if settings.api_key is None else Access(layers, settings.api_key)
 
 
 def _build_deployments(

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field, create_model
 
+from predictor.access import HEADER, OPEN_PATHS
 from predictor.input_schema import name_type
 from predictor.interface import ServedModel
 from predictor.registry import ModelRegistry
@@ -68,7 +69,31 @@ class Contract:
                 }
             if name in self._endpoints:
                 paths |= {path: {"post": operation} for path, operation in operations}
+        if app.state.settings.api_key is not None:
+            _describe_access(document)
         return document
+
+
+def _describe_access(document: Json) -> None:
+    """Say which calls need the key, and that they are refused for the lack of it."""
+    document["components"]["securitySchemes"] = {
+        "APIKeyHeader": {
+            "type": "apiKey",
+            "in": "header",
+            "name": HEADER,
+            "description": "The predictor's key",
+        }
+    }
+    refusal = {
+        "description": "The key is missing or wrong",
+        "content": {"application/json": {"schema": _refer("ErrorAnswer")}},
+    }
+    for path, operations in document["paths"].items():
+        if path not in OPEN_PATHS:
+            for operation in operations.values():
+                operation["security"] = [{"APIKeyHeader": []}]
+                responses = operation["responses"] | {"401": refusal}
+                operation["responses"] = dict(sorted(responses.items()))
 
 
 def _describe_operations(model: ServedModel, one: Json, many: Json) -> Iterator[tuple[str, Json]]:

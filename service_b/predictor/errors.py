@@ -50,10 +50,6 @@ class InvalidInput(PredictorError):
         self.problems = problems
 
 
-class AccessDenied(PredictorError):
-    """The caller has no valid key."""
-
-
 class WrongContentType(PredictorError):
     """The body is not declared as JSON."""
 

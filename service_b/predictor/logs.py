@@ -4,34 +4,55 @@ import json
 import logging
 import re
 import sys
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TextIO
 
+Fields = Mapping[str, object]
+
+_NUMBERS = (int, float)
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+-]+")
 
 
 def quote(value: object) -> str:
     """Write a value so that it can neither end its field nor its line."""
+    if type(value) in _NUMBERS:
+        return str(value)
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if _PLAIN.fullmatch(text) else json.dumps(text)
+
+
+def _write_time(seconds: float) -> str:
+    whole, milliseconds = divmod(int(seconds * 1000), 1000)
+    return f"{_write_second(whole)}.{milliseconds:03}+00:00"
+
+
+@lru_cache(maxsize=1)
+def _write_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 class LineFormatter(logging.Formatter):
     """Formats a record, with the `fields` given in its `extra`, as one line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            "event": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
+        fields: dict[str, object] = getattr(record, "fields", {})
         if record.exc_info:
-            fields["traceback"] = self.formatException(record.exc_info)
-        return self.write(fields)
+            fields = {**fields, "traceback": self.formatException(record.exc_info)}
+        return self.write(
+            {
+                "time": _write_time(record.created),
+                "level": record.levelname,
+                "logger": record.name,
+                "event": record.getMessage(),
+                **fields,
+            }
+        )
 
     def write(self, fields: dict[str, object]) -> str:
-        return " ".join(f"{key}={quote(value)}" for key, value in fields.items())
+        return " ".join([f"{key}={quote(value)}" for key, value in fields.items()])
 
 
 class JsonFormatter(LineFormatter):
@@ -41,10 +62,39 @@ class JsonFormatter(LineFormatter):
         return json.dumps(fields, default=str)
 
 
-def configure_logging(level: str, line_format: str = "text") -> None:
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Writes the lines, those of records and others."""
+
+    def __init__(self, stream: TextIO, formatter: LineFormatter) -> None:
+        super().__init__(stream)
+        self._line_formatter = formatter
+        self.setFormatter(formatter)
+
+    def write(self, logger: logging.Logger, level: int, event: str, fields: Fields) -> None:
+        """Write a line without making a record, which would take longer than all the rest."""
+        if not logger.isEnabledFor(level):
+            return
+        line = self._line_formatter.write(
+            {
+                "time": _write_time(time.time()),
+                "level": logging.getLevelName(level),
+                "logger": logger.name,
+                "event": event,
+                **fields,
+            }
+        )
+        self.acquire()
+        try:
+            self.stream.write(f"{line}\n")
+            self.stream.flush()
+        finally:
+            self.release()
+
+
+def configure_logging(level: str, line_format: str = "text") -> LineHandler:
     """Send every log line of the process, uvicorn's too, to stdout in one format."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonFormatter() if line_format == "json" else LineFormatter())
+    formatter = JsonFormatter() if line_format == "json" else LineFormatter()
+    handler = LineHandler(sys.stdout, formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
@@ -52,3 +102,4 @@ def configure_logging(level: str, line_format: str = "text") -> None:
     # Our own request line says more than uvicorn's, so a request is logged once.
     logging.getLogger("uvicorn.access").handlers.clear()
     logging.getLogger("uvicorn.access").propagate = False
+    return handler

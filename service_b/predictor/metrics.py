@@ -24,6 +24,8 @@ class Metrics:
 
     def __init__(self, deployments: Sequence[Deployment]) -> None:
         self._registry = CollectorRegistry()
+        self._request_series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._model_series: dict[tuple[str, str], tuple[Counter, Histogram, Histogram]] = {}
         ProcessCollector(registry=self._registry)
         self._registry.register(_DeploymentCollector(deployments))
         self._requests = Counter(
@@ -61,14 +63,27 @@ class Metrics:
         )
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
-        method = method if method in _METHODS else "other"
-        self._requests.labels(route, method, status).inc()
-        self._durations.labels(route, method).observe(seconds)
+        key = (route, method if method in _METHODS else "other", status)
+        if key not in self._request_series:
+            # Finding them by their labels takes longer than counting.
+            series = (self._requests.labels(*key), self._durations.labels(*key[:2]))
+            self._request_series[key] = series
+        requests, durations = self._request_series[key]
+        requests.inc()
+        durations.observe(seconds)
 
     def count_predictions(self, model: str, version: str, inputs: int, seconds: float) -> None:
-        self._predictions.labels(model, version).inc(inputs)
-        self._predict_seconds.labels(model, version).observe(seconds)
-        self._batch_sizes.labels(model, version).observe(inputs)
+        key = (model, version)
+        if key not in self._model_series:
+            self._model_series[key] = (
+                self._predictions.labels(*key),
+                self._predict_seconds.labels(*key),
+                self._batch_sizes.labels(*key),
+            )
+        predictions, durations, sizes = self._model_series[key]
+        predictions.inc(inputs)
+        durations.observe(seconds)
+        sizes.observe(inputs)
 
     def write(self) -> bytes:
         """Return all of it in Prometheus's text format."""

@@ -5,15 +5,15 @@ import re
 import time
 import uuid
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from predictor.logs import LineHandler
 from predictor.metrics import Metrics
 from predictor.trace import find_trace
 
-HEADER = "X-Request-ID"
+_HEADER = b"x-request-id"
 
 _logger = logging.getLogger("predictor.request")
 # A batch carries the ids of all its callers, with commas between them.
@@ -30,19 +30,22 @@ class RequestLog:
     traceback and answered with a bare 500, so that nothing of the inside gets out.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, lines: LineHandler) -> None:
         self._app = app
         self._metrics = metrics
+        self._lines = lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        headers = Headers(scope=scope)
-        given = headers.get(HEADER, "")
+        headers = dict(scope["headers"])
+        given = headers.get(_HEADER, b"").decode("latin-1")
         request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
-        ids = {"request_id": request_id, "trace_id": find_trace(headers.get("traceparent", ""))}
+        trace_id = find_trace(headers.get(b"traceparent", b"").decode("latin-1"))
+        ids = {"request_id": request_id, "trace_id": trace_id}
+        header = (_HEADER, request_id.encode())
         fields: dict[str, object] = {}
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
@@ -53,7 +56,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = request_id
+                message["headers"] = [*message["headers"], header]
             await send(message)
 
         try:
@@ -70,13 +73,12 @@ class RequestLog:
             route = getattr(scope.get("route"), "path", "unknown")
             self._metrics.count_request(route, scope["method"], status, seconds)
             level = logging.DEBUG if scope["path"] in _PROBES and status == 200 else logging.INFO
-            if _logger.isEnabledFor(level):
-                line = {
-                    **ids,
-                    "method": scope["method"],
-                    "path": scope["path"],
-                    "status": status,
-                    "duration_ms": round(seconds * 1000, 1),
-                    **fields,
-                }
-                _logger.log(level, "request", extra={"fields": line})
+            line = {
+                **ids,
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": status,
+                "duration_ms": round(seconds * 1000, 1),
+                **fields,
+            }
+            self._lines.write(_logger, level, "request", line)

@@ -32,6 +32,11 @@ def test_every_call_but_the_open_ones_is_refused_without_the_key(guarded: TestCl
                     assert reply.headers["WWW-Authenticate"] == "APIKey"
 
 
+def test_path_that_nobody_has_is_refused_without_the_key(guarded: TestClient) -> None:
+    assert guarded.get("/nothing").status_code == 401
+    assert guarded.get("/nothing", headers={"X-API-Key": "the-key"}).status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
 def test_documentation_needs_no_key(guarded: TestClient, path: str) -> None:
     assert guarded.get(path).status_code == 200

@@ -10,30 +10,35 @@ from fastapi.testclient import TestClient
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Scope
 
-from predictor.logs import LineFormatter
+from predictor.logs import LineFormatter, LineHandler
 from predictor.metrics import Metrics
 from predictor.request_log import RequestLog
 
 
 @pytest.fixture
-def log() -> Iterator[StringIO]:
-    """The lines that are written while a test runs."""
+def lines() -> Iterator[LineHandler]:
+    """Writes the lines that are written while a test runs."""
     logger = logging.getLogger("predictor.request")
-    stream = StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(LineFormatter())
+    handler = LineHandler(StringIO(), LineFormatter())
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
-    yield stream
+    yield handler
     logger.removeHandler(handler)
     logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture
-def app() -> FastAPI:
+def log(lines: LineHandler) -> StringIO:
+    """The lines that are written while a test runs."""
+    assert isinstance(lines.stream, StringIO)
+    return lines.stream
+
+
+@pytest.fixture
+def app(lines: LineHandler) -> FastAPI:
     """A service with a route for each way in which a request can go."""
     app = FastAPI()
-    app.add_middleware(RequestLog, metrics=Metrics([]))
+    app.add_middleware(RequestLog, metrics=Metrics([]), lines=lines)
 
     @app.get("/fields")
     async def add_fields(request: Request) -> str:

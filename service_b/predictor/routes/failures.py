@@ -4,7 +4,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from predictor.errors import (
-    AccessDenied,
     BodyTimeout,
     BodyTooLarge,
     InvalidInput,
@@ -34,12 +33,6 @@ def add_failure_handlers(app: FastAPI) -> None:
             status_code=503,
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
-
-    @app.exception_handler(AccessDenied)
-    async def answer_access_denied(_: Request, __: AccessDenied) -> Response:
-        detail = "A valid X-API-Key is required"
-        headers = {"WWW-Authenticate": "APIKey"}
-        return JSONResponse({"detail": detail}, status_code=401, headers=headers)
 
     @app.exception_handler(WrongContentType)
     async def answer_wrong_content_type(_: Request, __: WrongContentType) -> Response:

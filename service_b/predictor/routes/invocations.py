@@ -19,9 +19,6 @@ from predictor.validation import check, reject
 
 router = APIRouter(tags=["mlflow"])
 
-# MLflow's clients ask it without a key whether the service is up.
-open_router = APIRouter(tags=["mlflow"])
-
 _FRAME = {
     "type": "object",
     "description": "one of `dataframe_split`, `dataframe_records`, `instances` and `inputs`, "
@@ -29,7 +26,7 @@ _FRAME = {
 }
 
 
-@open_router.get(
+@router.get(
     "/ping",
     summary="Say whether the default model can predict",
     response_class=Response,

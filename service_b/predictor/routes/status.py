@@ -12,16 +12,13 @@ from predictor.schemas import HealthAnswer, LivenessAnswer, RootAnswer
 
 router = APIRouter(tags=["status"])
 
-# For those that watch the service: they need no key.
-open_router = APIRouter(tags=["status"])
-
 
 @router.get("/", summary="Say who answers")
 async def read_root() -> RootAnswer:
     return RootAnswer()
 
 
-@open_router.get(
+@router.get(
     "/health",
     summary="Say whether the default model can predict",
     responses={503: {"model": HealthAnswer, "description": "No model is loaded"}},
@@ -37,12 +34,12 @@ async def read_health(request: Request, response: Response) -> HealthAnswer:
     return HealthAnswer(status="healthy", model=model.name, model_version=model.version)
 
 
-@open_router.get("/livez", summary="Say that the process runs")
+@router.get("/livez", summary="Say that the process runs")
 async def read_liveness() -> LivenessAnswer:
     return LivenessAnswer()
 
 
-@open_router.get(
+@router.get(
     "/metrics",
     summary="Read the metrics",
     response_class=PlainTextResponse,
