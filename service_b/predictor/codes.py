@@ -26,7 +26,11 @@ class Codes:
         self.meanings: list[tuple[int, Category | None]] = []
         self._unknown: list[float] = []
         self._fields: dict[str, tuple[int, dict[Category | None, float] | None]] = {}
-        for column, feature in enumerate(features):
+        for feature in features:
+            if feature.kind == "identifier":
+                self._fields[feature.name] = (0, {})  # no value of it gets into the row
+                continue
+            column = len(self._unknown)
             codes: dict[Category | None, float] | None = None
             unknown = math.nan
             if feature.categories is not None:
@@ -38,7 +42,7 @@ class Codes:
             self._fields[feature.name] = (column, codes)
             self._unknown.append(unknown)
         self.columns = np.array([column for column, _ in self.meanings], dtype=np.intp)
-        self._pack = struct.Struct(f"{len(features)}d").pack
+        self._pack = struct.Struct(f"{len(self._unknown)}d").pack
 
     def require_numbers(self, columns: Sequence[int]) -> None:
         """Raise `NoFastPath` if one of the columns holds categories."""
@@ -46,20 +50,19 @@ class Codes:
             raise NoFastPath("a part reckons with categories")
 
     def encode(self, inputs: Sequence[BaseModel]) -> Matrix:
-        """Give a row for each input, with a column for each feature."""
+        """Give a row for each input, with a column for each feature but identifiers."""
         packed = b"".join([self._pack(*self._encode(values)) for values in inputs])
         return np.frombuffer(packed).reshape(len(inputs), len(self._unknown))
 
     def _encode(self, values: BaseModel) -> list[float]:
-        given = values.__dict__
+        given, fields = values.__dict__, self._fields
         row = self._unknown.copy()
         for name in values.__pydantic_fields_set__:
-            if name not in self._fields:  # an identifier
-                continue
-            column, codes = self._fields[name]
+            column, codes = fields[name]
             value = given[name]
-            if codes is not None:
-                row[column] = codes.get(value, row[column])
-            elif value is not None:
-                row[column] = value
+            if codes is None:
+                if value is not None:
+                    row[column] = value
+            elif value in codes:
+                row[column] = codes[value]
         return row

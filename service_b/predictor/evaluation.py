@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from predictor.card import Feature
+from predictor.card import ModelCard
 from predictor.errors import NoFastPath
 from predictor.fast_path import FastPath
 
@@ -33,12 +33,12 @@ class Evaluation(Protocol):
 class Pipelines:
     """The estimators as they were trained: one call of `predict` each, on object rows."""
 
-    def __init__(self, features: Sequence[Feature], estimators: Sequence[Estimator]) -> None:
+    def __init__(self, card: ModelCard, estimators: Sequence[Estimator]) -> None:
         self._estimators = estimators
         # (name, what null stands for) in the estimators' order; NaN is "unknown" to them.
         self._columns = [
             (feature.name, math.nan if feature.none is None else feature.none)
-            for feature in features
+            for feature in card.inputs
         ]
 
     def evaluate(self, inputs: Sequence[BaseModel]) -> list[Numbers]:
@@ -56,15 +56,15 @@ class Pipelines:
 
 
 def find_fast_path(
-    features: Sequence[Feature], estimators: Sequence[Estimator], trial: Sequence[BaseModel]
+    card: ModelCard, estimators: Sequence[Estimator], trial: Sequence[BaseModel]
 ) -> FastPath:
     """Make a fast path, and hold it to the pipelines on the inputs of `trial`.
 
     Raises:
         NoFastPath: there is none, or it doesn't give the same.
     """
-    path = FastPath(features, estimators)
-    expected = Pipelines(features, estimators).evaluate(trial)
+    path = FastPath(card, estimators)
+    expected = Pipelines(card, estimators).evaluate(trial)
     if not np.allclose(path.evaluate(trial), expected, rtol=_TOLERANCE, atol=0):
         raise NoFastPath("it doesn't give the same as the pipeline")
     return path

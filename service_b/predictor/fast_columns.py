@@ -41,7 +41,7 @@ def build_derived(derived: Derived, codes: Codes) -> Evaluate:
     # Shorter sums are filled up with nothing of their first column.
     sums = [(*pairs, *[(pairs[0][0], 0)] * (most - len(pairs))) for pairs in derived.sums]
     terms = np.array(sums, dtype=np.float64).reshape(-1, most, 2).T
-    summed, weights = terms[0].astype(np.intp), terms[1]
+    summed, weights = terms[0].astype(np.intp), terms[None, 1]
     first, second = np.array(derived.products, dtype=np.intp).reshape(-1, 2).T
     above, below = np.array(derived.ratios, dtype=np.intp).reshape(-1, 2).T
     codes.require_numbers([*summed.ravel(), *first, *second, *above, *below])
@@ -50,8 +50,8 @@ def build_derived(derived: Derived, codes: Codes) -> Evaluate:
         totals = np.add.accumulate(weights * matrix.take(summed, axis=1), axis=1)[:, -1]
         products = matrix.take(first, axis=1) * matrix.take(second, axis=1)
         divisors = matrix.take(below, axis=1)
-        ratios = np.full(divisors.shape, math.nan)
-        np.divide(matrix.take(above, axis=1), divisors, out=ratios, where=divisors != 0)
+        divisors[divisors == 0] = math.nan
+        ratios = matrix.take(above, axis=1) / divisors
         return np.concatenate([matrix, totals, products, ratios], axis=1)
 
     return derive

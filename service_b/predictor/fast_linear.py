@@ -25,8 +25,10 @@ def build_linear(
     logs = slice(len(order) - np.count_nonzero(design.logs_), None)
     numbers = np.array(design.numbers_, dtype=np.intp)[order]
     codes.require_numbers(numbers.tolist())
-    low, high = design.bounds_[:, order]
-    means, deviations = design.means_[order], design.deviations_[order]
+    # Each of shape (1, columns): for a single row numpy then has nothing to broadcast.
+    low, high, means, deviations = (
+        each[None, order] for each in (*design.bounds_, design.means_, design.deviations_)
+    )
 
     coefficients = share * ridge.coef_
     weights = _read_weights(design, coefficients)

@@ -16,7 +16,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor, VotingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 
-from predictor.card import Feature
+from predictor.card import ModelCard
 from predictor.codes import Codes, Matrix
 from predictor.errors import NoFastPath
 from predictor.estimators import Derived, Encoder, LinearDesign, NearbyTargets
@@ -32,8 +32,8 @@ class FastPath:
         NoFastPath: a part isn't known, or is used in a way that isn't.
     """
 
-    def __init__(self, features: Sequence[Feature], estimators: Sequence[Any]) -> None:
-        self._codes = Codes(features)
+    def __init__(self, card: ModelCard, estimators: Sequence[Any]) -> None:
+        self._codes = Codes(card.features)
         self._plans = [_read_plan(each, self._codes) for each in estimators]
         self._columns = _join_columns([plan.columns for plan in self._plans], self._codes)
         self._forest = Forest([plan.ensemble for plan in self._plans], self._codes.columns)

@@ -96,19 +96,20 @@ class Forest:
             ],
             axis=1,
         )
+        # What follows has shape (1, …): for a single row numpy then has nothing to broadcast.
         # All thresholds in one ascending array of complex numbers: column, threshold.
         self._ordered = np.array(
             [complex(number, each) for number, some in enumerate(self._thresholds) for each in some]
         )
         before = np.cumsum([0, *[len(each) for each in self._thresholds]])[:-1]
-        self._shift = self._first - before
+        self._shift = (self._first - before)[None]
         self._positions = np.arange(len(self._numbers))
         self._leaves = np.zeros((len(trees), most))
         for number, tree in enumerate(trees):
             self._leaves[number, : len(tree.leaves)] = tree.leaves
-        self._leaf_of_tree = most * np.arange(len(trees))
+        self._leaf_of_tree = most * np.arange(len(trees))[None]
         self._starts = np.cumsum([0, *[len(each.trees) for each in ensembles]])[:-1]
-        self._baselines = np.array([each.baseline for each in ensembles])
+        self._baselines = np.array([[each.baseline for each in ensembles]])
 
     def predict(self, matrix: Matrix) -> Matrix:
         """Give for each row the sum of each ensemble."""

@@ -38,14 +38,14 @@ class Model:
         self.input_type = build_input_type(card)
         self.prediction_type = Prediction
         self._estimators = [estimator] if spread is None else [estimator, spread]
-        self.evaluation: Evaluation = Pipelines(card.inputs, self._estimators)
+        self.evaluation: Evaluation = Pipelines(card, self._estimators)
         self.quick_batch = 0
 
     def speed_up(self, trial: Sequence[BaseModel]) -> None:
         """From now on predict without the pipelines, if that gives the same for `trial`."""
         fields = {"model": self.name, "version": self.version}
         try:
-            self.evaluation = find_fast_path(self.card.inputs, self._estimators, trial)
+            self.evaluation = find_fast_path(self.card, self._estimators, trial)
         except NoFastPath as reason:
             fields["reason"] = str(reason)
             _logger.info("model is served by its pipeline", extra={"fields": fields})
@@ -58,12 +58,7 @@ class Model:
         prices, *spreads = [each.tolist() for each in self.evaluation.evaluate(inputs)]
         if not _are_positive(prices, len(inputs)):
             raise ValueError("the estimator didn't give one finite positive price for each input")
-        return [
-            self._tell(price, half_width)
-            for price, half_width in zip(
-                prices, self._measure_half_widths(len(inputs), *spreads), strict=True
-            )
-        ]
+        return list(map(self._tell, prices, self._measure_half_widths(len(inputs), *spreads)))
 
     def _measure_half_widths(
         self, count: int, spreads: list[float] | None = None

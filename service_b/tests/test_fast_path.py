@@ -40,7 +40,7 @@ class Shipped:
         self.card = model.card
         self.input_type = model.input_type
         estimators = [joblib.load(folder / each.file) for each in self.card.artifacts]
-        self.pipelines = Pipelines(self.card.inputs, estimators)
+        self.pipelines = Pipelines(self.card, estimators)
         assert isinstance(model.evaluation, FastPath)
         self.fast_path = model.evaluation
 
