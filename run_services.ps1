@@ -63,7 +63,7 @@ function Find-Python {
         $path = Get-SuitablePython 'py' @("-$version")
         if ($path) { return $path }
     }
-    throw 'no Python 3.11 to 3.14 was found. Install one (https://www.python.org/downloads/), or name yours: $env:PYTHON = "C:\path\to\python.exe"'
+    throw 'no Python 3.11 to 3.14 was found, by the names python and python3 or by the launcher py. Install one (https://www.python.org/downloads/), or name yours: $env:PYTHON = "C:\path\to\python.exe"'
 }
 
 function Get-PythonVersion([string]$Python) {
@@ -91,7 +91,21 @@ function New-Venv([string]$Venv) {
     Write-Host "Making $Venv with Python $(Get-PythonVersion $python)"
     if (Test-Path $Venv) { Remove-Item -Recurse -Force $Venv }
     if (Test-Uv) { & uv venv --quiet --python $python $Venv } else { & $python -m venv $Venv }
-    if ($LASTEXITCODE -ne 0) { throw "$Venv could not be made." }
+    if ($LASTEXITCODE -ne 0) {
+        throw "$Venv could not be made with $python. The embeddable package of Python has no venv module: install Python with its installer (https://www.python.org/downloads/)."
+    }
+}
+
+# pip says at last that there is no such package when it could not ask for any.
+function Get-FailedInstall([string]$Lock, [string]$Log) {
+    $lines = @(Get-Content $Log)
+    $reason = $lines -match 'connection broken|network was disabled|Failed to fetch|timed out' | Select-Object -Last 1
+    if ($reason) {
+        [Console]::Error.WriteLine($reason)
+        return "the packages of $Lock could not be installed: their index can't be reached. Check the internet connection (and HTTPS_PROXY, where there is a proxy), then start again. More is in $Log."
+    }
+    $lines | Select-Object -Last 10 | ForEach-Object { [Console]::Error.WriteLine($_) }
+    return "the packages of $Lock could not be installed; why stands above, and more in $Log."
 }
 
 # Makes or refreshes the venv of a service, if its lock or its Python changed since the last time.
@@ -101,20 +115,21 @@ function Initialize-Service([string]$Service, [string]$Lock) {
     $lockFile = Join-Path $PSScriptRoot "$Service\$Lock"
     $venvPython = Join-Path $venv 'Scripts\python.exe'
     $stamp = Join-Path $venv "$Lock.stamp"
+    $log = Join-Path $venv 'install.log'
     if (-not (Test-Path $lockFile)) { throw "$lockFile does not exist." }
     if (-not (Test-Venv $venv)) { New-Venv $venv }
     $wanted = "$((Get-FileHash -Algorithm SHA256 $lockFile).Hash) $(Get-PythonVersion $venvPython)"
     if ((Test-Path $stamp) -and ((Get-Content $stamp) -eq $wanted)) { return }
     Write-Host "Installing the packages of $Service\$Lock"
     if (Test-Path $stamp) { Remove-Item $stamp }
-    if (Test-Uv) {
-        & uv pip install --quiet --compile-bytecode --python $venvPython --requirement $lockFile
+    $output = if (Test-Uv) {
+        & uv pip install --quiet --compile-bytecode --python $venvPython --requirement $lockFile 2>&1
     } else {
-        & $venvPython -m pip install --quiet --disable-pip-version-check --requirement $lockFile
+        & $venvPython -m pip install --quiet --disable-pip-version-check --requirement $lockFile 2>&1
     }
-    if ($LASTEXITCODE -ne 0) {
-        throw "the packages of $Service\$Lock could not be installed. Check the internet connection, then start again."
-    }
+    $installed = $LASTEXITCODE -eq 0
+    $output | ForEach-Object { "$_" } | Set-Content $log # else 5.1 breaks what was on stderr into short lines
+    if (-not $installed) { throw (Get-FailedInstall "$Service\$Lock" $log) }
     Set-Content $stamp $wanted
 }
 
@@ -137,7 +152,7 @@ function Assert-PortIsFree([string]$Name, [string]$Variable, [int]$Port) {
     } catch {
         $reason = $_.Exception.GetBaseException().Message
         $other = if ($Port -gt 60000) { $Port - 1000 } else { $Port + 1000 }
-        throw "port $Port, for $Name, cannot be used: $reason Choose another: `$env:$Variable = '$other'; .\run_services.ps1"
+        throw "port $Port, for $Name, cannot be used: $reason Stop what uses it, such as an earlier start of the lab, or choose another: `$env:$Variable = '$other'; .\run_services.ps1"
     } finally {
         $listener.Stop()
     }
@@ -261,6 +276,7 @@ try {
     $serviceA = Start-Python 'service_a' $aPort 'A' 'Cyan'
     Wait-Healthy 'Service A' $serviceA $aPort
 
+    $key = if ($env:GATEWAY_API_KEYS) { " -Headers @{ 'X-API-Key' = 'ONE-OF-GATEWAY_API_KEYS' }" } else { '' }
     Write-Host @"
 
 Both services are up. Ctrl-C stops them.
@@ -270,7 +286,7 @@ Both services are up. Ctrl-C stops them.
 
 Try it in a second window:
 
-  Invoke-RestMethod -Method Post http://localhost:$aPort/process -ContentType application/json ``
+  Invoke-RestMethod -Method Post http://localhost:$aPort/process -ContentType application/json$key ``
     -Body '{"data": {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborhood": "CollgCr"}}'
 
 "@

@@ -33,6 +33,11 @@ fail() {
     exit 1
 }
 
+refuse_arguments() {
+    printf 'run_services.sh: %s\nUsage: ./run_services.sh (--help says more)\n' "$*" >&2
+    exit 2
+}
+
 # ---- Python and the venvs
 
 # Prints the full path of a Python if it runs and has a version that the locked packages support.
@@ -49,7 +54,9 @@ find_python() {
     for command in python3.14 python3.13 python3.12 python3.11 python3; do
         python=$(suitable_python "$command") && return
     done
-    fail "no Python 3.11 to 3.14 was found. Install one (https://www.python.org/downloads/), or name yours: PYTHON=/path/to/python3 ./run_services.sh"
+    local found
+    found=$(python3 --version 2>/dev/null) || found="not there"
+    fail "no Python 3.11 to 3.14 was found (python3 is $found). Install one (https://www.python.org/downloads/), or name yours: PYTHON=/path/to/python3 ./run_services.sh"
 }
 
 python_version() { # PYTHON
@@ -77,7 +84,7 @@ make_venv() { # VENV
         return
     fi
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
-        fail "$python has no venv module. On Debian and Ubuntu: sudo apt install python3-venv"
+        fail "$python has no venv module, so it can't keep the packages apart. On Debian and Ubuntu: sudo apt install python$(python_version "$python")-venv"
     "$python" -m venv --clear "$1" || fail "$python could not make $1."
 }
 
@@ -89,17 +96,28 @@ install() { # VENV LOCK
     fi
 }
 
+# pip says at last that there is no such package when it could not ask for any.
+explain_failed_install() { # LOCK LOG
+    local reason
+    reason=$(grep -E 'connection broken|network was disabled|Failed to fetch|timed out' "$2" | tail -n 1)
+    if [ -n "$reason" ]; then
+        printf '%s\n' "$reason" >&2
+        fail "the packages of $1 could not be installed: their index can't be reached. Check the internet connection (and HTTPS_PROXY, where there is a proxy), then start again. More is in $2."
+    fi
+    tail -n 10 "$2" >&2
+    fail "the packages of $1 could not be installed; why stands above, and more in $2."
+}
+
 # Makes or refreshes the venv of a service, if its lock or its Python changed since the last time.
 prepare() { # SERVICE LOCK
-    local venv=$1/.venv lock=$1/$2 stamp=$1/.venv/$2.stamp wanted
+    local venv=$1/.venv lock=$1/$2 stamp=$1/.venv/$2.stamp log=$1/.venv/install.log wanted
     [ -f "$lock" ] || fail "$lock does not exist."
     venv_fits "$venv" || make_venv "$venv"
     wanted=$("$venv/bin/python" -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest(), sys.version.split()[0])' "$lock")
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     echo "Installing the packages of $lock"
     rm -f "$stamp"
-    install "$venv" "$lock" ||
-        fail "the packages of $lock could not be installed. Check the internet connection, then start again."
+    install "$venv" "$lock" >"$log" 2>&1 || explain_failed_install "$lock" "$log"
     echo "$wanted" >"$stamp"
 }
 
@@ -128,7 +146,7 @@ with socket.socket() as probe:
         probe.bind(("127.0.0.1", port))
     except OSError as error:
         sys.exit(error.strerror)
-' "$3" 2>&1) || fail "port $3, for $1, cannot be used: $reason. Choose another: $2=$(($3 > 60000 ? $3 - 1000 : $3 + 1000)) ./run_services.sh"
+' "$3" 2>&1) || fail "port $3, for $1, cannot be used: $reason. Stop what uses it, such as an earlier start of the lab, or choose another: $2=$(($3 > 60000 ? $3 - 1000 : $3 + 1000)) ./run_services.sh"
 }
 
 # ---- The services
@@ -225,8 +243,8 @@ case "${1:-}" in
         usage
         exit
         ;;
-    --prepare) [ $# -ge 3 ] || fail "--prepare needs a lock and a service (see --help)." ;;
-    ?*) fail "unknown argument: $1 (see --help)." ;;
+    --prepare) [ $# -ge 3 ] || refuse_arguments "--prepare needs a lock and a service" ;;
+    ?*) refuse_arguments "unknown argument: $1" ;;
 esac
 
 find_python
@@ -267,6 +285,9 @@ start service_a "$a_port" A 36
 a_pid=$!
 wait_until_healthy "Service A" "$a_pid" "$a_port"
 
+key=''
+[ -z "${GATEWAY_API_KEYS:-}" ] || key=" -H 'X-API-Key: ONE-OF-GATEWAY_API_KEYS'"
+
 cat <<TEXT
 
 Both services are up. Ctrl-C stops them.
@@ -276,7 +297,7 @@ Both services are up. Ctrl-C stops them.
 
 Try it in a second terminal:
 
-  curl -X POST http://localhost:$a_port/process -H 'Content-Type: application/json' \\
+  curl -X POST http://localhost:$a_port/process -H 'Content-Type: application/json'$key \\
     -d '{"data": {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborhood": "CollgCr"}}'
 
 TEXT

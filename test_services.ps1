@@ -18,7 +18,9 @@ Runs only this part.
 
 .PARAMETER Walkthrough
 Shows each call of the walkthrough and its answer, and checks the answer. Both services must be
-running: at http://localhost:8000 and http://localhost:8001, or where -AUrl and -BUrl say.
+running: at http://localhost:8000 and http://localhost:8001, or where -AUrl and -BUrl say. If they
+ask for keys, set the same variables as for them: the first key of GATEWAY_API_KEYS goes to
+Service A, PREDICTOR_API_KEY to Service B.
 
 .PARAMETER AUrl
 Where Service A is, for -Walkthrough.
@@ -49,8 +51,9 @@ $house = '{"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighbor
 $badHouse = '{"overall_qual": 7, "gr_liv_area": -1, "year_built": 2003, "neighborhood": "CollgCr"}'
 
 # Gives the status and the text of an answer, whatever the status is.
-function Send-Request([string]$Method, [string]$Url, [string]$Body) {
+function Send-Request([string]$Method, [string]$Url, [string]$Body, [string]$Key) {
     $request = @{ Method = $Method; Uri = $Url; UseBasicParsing = $true; TimeoutSec = 10 }
+    if ($Key) { $request.Headers = @{ 'X-API-Key' = $Key } }
     if ($Body) {
         $request.Body = $Body
         $request.ContentType = 'application/json'
@@ -68,12 +71,21 @@ function Send-Request([string]$Method, [string]$Url, [string]$Body) {
 function Invoke-Call([string]$Title, [string]$Method, [string]$Url, [string]$Body, [scriptblock]$Check) {
     $count.Calls += 1
     Write-Host "`n$($count.Calls). $Title`n"
-    if ($Body) {
-        Write-Host "> Invoke-RestMethod -Method Post $Url -ContentType application/json ```n    -Body '$Body'"
+    # What is shown names the variable, not the key.
+    if ($Url.StartsWith("$A/")) {
+        $key = "$env:GATEWAY_API_KEYS".Split(',')[0]
+        $variable = '"$env:GATEWAY_API_KEYS".Split('','')[0]'
     } else {
-        Write-Host "> Invoke-RestMethod $Url"
+        $key = "$env:PREDICTOR_API_KEY"
+        $variable = '$env:PREDICTOR_API_KEY'
     }
-    $response = Send-Request $Method $Url $Body
+    $headers = if ($key) { " ```n    -Headers @{ 'X-API-Key' = $variable }" } else { '' }
+    if ($Body) {
+        Write-Host "> Invoke-RestMethod -Method Post $Url -ContentType application/json ```n    -Body '$Body'$headers"
+    } else {
+        Write-Host "> Invoke-RestMethod $Url$headers"
+    }
+    $response = Send-Request $Method $Url $Body $key
     Write-Host $response.Text
     $asExpected = $false
     try { $asExpected = & $Check $response.Status ($response.Text | ConvertFrom-Json) } catch { }

@@ -19,7 +19,9 @@ Parts:
   walkthrough  the walkthrough, against both services started on free ports
 
 --walkthrough shows each call with curl and its answer, and checks the answer. Both services
-must be running: at http://localhost:8000 and http://localhost:8001, or where you say.
+must be running: at http://localhost:8000 and http://localhost:8001, or where you say. If they
+ask for keys, set the same variables as for them: the first key of GATEWAY_API_KEYS goes to
+Service A, PREDICTOR_API_KEY to Service B.
 TEXT
 }
 
@@ -28,18 +30,33 @@ fail() {
     exit 1
 }
 
+refuse_arguments() {
+    printf 'test_services.sh: %s\n' "$1" >&2
+    usage | head -n 3 >&2
+    exit 2
+}
+
 # ---- Walkthrough
 
 house='{"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborhood": "CollgCr"}'
 bad_house='{"overall_qual": 7, "gr_liv_area": -1, "year_built": 2003, "neighborhood": "CollgCr"}'
 
 # Shows one call and its answer, then checks the answer with an expression of Python.
-call() { # TITLE SHOWN-COMMAND CHECK CURL-ARGUMENT...
-    local title=$1 shown=$2 check=$3 response status body
-    shift 3
+call() { # TITLE URL SHOWN-COMMAND CHECK CURL-ARGUMENT...
+    local title=$1 url=$2 shown=$3 check=$4 key variable response status body
+    shift 4
+    # shellcheck disable=SC2016 # what is shown names the variable, not the key
+    case $url in
+        "$a"/*) key=${GATEWAY_API_KEYS:-} key=${key%%,*} variable='${GATEWAY_API_KEYS%%,*}' ;;
+        *) key=${PREDICTOR_API_KEY:-} variable='$PREDICTOR_API_KEY' ;;
+    esac
+    if [ -n "$key" ]; then
+        shown+=$' \\\n    -H "X-API-Key: '$variable'"'
+        set -- --header "X-API-Key: $key" "$@"
+    fi
     calls=$((calls + 1))
     printf '\n%d. %s\n\n$ %s\n' "$calls" "$title" "$shown"
-    response=$(curl --silent --show-error --noproxy '*' --max-time 10 --write-out '\n%{http_code}' "$@")
+    response=$(curl --silent --show-error --noproxy '*' --max-time 10 --write-out '\n%{http_code}' "$url" "$@")
     status=${response##*$'\n'}
     body=${response%$'\n'*}
     printf '%s\n' "$body"
@@ -55,12 +72,12 @@ sys.exit(0 if $check else 1)" "$status" "$body" 2>/dev/null; then
 }
 
 get() { # TITLE URL CHECK
-    call "$1" "curl $2" "$3" "$2"
+    call "$1" "$2" "curl $2" "$3"
 }
 
 post() { # TITLE URL BODY CHECK
-    call "$1" "curl -X POST $2 -H 'Content-Type: application/json' \\
-    -d '$3'" "$4" --request POST "$2" --header 'Content-Type: application/json' --data "$3"
+    call "$1" "$2" "curl -X POST $2 -H 'Content-Type: application/json' \\
+    -d '$3'" "$4" --request POST --header 'Content-Type: application/json' --data "$3"
 }
 
 check_answers() { # NAME URL
@@ -189,7 +206,7 @@ run_part() { # PART
         service_b) test_service service_b main.py predictor training tests ;;
         system) test_system ;;
         walkthrough) test_walkthrough ;;
-        *) fail "there is no part $1 (see --help)." ;;
+        *) refuse_arguments "there is no part $1" ;;
     esac
 }
 
@@ -206,7 +223,7 @@ case "${1:-} $#" in
         ;;
     '--only 2') parts=$2 ;;
     '--walkthrough 1' | '--walkthrough 3') ;;
-    *) fail "unknown arguments: $* (see --help)." ;;
+    *) refuse_arguments "unknown arguments: $*" ;;
 esac
 
 case $parts in

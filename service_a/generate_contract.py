@@ -7,6 +7,7 @@ id. It is generated, so that nobody writes 80 fields by hand, and committed, so 
 needs nothing of Service B to build and run. A test makes it again and compares.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -87,5 +88,9 @@ def generate_contract() -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        description="Makes gateway/contract.py from the house in service_b/openapi.json.",
+        epilog="Needs the packages of requirements-dev.txt.",
+    ).parse_args()
     TARGET.write_text(generate_contract())
     sys.stdout.write(f"wrote {TARGET.relative_to(FOLDER)}\n")

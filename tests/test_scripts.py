@@ -24,6 +24,7 @@ if sys.platform == "win32":
 RUN = ROOT / "run_services.sh"
 TEST = ROOT / "test_services.sh"
 SECONDS = 60
+KEYS = {"GATEWAY_API_KEYS": "first-key,second-key", "PREDICTOR_API_KEY": "b-key"}
 HOUSE = {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborhood": "CollgCr"}
 
 
@@ -40,7 +41,7 @@ def answers(port: int) -> bool:
 
 
 def clean_environment(**changes: str) -> dict[str, str]:
-    ours = ("SERVICE_A_PORT", "SERVICE_B_PORT", "SERVICE_B_URL", "PYTHON")
+    ours = ("SERVICE_A_PORT", "SERVICE_B_PORT", "SERVICE_B_URL", "PYTHON", *KEYS)
     return {name: value for name, value in os.environ.items() if name not in ours} | changes
 
 
@@ -60,7 +61,9 @@ def run(script: Path, *arguments: str, **environment: str) -> subprocess.Complet
 class RunningScript:
     """`run_services.sh` on free ports, in a process group of its own, its output in a file."""
 
-    def __init__(self, folder: Path, *, terminal: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, terminal: bool = False, keys: dict[str, str] | None = None
+    ) -> None:
         self.a_port = find_free_port()
         self.b_port = find_free_port()
         self._output = folder / "output"
@@ -73,6 +76,7 @@ class RunningScript:
                     SERVICE_A_PORT=str(self.a_port),
                     SERVICE_B_PORT=str(self.b_port),
                     INPUT_LOG_URL=f"sqlite:///{folder / 'inputs.db'}",
+                    **(keys or {}),
                 ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -129,8 +133,8 @@ def script(tmp_path: Path) -> Iterator[RunningScript]:
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningScript]:
-    """The script with both services up, for all tests that only talk to them."""
-    script = RunningScript(tmp_path_factory.mktemp("services"))
+    """The script with both services up, which want keys: for all tests that only talk to them."""
+    script = RunningScript(tmp_path_factory.mktemp("services"), keys=KEYS)
     try:
         script.wait_until_up()
         yield script
@@ -142,7 +146,10 @@ def test_price_comes_back_when_the_script_has_started_both_services(
     services: RunningScript,
 ) -> None:
     answer = requests.post(
-        f"http://localhost:{services.a_port}/process", json={"data": HOUSE}, timeout=10
+        f"http://localhost:{services.a_port}/process",
+        json={"data": HOUSE},
+        headers={"X-API-Key": "second-key"},
+        timeout=10,
     )
 
     assert answer.status_code == 200
@@ -162,6 +169,8 @@ def test_urls_are_shown_when_both_services_are_up(services: RunningScript) -> No
     assert f"http://localhost:{services.a_port}/docs" in output
     assert f"http://localhost:{services.b_port}/docs" in output
     assert f"curl -X POST http://localhost:{services.a_port}/process" in output
+    assert "-H 'X-API-Key: ONE-OF-GATEWAY_API_KEYS'" in output
+    assert "first-key" not in output
 
 
 def test_walkthrough_passes_when_both_services_run(services: RunningScript) -> None:
@@ -170,6 +179,7 @@ def test_walkthrough_passes_when_both_services_run(services: RunningScript) -> N
         "--walkthrough",
         f"http://localhost:{services.a_port}",
         f"http://localhost:{services.b_port}/",
+        **KEYS,
     )
 
     assert result.returncode == 0, result.stdout + result.stderr
@@ -177,13 +187,37 @@ def test_walkthrough_passes_when_both_services_run(services: RunningScript) -> N
     assert result.stdout.endswith("\n9 calls, 0 not as expected\n")
 
 
+def test_walkthrough_shows_commands_that_send_the_keys(services: RunningScript) -> None:
+    urls = [f"http://localhost:{port}" for port in (services.a_port, services.b_port)]
+    shown = run(TEST, "--walkthrough", *urls, **KEYS).stdout
+
+    commands = re.findall(r"^\$ (curl .+(?:\n    -.+)*)", shown, re.MULTILINE)
+    assert len(commands) == 9
+    assert "-key" not in shown
+    for command in commands:
+        status = run(
+            Path("/bin/bash"), "-c", f"{command} -s -o /dev/null -w '%{{http_code}}'", **KEYS
+        ).stdout
+        assert status in ("200", "422"), command
+
+
 def test_walkthrough_fails_when_an_answer_is_wrong(services: RunningScript) -> None:
     a_url = f"http://localhost:{services.a_port}"
 
-    result = run(TEST, "--walkthrough", a_url, a_url)  # A cannot answer for B
+    result = run(TEST, "--walkthrough", a_url, a_url, **KEYS)  # A cannot answer for B
 
     assert result.returncode == 1
     assert result.stdout.endswith("\n9 calls, 4 not as expected\n")
+
+
+def test_walkthrough_says_what_is_missing_when_it_has_no_keys(services: RunningScript) -> None:
+    urls = [f"http://localhost:{port}" for port in (services.a_port, services.b_port)]
+
+    result = run(TEST, "--walkthrough", *urls)
+
+    assert result.returncode == 1
+    assert '{"detail":"A valid X-API-Key is required"}' in result.stdout
+    assert result.stdout.endswith("\n9 calls, 7 not as expected\n")
 
 
 def test_walkthrough_says_what_to_start_when_service_b_is_down(services: RunningScript) -> None:
@@ -199,12 +233,13 @@ def test_walkthrough_says_what_to_start_when_service_b_is_down(services: Running
     )
 
 
-def test_both_services_stop_when_ctrl_c_is_pressed(script: RunningScript) -> None:
-    os.killpg(script.process.pid, signal.SIGINT)
+# The last of the tests that share these services.
+def test_both_services_stop_when_ctrl_c_is_pressed(services: RunningScript) -> None:
+    os.killpg(services.process.pid, signal.SIGINT)
 
-    assert script.process.wait(SECONDS) == 130
-    assert not answers(script.a_port)
-    assert not answers(script.b_port)
+    assert services.process.wait(SECONDS) == 130
+    assert not answers(services.a_port)
+    assert not answers(services.b_port)
 
 
 def test_both_services_stop_when_the_script_is_terminated(script: RunningScript) -> None:
@@ -318,61 +353,131 @@ def test_start_is_refused_when_the_chosen_python_is_none() -> None:
     )
 
 
-def test_venv_is_refreshed_only_when_its_lock_changed(fresh_copy: Path) -> None:
-    lock = fresh_copy.parent / "service_a/requirements.txt"
-
-    def prepare() -> str:
-        result = run(fresh_copy, "--prepare", lock.name, "service_a", PYTHON=sys.executable)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
-
-    assert "Making service_a/.venv" in prepare()
-    assert prepare() == ""
-    lock.write_text("# changed\n")
-    assert prepare() == "Installing the packages of service_a/requirements.txt\n"
-    assert prepare() == ""
+OLD_PYTHON = "#!/bin/sh\n[ $1 = --version ] && echo Python 3.9.2\n"  # and fails otherwise
 
 
-def test_pip_installs_when_there_is_no_uv(fresh_copy: Path) -> None:
-    commands = fresh_copy.parent / "commands"
-    commands.mkdir()
-    for command in ("bash", "cat", "dirname", "rm"):
-        (commands / command).symlink_to(str(shutil.which(command)))
+@pytest.mark.parametrize(
+    ("python3", "found"), [(None, "not there"), (OLD_PYTHON, "Python 3.9.2")], ids=["none", "old"]
+)
+def test_what_to_install_is_said_when_there_is_no_suitable_python(
+    fresh_copy: Path, python3: str | None, found: str
+) -> None:
+    commands = provide_commands(fresh_copy.parent, "bash", "cat", "dirname")
+    if python3 is not None:
+        (commands / "python3").write_text(python3)
+        (commands / "python3").chmod(0o755)
+
+    result = run(fresh_copy, PATH=str(commands))
+
+    assert result.returncode == 1
+    [line] = result.stderr.splitlines()
+    assert f"no Python 3.11 to 3.14 was found (python3 is {found}). Install one" in line
+    assert "PYTHON=/path/to/python3 ./run_services.sh" in line
+
+
+def test_package_to_install_is_named_when_python_has_no_venv_module(fresh_copy: Path) -> None:
+    modules = fresh_copy.parent / "modules"
+    modules.mkdir()
+    # As Debian leaves it out.
+    (modules / "ensurepip.py").write_text("raise ModuleNotFoundError\n")
+    commands = provide_commands(fresh_copy.parent, "bash", "cat", "dirname")
 
     result = run(
         fresh_copy,
-        "--prepare",
-        "requirements.txt",
-        "service_a",
+        *("--prepare", "requirements.txt", "service_a"),
         PATH=str(commands),
         PYTHON=sys.executable,
+        PYTHONPATH=str(modules),
     )
 
-    assert result.returncode == 0, result.stderr
-    assert (fresh_copy.parent / "service_a/.venv/bin/pip").exists()
+    assert result.returncode == 1
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    [line] = result.stderr.splitlines()
+    assert "has no venv module" in line
+    assert line.endswith(f"sudo apt install python{version}-venv")
 
 
-def test_failed_install_is_tried_again_when_the_script_starts_again(fresh_copy: Path) -> None:
-    lock = fresh_copy.parent / "service_a/requirements.txt"
-    lock.write_text("--no-index\nno-such-package==1\n")
+def provide_commands(folder: Path, *names: str) -> Path:
+    """Make a folder for the PATH that has these commands and no others, no Python and no uv."""
+    commands = folder / "commands"
+    commands.mkdir()
+    for name in names:
+        (commands / name).symlink_to(str(shutil.which(name)))
+    return commands
+
+
+class Install:
+    """The script beside a service whose venv exists already, made and filled without uv."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lock = folder / "service_a/requirements.txt"
+        self.lock.parent.mkdir()
+        self.lock.touch()
+        self._script = Path(shutil.copy(RUN, folder))
+        self._commands = provide_commands(folder, "bash", "cat", "dirname", "grep", "rm", "tail")
+        self.first = self.prepare()
+
+    def prepare(self, **environment: str) -> subprocess.CompletedProcess[str]:
+        return run(
+            self._script,
+            *("--prepare", "requirements.txt", "service_a"),
+            PATH=str(self._commands),
+            PYTHON=sys.executable,
+            **environment,
+        )
+
+
+@pytest.fixture(scope="module")
+def install(tmp_path_factory: pytest.TempPathFactory) -> Install:
+    return Install(tmp_path_factory.mktemp("install"))
+
+
+def test_pip_installs_when_there_is_no_uv(install: Install) -> None:
+    assert install.first.returncode == 0, install.first.stderr
+    assert "Making service_a/.venv" in install.first.stdout
+    assert (install.lock.parent / ".venv/bin/pip").exists()
+
+
+def test_venv_is_refreshed_only_when_its_lock_changed(install: Install) -> None:
+    install.lock.write_text("# changed\n")
+
+    assert install.prepare().stdout == "Installing the packages of service_a/requirements.txt\n"
+    result = install.prepare()
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_failed_install_is_tried_again_when_the_script_starts_again(install: Install) -> None:
+    install.lock.write_text("--no-index\nno-such-package==1\n")
 
     for _ in range(2):
-        result = run(fresh_copy, "--prepare", lock.name, "service_a", PYTHON=sys.executable)
+        result = install.prepare()
 
         assert result.returncode == 1
         assert "no-such-package" in result.stderr  # the installer's own words
         assert result.stderr.endswith(
-            "run_services.sh: the packages of service_a/requirements.txt could not be installed."
-            " Check the internet connection, then start again.\n"
+            "run_services.sh: the packages of service_a/requirements.txt could not be installed;"
+            " why stands above, and more in service_a/.venv/install.log.\n"
         )
 
 
-@pytest.mark.parametrize("script", [RUN, TEST])
+def test_connection_is_blamed_when_no_index_can_be_reached(install: Install) -> None:
+    install.lock.write_text("no-such-package==1\n")
+
+    result = install.prepare(PIP_INDEX_URL=f"http://127.0.0.1:{find_free_port()}", PIP_RETRIES="1")
+
+    assert result.returncode == 1
+    reason, line = result.stderr.splitlines()
+    assert "Connection refused" in reason
+    assert "their index can't be reached. Check the internet connection" in line
+
+
+@pytest.mark.parametrize("script", [RUN, TEST, ROOT / ".ci/run"], ids=lambda path: path.name)
 def test_usage_is_shown_when_asked_for(script: Path) -> None:
     result = run(script, "--help")
 
     assert result.returncode == 0
-    assert result.stdout.startswith(f"Usage: ./{script.name}\n")
+    assert result.stdout.startswith("Usage: ")
+    assert script.name in result.stdout.splitlines()[0]
 
 
 @pytest.mark.parametrize(
@@ -382,14 +487,38 @@ def test_usage_is_shown_when_asked_for(script: Path) -> None:
         (TEST, ["--halp"]),
         (TEST, ["--only", "service_c"]),
         (TEST, ["--walkthrough", "http://localhost:8000"]),
+        (ROOT / ".ci/run", ["--halp"]),
+        (ROOT / ".ci/run", ["tests", "newman"]),
     ],
 )
 def test_unknown_arguments_are_refused(script: Path, arguments: list[str]) -> None:
     result = run(script, *arguments)
 
-    assert result.returncode == 1
-    assert len(result.stderr.splitlines()) == 1
-    assert "--help" in result.stderr
+    assert result.returncode == 2
+    problem, usage, *_ = result.stderr.splitlines()
+    assert problem.partition(": ")[0] in str(script)
+    assert usage.startswith("Usage: ")
+
+
+@pytest.mark.parametrize(
+    "program", ["service_a/main.py", "service_b/main.py", "service_a/generate_contract.py"]
+)
+def test_unknown_arguments_are_refused_before_a_program_does_anything(program: str) -> None:
+    folder, name = program.split("/")
+    result = subprocess.run(
+        [".venv/bin/python", name, "--halp"],
+        cwd=ROOT / folder,
+        env=clean_environment(PORT="none"),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert result.returncode == 2
+    usage, problem = result.stderr.splitlines()
+    assert usage.startswith("usage: ")
+    assert problem.endswith("unrecognized arguments: --halp")
 
 
 @pytest.mark.parametrize("name", ["run_services.ps1", "test_services.ps1"])
