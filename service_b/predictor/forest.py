@@ -10,6 +10,7 @@ trees for each such place, and a row is predicted by an AND over one line of the
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +31,7 @@ _MAX_TABLE_BYTES = 32 * 2**20
 _PLAIN_LOSSES = ("squared_error", "absolute_error", "quantile")
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """Sends a row to the leaves `first` to `last` - 1 if its value is at most `threshold`."""
 
     column: int
@@ -41,8 +41,7 @@ class Split:
     last: int
 
 
-@dataclass(frozen=True)
-class Tree:
+class Tree(NamedTuple):
     """The splits of a tree, and the values of its leaves from left to right."""
 
     splits: list[Split]
@@ -209,22 +208,25 @@ def add_boosting(ensemble: Ensemble, boosting: HistGradientBoostingRegressor, sh
 
 
 def _read_tree(nodes: npt.NDArray[np.void], share: float) -> Tree:
+    if nodes["is_categorical"].any():
+        raise NoFastPath("a tree splits by a set of categories")
     tree = Tree([], [])
+    is_leaf, values = nodes["is_leaf"].tolist(), (share * nodes["value"]).tolist()
+    lefts, rights = nodes["left"].tolist(), nodes["right"].tolist()
+    columns, thresholds = nodes["feature_idx"].tolist(), nodes["num_threshold"].tolist()
+    unknown_goes_left = nodes["missing_go_to_left"].astype(bool).tolist()
 
-    def walk(number: int) -> None:
-        node = nodes[number]
-        if node["is_leaf"]:
-            tree.leaves.append(share * float(node["value"]))
+    def walk(node: int) -> None:
+        if is_leaf[node]:
+            tree.leaves.append(values[node])
             return
-        if node["is_categorical"]:
-            raise NoFastPath("a tree splits by a set of categories")
         first = len(tree.leaves)
-        walk(node["left"])
+        walk(lefts[node])
         last = len(tree.leaves)
-        walk(node["right"])
-        column, threshold = int(node["feature_idx"]), float(node["num_threshold"])
-        unknown_goes_left = bool(node["missing_go_to_left"])
-        tree.splits.append(Split(column, threshold, unknown_goes_left, first, last))
+        walk(rights[node])
+        tree.splits.append(
+            Split(columns[node], thresholds[node], unknown_goes_left[node], first, last)
+        )
 
     walk(0)
     return tree
