@@ -7,6 +7,7 @@ from benchmarks.bench import Bench
 from benchmarks.comparison import compare, compare_peers
 from benchmarks.gateway_scale import measure_log_sizes, measure_workers
 from benchmarks.input_sizes import measure_batches, measure_fields
+from benchmarks.model_speed import measure_model
 from benchmarks.report import Result
 
 PARTS: dict[str, Callable[[Bench], Result]] = {
@@ -14,6 +15,7 @@ PARTS: dict[str, Callable[[Bench], Result]] = {
     "peers": compare_peers,
     "fields": measure_fields,
     "batches": measure_batches,
+    "model": measure_model,
     "log-size": measure_log_sizes,
     "workers": measure_workers,
     "health": measure_health,

@@ -37,15 +37,15 @@ class Model:
         self.columns: Mapping[str, str] = {each.column: each.name for each in card.inputs}
         self.input_type = build_input_type(card)
         self.prediction_type = Prediction
-        self._estimators = [estimator] if spread is None else [estimator, spread]
-        self.evaluation: Evaluation = Pipelines(card, self._estimators)
+        self.estimators = [estimator] if spread is None else [estimator, spread]
+        self.evaluation: Evaluation = Pipelines(card, self.estimators)
         self.quick_batch = 0
 
     def speed_up(self, trial: Sequence[BaseModel]) -> None:
         """From now on predict without the pipelines, if that gives the same for `trial`."""
         fields = {"model": self.name, "version": self.version}
         try:
-            self.evaluation = find_fast_path(self.card, self._estimators, trial)
+            self.evaluation = find_fast_path(self.card, self.estimators, trial)
         except NoFastPath as reason:
             fields["reason"] = str(reason)
             _logger.info("model is served by its pipeline", extra={"fields": fields})

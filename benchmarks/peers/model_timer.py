@@ -1,0 +1,43 @@
+"""Times both shipped models in process: `python model_timer.py`, in Service B's folder and venv.
+
+A line of JSON for each model and way: the medians, in µs per house.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.houses import make_houses
+
+from predictor.evaluation import Pipelines
+from predictor.registered_model import load_registered
+from predictor.repository import ModelRepository
+
+_HOUSES = 1000
+
+
+def time_calls(call: Callable[[Sequence[Any]], object], batches: Sequence[Sequence[Any]]) -> float:
+    """Give the median of the calls, per house."""
+    call(batches[0])
+    took = []
+    for batch in batches:
+        begun = time.perf_counter()
+        call(batch)
+        took.append((time.perf_counter() - begun) * 1e6 / len(batch))
+    return round(median(took), 1)
+
+
+for name in ("ames", "california"):
+    with ModelRepository(str(Path("models", name).resolve())).find().open() as folder:
+        model = load_registered(name, folder)
+    houses = make_houses(model.metadata, _HOUSES)
+    inputs = [model.input_type.model_validate(house) for house in houses]
+    ways = {"fast path": model.evaluation, "pipeline": Pipelines(model.card, model.estimators)}
+    for way, model.evaluation in ways.items():
+        alone = time_calls(model.predict, [[each] for each in inputs])
+        together = time_calls(model.predict, [inputs] * 5)
+        row = {"what": f"{name}, {way}", "alone µs": alone, "in 1,000 µs": together}
+        print(json.dumps(row, ensure_ascii=False))
