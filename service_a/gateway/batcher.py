@@ -10,8 +10,9 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
 from typing import Generic, TypeVar, cast
 
 from gateway.errors import TooBusy
@@ -50,10 +51,10 @@ class _Waiting(Generic[Item, Result]):
 class Batcher(Generic[Item, Result]):
     """Hands items in batches to `flush`, which blocks, in a thread of its own.
 
-    `flush` gets 1 to `max_batch` items and returns one result for each, in their order; an
-    exception among the results goes to its item alone. If `flush` raises, each item of that
-    batch gets a copy of the error, and the next batch is tried as if nothing had happened.
-    One batch is under way at a time. Belongs to one event loop.
+    `flush` gets 1 to `max_batch` items, of at most `max_callers` callers, and returns one result
+    for each, in their order; an exception among the results goes to its item alone. If `flush`
+    raises, each item of that batch gets a copy of the error, and the next batch is tried as if
+    nothing had happened. One batch is under way at a time. Belongs to one event loop.
     """
 
     def __init__(
@@ -65,17 +66,25 @@ class Batcher(Generic[Item, Result]):
         max_waiting: int,
         max_seconds: float,
         max_wait_seconds: float = math.inf,
+        max_callers: float = math.inf,
     ) -> None:
         self._flush = flush
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self._max_seconds = max_seconds
         self._max_wait_seconds = max_wait_seconds
+        self._max_callers = max_callers
         self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._under_way: list[_Waiting[Item, Result]] = []
-        self._thread = ThreadPoolExecutor(1, name)
-        self._worker: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        # The thread takes the next batch by itself: this loop, busy with the answers to the last
+        # one, would let it wait, and with it whatever is behind `flush`.
+        self._loop = asyncio.get_running_loop()
+        self._wake: SimpleQueue[bool] = SimpleQueue()
+        self._thread = Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
 
     def put(self, items: Sequence[Item]) -> asyncio.Future[list[Result | Exception]]:
         """Take in what one caller has; the future gets each item's result, in their order.
@@ -86,8 +95,7 @@ class Batcher(Generic[Item, Result]):
         Raises:
             TooBusy: `max_waiting` items wait already; none of these is taken.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[Result | Exception]] = loop.create_future()
+        future: asyncio.Future[list[Result | Exception]] = self._loop.create_future()
         if not items:
             future.set_result([])
             return future
@@ -95,11 +103,13 @@ class Batcher(Generic[Item, Result]):
             raise TooBusy(f"{len(self._waiting)} are waiting already")
         group: _Group[Result] = _Group(len(items), future)
         self._waiting.extend([_Waiting(item, group, index) for index, item in enumerate(items)])
-        if self._worker is None:
-            self._worker = loop.create_task(self._work(loop))
+        if self._idle.is_set():
+            self._idle.clear()
+            # In the loop's next turn, so that what comes in this one goes along.
+            self._loop.call_soon(self._wake.put, True)
         # One timer for all: setting one for each item would cost more than all else here.
         if self._timer is None:
-            self._timer = loop.call_later(self._max_seconds, self._give_up, loop)
+            self._timer = self._loop.call_later(self._max_seconds, self._give_up)
         return future
 
     async def submit(self, item: Item) -> Result:
@@ -117,42 +127,64 @@ class Batcher(Generic[Item, Result]):
 
     async def close(self) -> None:
         """Finish what waits and end the thread. Nothing may be submitted after."""
-        if self._worker is not None:
-            await self._worker
+        await self._idle.wait()
         if self._timer is not None:
             self._timer.cancel()
-        self._thread.shutdown()
+        self._wake.put(False)
+        self._thread.join()
 
-    async def _work(self, loop: asyncio.AbstractEventLoop) -> None:
-        while batch := self._take():
-            self._under_way = batch
-            items = [waiting.item for waiting in batch]
-            results: Sequence[Result | Exception]
-            try:
-                results = await loop.run_in_executor(self._thread, self._flush, items)
-                if len(results) != len(items):
-                    raise ValueError(f"{len(results)} results for {len(items)} items")  # noqa: TRY301
-            except Exception as error:  # whatever it is, the callers must hear of it
-                results = [copy.copy(error) for _ in items]
-            for waiting, result in zip(batch, results, strict=True):
-                waiting.group.settle(waiting.index, result)
-        self._under_way = []
-        self._worker = None
+    def _work(self) -> None:
+        """Flush batches as long as there are any, in the thread."""
+        while self._wake.get():
+            while batch := self._take():
+                self._under_way = batch
+                results: Sequence[Result | Exception]
+                try:
+                    results = self._flush([waiting.item for waiting in batch])
+                    if len(results) != len(batch):
+                        raise ValueError(f"{len(results)} results for {len(batch)} items")  # noqa: TRY301
+                except Exception as error:  # whatever it is, the callers must hear of it
+                    results = [copy.copy(error) for _ in batch]
+                self._loop.call_soon_threadsafe(self._settle, batch, results)
+            self._loop.call_soon_threadsafe(self._rest)
 
     def _take(self) -> list[_Waiting[Item, Result]]:
         batch: list[_Waiting[Item, Result]] = []
+        late: list[_Waiting[Item, Result]] = []
         earliest = time.monotonic() - self._max_wait_seconds
+        callers: set[_Group[Result]] = set()
         while self._waiting and len(batch) < self._max_batch:
+            if len(callers) >= self._max_callers and self._waiting[0].group not in callers:
+                break
             waiting = self._waiting.popleft()
             if waiting.group.future.done():  # its caller has gone
                 continue
             if waiting.group.since < earliest:
-                waiting.group.settle(waiting.index, TooBusy("waited too long for its turn"))
-                continue
-            batch.append(waiting)
+                late.append(waiting)
+            else:
+                batch.append(waiting)
+                callers.add(waiting.group)
+        if late:
+            errors = [TooBusy("waited too long for its turn") for _ in late]
+            self._loop.call_soon_threadsafe(self._settle, late, errors)
         return batch
 
-    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _settle(
+        self,
+        batch: Sequence[_Waiting[Item, Result]],
+        results: Sequence[Result | Exception],
+    ) -> None:
+        for waiting, result in zip(batch, results, strict=True):
+            waiting.group.settle(waiting.index, result)
+
+    def _rest(self) -> None:
+        """Stop, but for what came when the thread had just looked."""
+        if self._waiting:
+            self._wake.put(True)
+        else:
+            self._idle.set()
+
+    def _give_up(self) -> None:
         """Have nobody wait for longer than `max_seconds`; look again when the next one would."""
         now = time.monotonic()
         self._timer = None
@@ -163,4 +195,4 @@ class Batcher(Generic[Item, Result]):
             if left <= 0:
                 future.set_exception(TimeoutError())
             elif self._timer is None:  # they stand in the order in which they came
-                self._timer = loop.call_later(left, self._give_up, loop)
+                self._timer = self._loop.call_later(left, self._give_up)

@@ -31,6 +31,11 @@ _logger = logging.getLogger(__name__)
 _LOG_TIMEOUT_SECONDS = 5
 _LOG_MAX_BATCH = 256
 _LOG_MAX_WAITING = 10_000
+# Each commit waits for the disk, so an outcome goes along with the next input if one comes by then.
+_OUTCOME_DELAY_SECONDS = 0.05
+
+# With all callers in one call, this process would rest while B works, and B while this one answers.
+_FORWARD_MAX_CALLERS = 32
 
 _KNOWN = (Answer, InputRejected, ModelUnknown, PredictorUnavailable)
 
@@ -70,7 +75,10 @@ class Intake:
             max_waiting=forward_max_waiting,
             max_seconds=forward_timeout_seconds,
             max_wait_seconds=forward_timeout_seconds * _MAX_WAIT_SHARE,
+            max_callers=_FORWARD_MAX_CALLERS,
         )
+        self._outcomes: list[Outcome] = []
+        self._outcome_timer: asyncio.TimerHandle | None = None
 
     async def keep(self, data: bytes, origin: Origin, model: str | None = None) -> None:
         """Log an input, given as JSON, that is not to be forwarded.
@@ -145,6 +153,7 @@ class Intake:
     async def close(self) -> None:
         """Finish the forwards, then the log."""
         await self._forwards.close()
+        self._log_outcomes()
         await self._log.close()
 
     async def _settle(
@@ -175,15 +184,31 @@ class Intake:
         return [_know(result) for result in results]
 
     def _add(self, outcomes: Sequence[Outcome]) -> None:
-        """Have outcomes logged. Nobody waits: the inputs are safe, and the answers known."""
+        """Have outcomes logged with the next input, or soon if none comes.
+
+        Nobody waits for it: the inputs are safe, and the answers known.
+        """
+        self._outcomes += outcomes
+        if self._outcome_timer is None:
+            loop = asyncio.get_running_loop()
+            self._outcome_timer = loop.call_later(_OUTCOME_DELAY_SECONDS, self._log_outcomes)
+
+    def _log_outcomes(self) -> None:
+        if self._outcome_timer is not None:
+            self._outcome_timer.cancel()
+            self._outcome_timer = None
+        outcomes, self._outcomes = self._outcomes, []
+        if not outcomes:
+            return
         try:
-            adding = self._log.put([outcomes])
+            logging_them = self._log.put([outcomes])
         except TooBusy as error:
             _tell_lost(outcomes, error)
         else:
-            adding.add_done_callback(partial(_check_added, outcomes))
+            logging_them.add_done_callback(partial(_check_logged, outcomes))
 
     async def _write(self, entries: Sequence[Entry]) -> list[int]:
+        self._log_outcomes()
         try:
             return await self._log.submit(entries)
         except TimeoutError:
@@ -213,11 +238,11 @@ def _write_together(
     return [[next(numbers) for _ in group] for group in groups]
 
 
-def _check_added(
-    outcomes: Sequence[Outcome], adding: asyncio.Future[list[list[int] | Exception]]
+def _check_logged(
+    outcomes: Sequence[Outcome], logging_them: asyncio.Future[list[list[int] | Exception]]
 ) -> None:
-    error = adding.exception()
-    (result,) = [error] if error else adding.result()
+    error = logging_them.exception()
+    (result,) = [error] if error else logging_them.result()
     if isinstance(result, BaseException):
         _tell_lost(outcomes, result)
 

@@ -245,3 +245,22 @@ def test_nobody_waits_longer_than_told_when_the_flush_hangs() -> None:
         await batcher.close()
 
     asyncio.run(run())
+
+
+def test_a_batch_has_no_more_callers_than_told_but_all_that_one_of_them_has() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher: Batcher[int, int] = Batcher(
+            call, name="test", max_batch=4, max_waiting=100, max_seconds=60, max_callers=2
+        )
+        call.open.clear()
+        first = batcher.put([1])
+        await call.wait_until_entered()
+        others = [batcher.put(items) for items in ([2], [3, 4], [5], [6, 7, 8, 9])]
+        call.open.set()
+        results = await asyncio.gather(first, *others)
+        assert results == [[2], [4], [6, 8], [10], [12, 14, 16, 18]]
+        assert call.batches == [[1], [2, 3, 4], [5, 6, 7, 8], [9]]
+        await batcher.close()
+
+    asyncio.run(run())

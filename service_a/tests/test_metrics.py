@@ -65,7 +65,7 @@ def test_forwards_batches_and_inputs_are_counted(client: TestClient, stub: StubS
     assert series["gateway_inputs_logged_total"] == 7
     assert series['gateway_batch_size_sum{batch="forward"}'] == 7
     assert series['gateway_batch_size_count{batch="forward"}'] == 3
-    assert series["gateway_log_commit_seconds_count"] >= 6
+    assert series["gateway_log_commit_seconds_count"] >= 3
 
 
 def test_state_of_the_circuit_is_shown(start_gateway: StartGateway, stub: StubServer) -> None:
