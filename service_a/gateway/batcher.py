@@ -38,7 +38,7 @@ class _Group(Generic[Result]):
         self._results[index] = result
         self._missing -= 1
         if not self._missing and not self.future.done():
-            self.future.set_result(cast(list[Result | Exception], self._results))
+            self.future.set_result(cast("list[Result | Exception]", self._results))
 
 
 @dataclass(slots=True)

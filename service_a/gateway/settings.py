@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     forward_max_batch: int = Field(default=128, ge=1, le=1000)
     """Most inputs in one call to Service B."""
 
-    forward_max_waiting: int = Field(default=1000, ge=1)
+    forward_max_waiting: int = Field(default=5000, ge=1)
     """Most inputs that wait for Service B; one more is answered with a 503 at once."""
 
     breaker_failures: int = Field(default=5, ge=1)

@@ -26,7 +26,7 @@ class SharedTimeout:
         Raises:
             TimeoutError: it took longer, and was cancelled.
         """
-        task = cast(asyncio.Task[Any], asyncio.current_task())
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._began[task] = time.monotonic()
         if self._timer is None:
             self._set_timer(self._seconds)
