@@ -95,4 +95,5 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
             for link, _ in LINK.findall(read_prose(document))
         }
         new = {each for each in links if each.suffix == ".md"} - reached
-    assert reached == set(DOCUMENTS)
+    # The benchmarks write the tables of their results themselves.
+    assert reached - {ROOT / "benchmarks/results/README.md"} == set(DOCUMENTS)
