@@ -12,37 +12,44 @@ from sqlalchemy import Connection
 
 from gateway.input_entry import NewInput, Outcome
 
+# SQLite takes 32,766 values in one statement.
+_MAX_ROWS = 1000
+
 
 def insert_inputs(connection: Connection, new: Sequence[NewInput]) -> Sequence[int]:
     """Insert rows; return their numbers."""
-    values: list[object] = []
-    for each in new:
-        values += (
-            each.request_id,
-            _write_time(each.received_at),
-            each.data,
-            each.outcome.value,
-            each.model,
-        )
-    result = connection.exec_driver_sql(_write_insert(len(new)), tuple(values))
-    last = result.lastrowid
+    last = 0
+    for start in range(0, len(new), _MAX_ROWS):
+        rows = new[start : start + _MAX_ROWS]
+        values: list[object] = []
+        for each in rows:
+            values += (
+                each.request_id,
+                _write_time(each.received_at),
+                each.data,
+                each.outcome.value,
+                each.model,
+            )
+        last = connection.exec_driver_sql(_write_insert(len(rows)), tuple(values)).lastrowid
     # Nobody else writes before the commit, so the numbers follow each other.
     return range(last - len(new) + 1, last + 1)
 
 
 def add_outcomes(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """Update the rows of the outcomes' inputs."""
-    values: list[object] = []
-    for each in outcomes:
-        values += (
-            each.input_number,
-            each.outcome.value,
-            each.price,
-            each.model_version,
-            each.duration_ms,
-            _write_time(each.outcome_at),
-        )
-    connection.exec_driver_sql(_write_update(len(outcomes)), tuple(values))
+    for start in range(0, len(outcomes), _MAX_ROWS):
+        rows = outcomes[start : start + _MAX_ROWS]
+        values: list[object] = []
+        for each in rows:
+            values += (
+                each.input_number,
+                each.outcome.value,
+                each.price,
+                each.model_version,
+                each.duration_ms,
+                _write_time(each.outcome_at),
+            )
+        connection.exec_driver_sql(_write_update(len(rows)), tuple(values))
 
 
 def _write_time(time: datetime) -> str:

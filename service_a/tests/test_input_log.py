@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from gateway.errors import InputLogUnavailable
@@ -247,7 +248,8 @@ def test_file_that_is_no_database_is_left_alone(log: InputLog, log_path: Path) -
 
 GATEWAY = """
 import sys
-from gateway.input_log import InputLog, NewInput
+from gateway.input_entry import NewInput
+from gateway.input_log import InputLog
 from gateway.log_tables import OutcomeKind
 log = InputLog(sys.argv[1])
 print("ready", flush=True)
@@ -298,3 +300,29 @@ def test_no_gateway_fails_when_several_open_a_new_file_in_the_same_moment(tmp_pa
             start = threading.Barrier(4)
             path = tmp_path / f"{number}.db"
             list(gateways.map(open_file, [path] * 4, [start] * 4))
+
+
+def test_many_rows_fit_into_one_commit(log_url: str) -> None:
+    """Seven full batches that come together have more values than SQLite takes at once."""
+    log = InputLog(log_url)
+    if log_url.startswith("sqlite"):
+        # Some systems' SQLite takes more than SQLite's own default.
+        event.listen(
+            log._database._engine,
+            "connect",
+            lambda connection, _: connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766),
+        )
+    inputs = [NewInput(f"r{number}", "1", OutcomeKind.PENDING) for number in range(7001)]
+
+    numbers = log.write(inputs)
+    log.write([Outcome(number, OutcomeKind.PREDICTED, 1, number) for number in numbers])
+    log.close()
+
+    engine = create_engine(log_url)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT request_id, id, price FROM inputs ORDER BY id"))
+        assert [tuple(row) for row in rows] == [
+            (entry.request_id, number, number)
+            for entry, number in zip(inputs, numbers, strict=True)
+        ]
+    engine.dispose()
