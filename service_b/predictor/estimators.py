@@ -95,7 +95,10 @@ class Derived(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ]
         for above, below in self.ratios:
             ratio = np.full(len(matrix), np.nan)
-            np.divide(matrix[:, above], matrix[:, below], out=ratio, where=matrix[:, below] != 0)
+            divisor = matrix[:, below]
+            # By something tiny it may be more than a float holds; trees take infinity as a value.
+            with np.errstate(over="ignore"):
+                np.divide(matrix[:, above], divisor, out=ratio, where=divisor != 0)
             columns.append(ratio[:, None])
         return np.hstack(columns)
 

@@ -51,7 +51,8 @@ def build_derived(derived: Derived, codes: Codes) -> Evaluate:
         products = matrix.take(first, axis=1) * matrix.take(second, axis=1)
         divisors = matrix.take(below, axis=1)
         divisors[divisors == 0] = math.nan
-        ratios = matrix.take(above, axis=1) / divisors
+        with np.errstate(over="ignore"):
+            ratios = matrix.take(above, axis=1) / divisors
         return np.concatenate([matrix, totals, products, ratios], axis=1)
 
     return derive
