@@ -61,9 +61,9 @@ def create_app(settings: Settings) -> FastAPI:
         description="Predicts with the models it hosts.",
         version="1.0.0",
         lifespan=lifespan,
-        # All fields of all models unfolded would be a page of many hundred lines.
         # Nobody exports it from here, and it would be looked for with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
+        # All fields of all models unfolded would be a page of many hundred lines.
         swagger_ui_parameters={"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2},
     )
     app.state.settings = settings
