@@ -5,10 +5,13 @@ sends a row to the right rules out the leaves on its left; of those that no spli
 lowest is where the row ends (Lucchese et al. 2015, "QuickScorer"). What a column rules out depends
 only on where its value lies among the thresholds of that column. So a table holds the words of all
 trees for each such place, and a row is predicted by an AND over one line of the table per column.
+The AND is what takes the time, so columns of few places are joined: they have a line for each
+combination of their places.
 """
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,12 +24,15 @@ from predictor.errors import NoFastPath
 
 Columns = npt.NDArray[np.intp]
 Lines = npt.NDArray[np.intp]
+Words = npt.NDArray[np.unsignedinteger]
 
 # So many rows at once stay in the processor's cache.
 _ROWS_AT_ONCE = 128
 # From so many rows on a search in each column is faster than one in all of them.
-_MANY_ROWS = 16
+_MANY_ROWS = 32
 _MAX_TABLE_BYTES = 32 * 2**20
+# Columns are joined while the combinations of their places are no more than this.
+_MAX_JOINED_PLACES = 128
 # Those whose predictions are the sums of the leaves; others take the sum to a power.
 _PLAIN_LOSSES = ("squared_error", "absolute_error", "quantile")
 
@@ -46,6 +52,10 @@ class Tree(NamedTuple):
 
     splits: list[Split]
     leaves: list[float]
+
+
+# The number of a tree, the places that it takes for codes, and one of its splits.
+PlacedSplit = tuple[int, Matrix, Split]
 
 
 @dataclass
@@ -68,93 +78,100 @@ class Forest:
 
     def __init__(self, ensembles: Sequence[Ensemble], code_columns: Columns) -> None:
         trees = [tree for each in ensembles for tree in each.trees]
-        thresholds = _collect_thresholds(trees)
-        if not thresholds or not all(each.trees for each in ensembles):
+        splits = _collect_splits(ensembles)
+        if not splits or not all(each.trees for each in ensembles):
             raise NoFastPath("there are no trees that split")
-        coded = set(code_columns.tolist())
-        self._coded = np.array([each for each in thresholds if each in coded], dtype=np.intp)
-        self._numbers = np.array([each for each in thresholds if each not in coded], dtype=np.intp)
-        self._thresholds = [thresholds[column] for column in self._numbers.tolist()]
-        # The lines of the table: one for each code; then for each column of numbers one for what
-        # lies up to each threshold, for what lies above, and for unknown.
-        columns = [code_columns]
-        values = []
-        for column, each in zip(self._numbers, self._thresholds, strict=True):
-            columns.append(np.full(len(each) + 2, column))
-            values += [*each, math.inf, math.nan]
-        ends = np.cumsum([len(each) for each in columns])
-        self._first, self._unknown = ends[:-1], ends[1:] - 1
+        codes = {column: np.flatnonzero(code_columns == column) for column in splits}
+        bounds = {column: _find_bounds(own, codes[column]) for column, own in splits.items()}
+        groups = _choose_joined({column: len(each) for column, each in bounds.items()})
         most = max(len(tree.leaves) for tree in trees)
         word = _choose_word(most)
-        if ends[-1] * len(trees) * word().itemsize > _MAX_TABLE_BYTES:
+        lines = sum(math.prod(len(bounds[column]) for column in group) for group in groups)
+        if lines * len(trees) * word().itemsize > _MAX_TABLE_BYTES:
             raise NoFastPath("the trees have too many thresholds")
-        self._table = np.concatenate(
+        # By column: its number, that of its group, its bounds, and what each of its places adds to
+        # the number of the line.
+        self._columns: list[tuple[int, int, Matrix, Lines]] = []
+        tables = []
+        first = 0
+        for number, group in enumerate(groups):
+            table = np.full((1, len(trees)), np.iinfo(word).max, dtype=word)
+            for column in group:
+                steps = len(table) * np.arange(len(bounds[column]))
+                if column == group[0]:
+                    steps += first
+                self._columns.append((column, number, bounds[column], steps))
+                own = _fill_table(splits[column], codes[column], bounds[column], len(trees), word)
+                table = (own[:, None] & table).reshape(-1, len(trees))
+            tables.append(table)
+            first += len(table)
+        self._table = np.concatenate(tables)
+        self._groups = np.cumsum([0, *map(len, groups)])[:-1]
+        self._places = np.array([each[0] for each in self._columns], dtype=np.intp)
+        # All bounds in one ascending array of complex numbers: column, bound.
+        self._positions = np.arange(len(self._columns), dtype=np.float64)
+        ordered = np.concatenate(
             [
-                _fill_table(each.trees, np.concatenate(columns), [*each.places, *values], word)
-                for each in ensembles
-            ],
-            axis=1,
+                _to_complex(position, each[2])
+                for position, each in zip(self._positions, self._columns, strict=True)
+            ]
         )
-        # What follows has shape (1, …): for a single row numpy then has nothing to broadcast.
-        # All thresholds in one ascending array of complex numbers: column, threshold.
-        self._ordered = np.array(
-            [complex(number, each) for number, some in enumerate(self._thresholds) for each in some]
-        )
-        before = np.cumsum([0, *[len(each) for each in self._thresholds]])[:-1]
-        self._shift = (self._first - before)[None]
-        self._positions = np.arange(len(self._numbers))
+        order = np.argsort(ordered)
+        self._ordered = ordered[order]
+        self._steps = np.concatenate([each[3] for each in self._columns])[order]
+        self._starts = np.cumsum([0, *[len(each.trees) for each in ensembles]])[:-1]
         self._leaves = np.zeros((len(trees), most))
         for number, tree in enumerate(trees):
             self._leaves[number, : len(tree.leaves)] = tree.leaves
-        self._leaf_of_tree = most * np.arange(len(trees))[None]
-        self._starts = np.cumsum([0, *[len(each.trees) for each in ensembles]])[:-1]
-        self._baselines = np.array([[each.baseline for each in ensembles]])
+        self._leaves[self._starts] += [[each.baseline] for each in ensembles]
+        # Of shape (1, …): for a single row numpy then has nothing to broadcast.
+        self._before_leaves = most * np.arange(len(trees))[None] - 1
 
     def predict(self, matrix: Matrix) -> Matrix:
         """Give for each row the sum of each ensemble."""
-        lines = self._find_lines(matrix)
         if len(matrix) < _MANY_ROWS:
-            words = np.bitwise_and.reduce(self._table.take(lines, axis=0), axis=1)
+            words = np.bitwise_and.reduce(
+                self._table.take(self._find_lines(matrix), axis=0), axis=1
+            )
             return self._sum_leaves(words)
+        lines = self._find_lines_of_many(matrix)
         return np.concatenate(
             [
-                self._sum_leaves(self._rule_out(lines[start : start + _ROWS_AT_ONCE]))
-                for start in range(0, len(lines), _ROWS_AT_ONCE)
+                self._sum_leaves(self._rule_out(lines[:, start : start + _ROWS_AT_ONCE]))
+                for start in range(0, len(matrix), _ROWS_AT_ONCE)
             ]
         )
 
     def _find_lines(self, matrix: Matrix) -> Lines:
-        """Give the line of the table for each value that a tree looks at."""
-        codes = matrix.take(self._coded, axis=1).astype(np.intp)
-        numbers = matrix.take(self._numbers, axis=1)
-        if len(matrix) < _MANY_ROWS:
-            # One search in all columns: complex numbers are ordered by their real part first.
-            values = np.empty(numbers.shape, dtype=np.complex128)
-            values.real = self._positions
-            values.imag = numbers
-            lines = self._ordered.searchsorted(values) + self._shift
-        else:
-            lines = np.empty(numbers.shape, dtype=np.intp)
-            for column, thresholds in enumerate(self._thresholds):
-                lines[:, column] = thresholds.searchsorted(numbers[:, column])
-            lines += self._first
-        np.copyto(lines, self._unknown, where=np.isnan(numbers))
-        return np.concatenate([codes, lines], axis=1)
+        """Give the lines of the table for each row, by one search in all columns."""
+        # Complex numbers are ordered by their real part first.
+        values = _to_complex(self._positions, matrix.take(self._places, axis=1))
+        steps = self._steps.take(self._ordered.searchsorted(values))
+        lines: Lines = np.add.reduceat(steps, self._groups, axis=1)
+        return lines
 
-    def _rule_out(self, lines: Lines) -> npt.NDArray[np.unsignedinteger]:
-        """Give the leaves of each tree that are left; the same as above with less memory."""
-        left = self._table.take(lines[:, 0], axis=0)
+    def _find_lines_of_many(self, matrix: Matrix) -> Lines:
+        """Give the same, transposed, by a search in each column."""
+        lines = np.zeros((len(self._groups), len(matrix)), dtype=np.intp)
+        for column, group, bounds, steps in self._columns:
+            lines[group] += steps.take(bounds.searchsorted(matrix[:, column]))
+        return lines
+
+    def _rule_out(self, lines: Lines) -> Words:
+        """Give the leaves of each tree that are left; for many rows, with little memory."""
+        left: Words = self._table.take(lines[0], axis=0)
         line = np.empty_like(left)
-        for column in lines.T[1:]:
+        for numbers in lines[1:]:
             # `clip` is never needed; without it numpy would copy the lines once more.
-            self._table.take(column, axis=0, out=line, mode="clip")
+            self._table.take(numbers, axis=0, out=line, mode="clip")
             np.bitwise_and(left, line, out=left)
         return left
 
-    def _sum_leaves(self, left: npt.NDArray[np.unsignedinteger]) -> Matrix:
-        lowest = np.bitwise_count(~left & (left - 1))
-        values = self._leaves.take(lowest + self._leaf_of_tree)
-        sums: Matrix = np.add.reduceat(values, self._starts, axis=1) + self._baselines
+    def _sum_leaves(self, left: Words) -> Matrix:
+        # The lowest bit and what is below it: as many bits as leaves up to the one that is left.
+        counts = np.bitwise_count(left ^ (left - 1))
+        values = self._leaves.take(counts + self._before_leaves)
+        sums: Matrix = np.add.reduceat(values, self._starts, axis=1)
         return sums
 
 
@@ -165,33 +182,64 @@ def _choose_word(leaves: int) -> type[np.unsignedinteger]:
     raise NoFastPath(f"a tree has {leaves} leaves")
 
 
-def _collect_thresholds(trees: Sequence[Tree]) -> dict[int, Matrix]:
-    """Give the different thresholds of each column that is looked at."""
-    thresholds: dict[int, set[float]] = {}
-    for tree in trees:
+def _collect_splits(ensembles: Sequence[Ensemble]) -> dict[int, list[PlacedSplit]]:
+    """Give the splits by the column that they look at."""
+    splits: dict[int, list[PlacedSplit]] = defaultdict(list)
+    trees = [(tree, each.places) for each in ensembles for tree in each.trees]
+    for number, (tree, places) in enumerate(trees):
         for split in tree.splits:
-            thresholds.setdefault(split.column, set()).add(split.threshold)
-    return {column: np.array(sorted(each)) for column, each in sorted(thresholds.items())}
+            splits[split.column].append((number, places, split))
+    return splits
+
+
+def _find_bounds(splits: Sequence[PlacedSplit], codes: Lines) -> Matrix:
+    """Give the upper bound of each place of a column, ascending.
+
+    A column of codes has a place for each; one of numbers for what lies up to each threshold, for
+    what lies above, and for unknown.
+    """
+    if codes.size:
+        return codes.astype(np.float64)
+    return np.array([*sorted({math.inf, *[each.threshold for *_, each in splits]}), math.nan])
+
+
+def _choose_joined(places: Mapping[int, int]) -> list[list[int]]:
+    """Part the columns, given with how many places they have, into groups that are joined."""
+    groups: list[list[int]] = []
+    for column in sorted(places, key=places.__getitem__, reverse=True):
+        for group in groups:
+            if math.prod(places[each] for each in (*group, column)) <= _MAX_JOINED_PLACES:
+                group.append(column)
+                break
+        else:
+            groups.append([column])
+    return groups
+
+
+def _to_complex(real: float | Matrix, imaginary: Matrix) -> npt.NDArray[np.complex128]:
+    # Not a sum: that would make all of an unknown number NaN.
+    numbers = np.empty(imaginary.shape, dtype=np.complex128)
+    numbers.real = real
+    numbers.imag = imaginary
+    return numbers
 
 
 def _fill_table(
-    trees: Sequence[Tree],
-    columns: Columns,
-    values: Sequence[float],
+    splits: Sequence[PlacedSplit],
+    codes: Lines,
+    bounds: Matrix,
+    trees: int,
     word: type[np.unsignedinteger],
-) -> npt.NDArray[np.unsignedinteger]:
-    """Give the words for lines that stand for one value of one column each."""
+) -> Words:
+    """Give the words of all trees for each place of the column that the splits look at."""
     full = int(np.iinfo(word).max)
-    table = np.full((len(values), len(trees)), full, dtype=word)
-    lines = {column: np.flatnonzero(columns == column) for column in set(columns.tolist())}
-    given = np.array(values)
-    for number, tree in enumerate(trees):
-        for split in tree.splits:
-            own = lines[split.column]
-            right = given[own] > split.threshold
-            if not split.unknown_goes_left:
-                right |= np.isnan(given[own])
-            table[own[right], number] &= word(full - (1 << split.last) + (1 << split.first))
+    table = np.full((len(bounds), trees), full, dtype=word)
+    for number, places, split in splits:
+        values = places.take(codes) if codes.size else bounds
+        right = values > split.threshold
+        if not split.unknown_goes_left:
+            right |= np.isnan(values)
+        table[right, number] &= word(full - (1 << split.last) + (1 << split.first))
     return table
 
 

@@ -50,7 +50,19 @@ def build(boosting: HistGradientBoostingRegressor, share: float = 1) -> Forest:
 def test_forest_gives_the_same_as_the_boosting_when_trees_have_so_many_leaves(leaves: int) -> None:
     boosting = fit(max_leaf_nodes=leaves)
     own = build(boosting)
-    for count in (1, 2, 15, 16, 127, 129, 500):
+    for count in (1, 2, 31, 32, 127, 129, 500):
+        rows = make_rows(count)
+        np.testing.assert_allclose(own.predict(rows)[:, 0], boosting.predict(rows), rtol=1e-12)
+
+
+@pytest.mark.parametrize("most", [1, 1_000, 1_000_000])
+def test_forest_gives_the_same_when_columns_are_joined(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forest, "_MAX_JOINED_PLACES", most)
+    boosting = fit(max_bins=16)
+    own = build(boosting)
+    for count in (1, 40):
         rows = make_rows(count)
         np.testing.assert_allclose(own.predict(rows)[:, 0], boosting.predict(rows), rtol=1e-12)
 
