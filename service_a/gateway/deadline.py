@@ -15,6 +15,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
+# So late may an exchange end whose last read began just before its deadline; twice that at most.
+_LATENESS_SECONDS = 0.05
+
 _local = threading.local()
 
 
@@ -29,19 +32,38 @@ def keep_deadline(deadline: float) -> Iterator[None]:
 
 
 class _DeadlineSocket(socket.socket):
+    """Every system call hands over the interpreter's lock, and with a busy event loop in the same
+    process it takes a while to get it back. So this makes as few of them as it can.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._timeout_seconds = 0.0
+        self._unsent: list[Any] = []
+
+    def settimeout(self, _: float | None) -> None:
+        """Only the deadline counts."""
+
+    def sendall(self, data: Any, *_: Any) -> None:
+        """Keep it: the head and the body of a request are sent in one piece."""
+        self._unsent.append(data)
+
     def recv_into(self, *args: Any) -> int:
+        if self._unsent:
+            data = b"".join(self._unsent)
+            self._unsent.clear()
+            self._limit()
+            super().sendall(data)
         self._limit()
         return super().recv_into(*args)
-
-    def sendall(self, *args: Any) -> None:
-        self._limit()
-        super().sendall(*args)
 
     def _limit(self) -> None:
         remaining = _local.deadline - time.monotonic()
         if remaining <= 0:
             raise TimeoutError("deadline passed")
-        self.settimeout(remaining)
+        if not 0 <= self._timeout_seconds - remaining <= 2 * _LATENESS_SECONDS:
+            self._timeout_seconds = remaining + _LATENESS_SECONDS
+            super().settimeout(self._timeout_seconds)
 
 
 class _DeadlineConnection(HTTPConnection):
