@@ -8,6 +8,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
+from gateway.connection import Connection
 from gateway.settings import Settings
 
 # A caller may keep its connection open between two bursts of requests.
@@ -41,8 +42,10 @@ def serve(app: FastAPI, settings: Settings) -> None:
     gc.freeze()
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # nothing here looks at the caller's address
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
