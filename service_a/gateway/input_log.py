@@ -1,6 +1,7 @@
 """The input log: every input on disk before anything else happens to it."""
 
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -34,7 +35,7 @@ class InputLog:
         Raises:
             InputLogUnavailable: nothing was written. Works again by itself when it can.
         """
-        with self._database.transaction() as connection:
+        with self._database.transaction(keep=True) as connection:
             return _write(connection, entries)
 
     def close(self) -> None:
@@ -45,12 +46,13 @@ class InputLog:
 def _write(connection: Connection, entries: Sequence[Entry]) -> list[int]:
     new = [entry for entry in entries if isinstance(entry, NewInput)]
     outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
-    is_sqlite = connection.dialect.name == "sqlite"
-    numbers: Iterator[int] = iter(())
-    if new:
-        numbers = iter((log_sqlite.insert_inputs if is_sqlite else _insert)(connection, new))
-    if outcomes:
-        (log_sqlite.add_outcomes if is_sqlite else _update)(connection, outcomes)
+    driver = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        numbers = iter(log_sqlite.insert_inputs(driver, new))
+        log_sqlite.add_outcomes(driver, outcomes)
+    else:
+        numbers = iter(_insert(connection, new))
+        _update(connection, outcomes)
     if any(isinstance(entry, Heartbeat) for entry in entries):
         connection.execute(heartbeat.delete())
         connection.execute(heartbeat.insert().values(id=1, checked_at=datetime.now(UTC)))
@@ -65,8 +67,11 @@ def _write(connection: Connection, entries: Sequence[Entry]) -> list[int]:
 
 
 def _insert(connection: Connection, new: Sequence[NewInput]) -> Sequence[int]:
+    if not new:
+        return []
     return connection.execute(_INSERT, [asdict(each) for each in new]).scalars().all()
 
 
 def _update(connection: Connection, outcomes: Sequence[Outcome]) -> None:
-    connection.execute(_ADD_OUTCOME, [asdict(each) for each in outcomes])
+    if outcomes:
+        connection.execute(_ADD_OUTCOME, [asdict(each) for each in outcomes])

@@ -28,12 +28,16 @@ class LogDatabase:
             hide_parameters=True,  # an error must not carry inputs into the log lines
         )
         self._has_tables = False
+        self._kept: Connection | None = None
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _make_durable)
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, *, keep: bool = False) -> Iterator[Connection]:
         """Lend a connection; what was written is on disk when the block has ended.
+
+        With `keep` it is always the same one, as far as the database allows it. To lend one anew
+        takes as long as writing a row. One thread at a time may have it.
 
         Raises:
             InputLogUnavailable: nothing was written. The next use opens the database anew, so
@@ -41,15 +45,24 @@ class LogDatabase:
         """
         try:
             self._ensure_tables()
-            with self._engine.begin() as connection:
-                yield connection
-        except (SQLAlchemyError, OSError) as error:
+            if keep and self._engine.dialect.name == "sqlite":
+                self._kept = self._kept or self._engine.connect()
+                with self._kept.begin():
+                    yield self._kept
+            else:
+                # A server may have ended a connection, which is found out when it is lent.
+                with self._engine.begin() as connection:
+                    yield connection
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             # A connection that was opened while the file was read-only stays so.
-            self._engine.dispose()
+            self.close()
             raise InputLogUnavailable(str(error)) from error
 
     def close(self) -> None:
         """Close the connections; a later use opens new ones."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
         self._engine.dispose()
 
     def _ensure_tables(self) -> None:
@@ -67,6 +80,8 @@ def _make_durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}")
     _turn_on_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
+    # What a statement would need to be undone goes to memory, not to a file made for it.
+    cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()
 
 

@@ -4,11 +4,10 @@ Python's driver lets go of the interpreter's lock for every row of an `executema
 then wait for its turn: with a busy event loop beside it that takes far longer than the writing.
 """
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-
-from sqlalchemy import Connection
 
 from gateway.input_entry import NewInput, Outcome
 
@@ -16,7 +15,7 @@ from gateway.input_entry import NewInput, Outcome
 _MAX_ROWS = 1000
 
 
-def insert_inputs(connection: Connection, new: Sequence[NewInput]) -> Sequence[int]:
+def insert_inputs(connection: sqlite3.Connection, new: Sequence[NewInput]) -> Sequence[int]:
     """Insert rows; return their numbers."""
     last = 0
     for start in range(0, len(new), _MAX_ROWS):
@@ -30,12 +29,12 @@ def insert_inputs(connection: Connection, new: Sequence[NewInput]) -> Sequence[i
                 each.outcome.value,
                 each.model,
             )
-        last = connection.exec_driver_sql(_write_insert(len(rows)), tuple(values)).lastrowid
+        last = connection.execute(_write_insert(len(rows)), values).lastrowid or 0
     # Nobody else writes before the commit, so the numbers follow each other.
     return range(last - len(new) + 1, last + 1)
 
 
-def add_outcomes(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+def add_outcomes(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
     """Update the rows of the outcomes' inputs."""
     for start in range(0, len(outcomes), _MAX_ROWS):
         rows = outcomes[start : start + _MAX_ROWS]
@@ -49,7 +48,7 @@ def add_outcomes(connection: Connection, outcomes: Sequence[Outcome]) -> None:
                 each.duration_ms,
                 _write_time(each.outcome_at),
             )
-        connection.exec_driver_sql(_write_update(len(rows)), tuple(values))
+        connection.execute(_write_update(len(rows)), values)
 
 
 def _write_time(time: datetime) -> str:
