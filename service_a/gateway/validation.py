@@ -55,10 +55,10 @@ def find_surplus(model: type[BaseModel], value: Any) -> str | None:
 
     pydantic makes an error of about a kilobyte for each unknown field, however many there are.
     """
+    if not isinstance(value, dict) or len(value) <= _MAX_PROBLEMS:
+        return None  # most are: what follows takes longer than checking all the fields
     known = len(model.model_fields)
-    if model.model_config.get("extra") != "forbid" or not isinstance(value, dict):
-        return None
-    if len(value) <= known + _MAX_PROBLEMS:
+    if model.model_config.get("extra") != "forbid" or len(value) <= known + _MAX_PROBLEMS:
         return None
     return f"Input has {len(value)} fields, only {known} are known"
 

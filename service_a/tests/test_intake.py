@@ -1,6 +1,7 @@
 """The intake with a real log and a fake of the client."""
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -147,6 +148,26 @@ def test_nothing_is_forwarded_when_the_log_can_not_be_written(
         run(log, client, lambda intake: intake.check_log())
 
     assert client.calls == []
+
+
+@pytest.mark.parametrize(("proof_seconds", "heartbeats"), [(60, 0), (0, 1)])
+def test_health_check_writes_only_when_no_input_was_logged_for_a_while(
+    log: InputLog,
+    log_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    proof_seconds: float,
+    heartbeats: int,
+) -> None:
+    monkeypatch.setattr(intake_module, "_PROOF_SECONDS", proof_seconds)
+
+    async def keep_and_check(intake: Intake) -> None:
+        await intake.keep(b"1", ORIGIN)
+        await intake.check_log()
+
+    run(log, FakePredictorClient(lambda _: ANSWER), keep_and_check)
+
+    with sqlite3.connect(log_path) as connection:
+        assert connection.execute("SELECT count(*) FROM heartbeat").fetchone() == (heartbeats,)
 
 
 def test_caller_is_told_when_the_log_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
