@@ -30,49 +30,63 @@ def build_linear(
         each[None, order] for each in (*design.bounds_, design.means_, design.deviations_)
     )
 
-    coefficients = share * ridge.coef_
-    weights = _read_weights(design, coefficients)
+    weights, (of_one, of_gate) = _read_weights(design, ridge, share)
     count = len(numbers)
     first = 2 * count + np.cumsum([0, *[size or 0 for size in design.sizes]])
     of_unknown = weights[first[-1] :]
-    of_numbers = np.concatenate(
-        [weights[:count][order], weights[count : 2 * count][order], of_unknown[numbers]]
-    )
+    of_scaled = weights[:count][order] / deviations.T
+    of_squares = weights[count : 2 * count][order]
+    # From the square of a known number one is taken: from all, and given back for the unknown.
+    constant = np.array([of_one, of_gate, 0]) - of_squares.sum(axis=0)
+    of_unknown_numbers = of_unknown[numbers] + of_squares
+    of_squares = of_squares / deviations.T**2
+    # An unknown number is reckoned like the lowest, and what that adds is given back as well.
+    lowest = _take_logs(low.copy(), logs) - means
+    of_unknown_numbers -= lowest.T * of_scaled + lowest.T**2 * of_squares
+    of_numbers = np.concatenate([of_scaled, of_squares, of_unknown_numbers])
     of_codes = np.zeros((len(places), 3))
     for code, (column, place) in enumerate(zip(codes.columns, places, strict=True)):
         known = not math.isnan(place)
         of_codes[code] = weights[first[column] + int(place)] if known else of_unknown[column]
     coded = np.unique(codes.columns)
-    of_gate, of_square = coefficients[-2:].tolist() if design.gated else (0.0, 0.0)
-    intercept = share * float(ridge.intercept_)
 
     def predict(matrix: Matrix) -> Matrix:
         given = matrix.take(numbers, axis=1)
-        unknown = np.isnan(given)
-        inside = np.minimum(np.maximum(given, low), high)
-        inside[:, logs] = np.log1p(inside[:, logs])
-        scaled = (inside - means) / deviations
-        scaled[unknown] = 0
-        squares = scaled * scaled - ~unknown
-        rows = np.concatenate([scaled, squares, unknown], axis=1)
+        # Of a bound and NaN these two give the bound.
+        centred = _take_logs(np.fmin(np.fmax(given, low), high), logs) - means
+        rows = np.concatenate([centred, centred * centred, np.isnan(given)], axis=1)
         lines = matrix.take(coded, axis=1).astype(np.intp)
-        sums = rows @ of_numbers + np.add.reduce(of_codes.take(lines, axis=0), axis=1)
-        plain, gated, unknowns = sums.T
-        gate = unknowns / len(design.sizes)
-        total: Matrix = plain + gate * (gated + of_gate + gate * of_square) + intercept
+        sums = rows @ of_numbers + np.add.reduce(of_codes.take(lines, axis=0), axis=1) + constant
+        plain, gated, gate = sums.T
+        total: Matrix = plain + gate * gated
         return total
 
     return predict
 
 
-def _read_weights(design: LinearDesign, coefficients: Matrix) -> Matrix:
-    """Give for each column of the plain design its weight, its gated weight, and what it adds to
-    the number of unknown fields."""
+def _take_logs(numbers: Matrix, columns: slice) -> Matrix:
+    """Give the same matrix, changed in place."""
+    changed = numbers[:, columns]
+    np.log1p(changed, out=changed)
+    return numbers
+
+
+def _read_weights(
+    design: LinearDesign, ridge: Ridge, share: float
+) -> tuple[Matrix, tuple[float, float]]:
+    """Give for each column of the plain design three weights, and the constants of the first two.
+
+    They are for the plain sum, for the sum that is multiplied by the share of unknown fields, the
+    gate, and for the gate itself.
+    """
+    coefficients = share * ridge.coef_
     categories = sum(size or 0 for size in design.sizes)
     width = 2 * len(design.numbers_) + categories + len(design.sizes)
     weights = np.zeros((width, 3))
     weights[:, 0] = coefficients[:width]
+    weights[-len(design.sizes) :, 2] = 1 / len(design.sizes)
+    of_gate = 0.0
     if design.gated:
-        weights[:, 1] = coefficients[width : 2 * width]
-    weights[-len(design.sizes) :, 2] = 1
-    return weights
+        of_gate, of_square = coefficients[-2:].tolist()
+        weights[:, 1] = coefficients[width : 2 * width] + of_square * weights[:, 2]
+    return weights, (share * float(ridge.intercept_), of_gate)
