@@ -7,6 +7,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
+from predictor.connection import Connection
 from predictor.settings import Settings
 
 # An idle connection of Service A stays open between two bursts of requests.
@@ -38,8 +39,10 @@ def serve(app: FastAPI, settings: Settings) -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # nothing here looks at the caller's address
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
