@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from predictor.errors import InputRejected
-from predictor.interface import ServedModel
+from predictor.interface import Answer, ServedModel
 
 Before = Callable[[Any], BaseModel]
 After = Callable[[Any, Any], BaseModel]
@@ -32,7 +32,7 @@ class HookedModel:
         self.example: Mapping[str, Any] = model.example
         self.columns: Mapping[str, str] = model.columns
         self.quick_batch = 0
-        self.describe = model.describe
+        self.tell = model.tell
         self.to_value = model.to_value
 
     def predict(self, inputs: Sequence[BaseModel]) -> list[BaseModel | InputRejected]:
@@ -43,6 +43,13 @@ class HookedModel:
         return [
             each if isinstance(each, InputRejected) else self._finish(each, next(predictions))
             for each in accepted
+        ]
+
+    def answer(self, inputs: Sequence[BaseModel]) -> list[Answer | InputRejected]:
+        """Predict and tell."""
+        return [
+            each if isinstance(each, InputRejected) else self.tell(each)
+            for each in self.predict(inputs)
         ]
 
     def _accept(self, value: BaseModel) -> BaseModel | InputRejected:

@@ -7,6 +7,9 @@ from pydantic import BaseModel
 
 from predictor.errors import InputRejected
 
+# What a caller gets for one input, as `to_json` of pydantic writes it.
+Answer = dict[str, Any]
+
 
 class ServedModel(Protocol):
     """A loaded model. It never changes: another version is another object."""
@@ -44,8 +47,11 @@ class ServedModel(Protocol):
     def predict(self, inputs: Sequence[BaseModel]) -> Sequence[BaseModel | InputRejected]:
         """Give one outcome for each instance of `input_type`, in order."""
 
-    def describe(self, prediction: BaseModel) -> str | None:
-        """Say a prediction in words, if the model has words for it."""
+    def tell(self, prediction: BaseModel) -> Answer:
+        """Give the answer of a prediction, with words for it if the model has any."""
+
+    def answer(self, inputs: Sequence[BaseModel]) -> Sequence[Answer | InputRejected]:
+        """Predict and tell."""
 
     def to_value(self, prediction: BaseModel) -> Any:
         """Give the bare value, as MLflow's protocol wants it: JSON, nothing rounded."""

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -11,12 +11,21 @@ from predictor.card import ModelCard
 from predictor.errors import NoFastPath
 from predictor.evaluation import Estimator, Evaluation, Pipelines, find_fast_path
 from predictor.input_schema import build_input_type
+from predictor.interface import Answer
 from predictor.schemas import Prediction, PredictionInterval
 
 # What takes a fast path some 3 ms.
 _QUICK_BATCH = 128
 
 _logger = logging.getLogger(__name__)
+
+
+class Bounds(NamedTuple):
+    """The true price lies between `lower` and `upper` in a share `coverage` of cases."""
+
+    lower: float
+    upper: float
+    coverage: float
 
 
 class Model:
@@ -55,68 +64,82 @@ class Model:
 
     def predict(self, inputs: Sequence[BaseModel]) -> list[Prediction]:
         """Predict for instances of `input_type`, in order, in one call of each estimator."""
-        prices, *spreads = [each.tolist() for each in self.evaluation.evaluate(inputs)]
-        if not _are_positive(prices, len(inputs)):
-            raise ValueError("the estimator didn't give one finite positive price for each input")
-        return list(map(self._tell, prices, self._measure_half_widths(len(inputs), *spreads)))
-
-    def _measure_half_widths(
-        self, count: int, spreads: list[float] | None = None
-    ) -> list[float] | list[None]:
-        interval = self.card.interval
-        if interval is None:
-            return [None] * count
-        if spreads is None or interval.log_scale is None:
-            return [interval.log_half_width or 0.0] * count
-        widths = [interval.log_scale * each for each in spreads]
-        if not _are_positive(widths, count):
-            raise ValueError("the spread didn't give one finite positive width for each input")
-        return widths
-
-    def _tell(self, price: float, half_width: float | None) -> Prediction:
-        interval = None
-        if self.card.interval is not None and half_width is not None:
-            factor = math.exp(half_width)
-            interval = PredictionInterval(
-                lower=price / factor,
-                upper=price * factor,
-                coverage=self.card.interval.coverage,
+        return [
+            Prediction(
+                price=price,
+                currency=self.card.target.unit,
+                interval=bounds and PredictionInterval(**bounds._asdict()),
+                model=self.name,
+                model_version=self.version,
             )
-        return Prediction(
-            price=price,
-            currency=self.card.target.unit,
-            interval=interval,
-            model=self.card.name,
-            model_version=self.card.version,
-        )
+            for price, bounds in self._estimate(inputs)
+        ]
 
-    def describe(self, prediction: BaseModel) -> str | None:
-        """Say the price in words."""
-        return describe(prediction) if isinstance(prediction, Prediction) else None
+    def tell(self, prediction: BaseModel) -> Answer:
+        """Give the prediction, and the price in words."""
+        if not isinstance(prediction, Prediction):
+            return {"prediction": prediction}
+        message = describe(prediction.price, prediction.currency, prediction.interval)
+        return {"prediction": prediction, "message": message}
+
+    def answer(self, inputs: Sequence[BaseModel]) -> list[Answer]:
+        """Predict and tell; without objects on the way, which would take twice as long."""
+        currency = self.card.target.unit
+        return [
+            {
+                "prediction": {
+                    "price": round(price, 2),
+                    "currency": currency,
+                    "interval": bounds
+                    and {
+                        "lower": round(bounds.lower, 2),
+                        "upper": round(bounds.upper, 2),
+                        "coverage": bounds.coverage,
+                    },
+                    "model": self.name,
+                    "model_version": self.version,
+                },
+                "message": describe(price, currency, bounds),
+            }
+            for price, bounds in self._estimate(inputs)
+        ]
 
     def to_value(self, prediction: BaseModel) -> Any:
         """Give the price as the estimator gave it."""
         return prediction.price if isinstance(prediction, Prediction) else None
+
+    def _estimate(self, inputs: Sequence[BaseModel]) -> list[tuple[float, Bounds | None]]:
+        prices, *spreads = [each.tolist() for each in self.evaluation.evaluate(inputs)]
+        if not _are_positive(prices, len(inputs)):
+            raise ValueError("the estimator didn't give one finite positive price for each input")
+        interval = self.card.interval
+        if interval is None:
+            return [(price, None) for price in prices]
+        widths = [interval.log_half_width or 0.0] * len(inputs)
+        if spreads and interval.log_scale is not None:
+            widths = [interval.log_scale * each for each in spreads[0]]
+            if not _are_positive(widths, len(inputs)):
+                raise ValueError("the spread didn't give one finite positive width for each input")
+        return [
+            (price, Bounds(price / factor, price * factor, interval.coverage))
+            for price, factor in zip(prices, map(math.exp, widths), strict=True)
+        ]
 
 
 def _are_positive(values: list[float], count: int) -> bool:
     return len(values) == count and all(0 < value < math.inf for value in values)
 
 
-def describe(prediction: Prediction) -> str:
-    """Say a prediction in words, rounded as people say prices."""
-    interval = prediction.interval
-    sign = "$" if prediction.currency == "USD" else f"{prediction.currency} "
-    message = f"Predicted price: {sign}{prediction.price:,.0f}"
-    if interval is None:
+def describe(price: float, currency: str, bounds: Bounds | PredictionInterval | None) -> str:
+    """Say a price in words, rounded as people say prices."""
+    sign = "$" if currency == "USD" else f"{currency} "
+    message = f"Predicted price: {sign}{price:,.0f}"
+    if bounds is None:
         return message
-    return (
-        f"{message} ({interval.coverage:.0%} interval "
-        f"{sign}{_round(interval.lower):,} to {sign}{_round(interval.upper):,})"
-    )
+    lower, upper = _round(bounds.lower), _round(bounds.upper)
+    return f"{message} ({bounds.coverage:.0%} interval {sign}{lower} to {sign}{upper})"
 
 
-def _round(price: float) -> int:
+def _round(price: float) -> str:
     """Round to three digits, at least to whole units: 189,237 becomes 189,000."""
-    digits = 2 - math.floor(math.log10(max(price, 1)))
-    return int(round(price, min(0, digits)))
+    return f"{float(f'{price:.3g}') if price >= 100 else price:,.0f}"

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from predictor.errors import ModelRefused, SourceUnavailable
 from predictor.input_schema import name_type
+from predictor.interface import Answer
 from predictor.version import CHECKSUMS, Folder
 
 UNVERSIONED = "0"
@@ -70,9 +71,13 @@ class PythonModel:
         fields = {**output.__dict__, "model": self.name, "model_version": self.version}
         return self.prediction_type.model_construct(None, **fields)
 
-    def describe(self, prediction: BaseModel) -> str | None:  # noqa: ARG002
-        """Nothing is known of the meaning."""
-        return None
+    def tell(self, prediction: BaseModel) -> Answer:
+        """Nothing is known of the meaning, so there are no words."""
+        return {"prediction": prediction}
+
+    def answer(self, inputs: Sequence[BaseModel]) -> list[Answer]:
+        """Predict and tell."""
+        return list(map(self.tell, self.predict(inputs)))
 
     def to_value(self, prediction: BaseModel) -> Any:
         """Give the fields of the class's own output; the value itself if there is only one."""

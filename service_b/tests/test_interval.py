@@ -74,7 +74,7 @@ def test_model_without_an_interval_answers_with_the_price_alone(
     del card_content["interval"]
     prediction = predict(card_content, house | {"first_flr_sf": 1000})
     assert prediction.interval is None
-    assert describe(prediction) == "Predicted price: $100,000"
+    assert describe(prediction.price, "USD", None) == "Predicted price: $100,000"
 
 
 @pytest.mark.parametrize(

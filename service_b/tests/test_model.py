@@ -5,10 +5,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from predictor.card import ModelCard
-from predictor.model import Model, describe
-from predictor.schemas import Prediction, PredictionInterval
+from predictor.model import Bounds, Model, describe
+from predictor.schemas import PredictionInterval
 
 
 class FakeEstimator:
@@ -114,6 +115,22 @@ def test_money_is_rounded_to_cents_only_where_it_is_told(
     assert told["interval"]["upper"] == round(1000 / 3 * 100 * math.exp(0.1), 2)
 
 
+@pytest.mark.parametrize("interval", [{"coverage": 0.9, "log_half_width": 0.1}, None])
+@pytest.mark.parametrize("unit", ["USD", "EUR", 'a "dollar"'])
+def test_answers_are_the_predictions_as_they_are_told(
+    interval: Any, unit: str, card_content: dict[str, Any], house: dict[str, Any]
+) -> None:
+    card_content["target"]["unit"] = unit
+    card = ModelCard.model_validate(card_content | {"interval": interval})
+    model = Model(card, FakeEstimator())
+    inputs = [
+        make_input(model, house | {"first_flr_sf": area})
+        for area in (334, 334.00005, 1000 / 3, 4999.99995, 5000)
+    ]
+    told = [model.tell(each) for each in model.predict(inputs)]
+    assert to_json(model.answer(inputs)) == to_json(told)
+
+
 @pytest.mark.parametrize(
     ("price", "lower", "upper", "message"),
     [
@@ -130,19 +147,9 @@ def test_money_is_rounded_to_cents_only_where_it_is_told(
 def test_message_rounds_the_price_to_units_and_the_interval_to_three_digits(
     price: float, lower: float, upper: float, message: str
 ) -> None:
-    assert describe(make_prediction(price, lower, upper)) == f"Predicted price: {message}"
+    assert describe(price, "USD", Bounds(lower, upper, 0.9)) == f"Predicted price: {message}"
 
 
 def test_message_names_the_currency_when_it_is_not_the_dollar() -> None:
-    message = describe(make_prediction(1000, 900, 1100, currency="EUR"))
+    message = describe(1000, "EUR", Bounds(900, 1100, 0.9))
     assert message == "Predicted price: EUR 1,000 (90% interval EUR 900 to EUR 1,100)"
-
-
-def make_prediction(price: float, lower: float, upper: float, currency: str = "USD") -> Prediction:
-    return Prediction(
-        price=price,
-        currency=currency,
-        interval=PredictionInterval(lower=lower, upper=upper, coverage=0.9),
-        model="tiny",
-        model_version="1",
-    )

@@ -90,7 +90,8 @@ def test_class_gets_its_parameters_and_its_predictions_a_name() -> None:
     assert isinstance(prediction, BaseModel)
     assert prediction.model_dump() == {"double": 8.0, "model": "double", "model_version": "0"}
     assert model.to_value(prediction) == 8.0
-    assert model.describe(prediction) is None
+    assert model.tell(prediction) == {"prediction": prediction}
+    assert model.answer([Number(value=4)]) == [model.tell(prediction)]
     assert (
         model.metadata["description"] == "Multiplies, by a factor from its parameters or from "
         "its file."

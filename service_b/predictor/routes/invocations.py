@@ -90,7 +90,8 @@ async def _predict(request: Request, model: ServedModel) -> list[Any]:
         await asyncio.sleep(0)
     predictions = []
     for start in range(0, len(inputs), MAX_BATCH):
-        outcomes = await predict_inputs(request, model, inputs[start : start + MAX_BATCH])
+        some = inputs[start : start + MAX_BATCH]
+        outcomes = await predict_inputs(request, model, model.predict, some)
         for index, outcome in enumerate(outcomes, start=start):
             if isinstance(outcome, InputRejected):
                 raise reject(outcome, ["body", index])

@@ -1,7 +1,8 @@
 """Predictions: of the default model, and of each model by its name."""
 
 import time
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from predictor.errors import InputRejected, InvalidInput, ModelNotFound
-from predictor.interface import ServedModel
+from predictor.interface import Answer, ServedModel
 from predictor.json_body import read_json
 from predictor.metrics import Metrics
 from predictor.registry import ModelRegistry
@@ -17,7 +18,7 @@ from predictor.schemas import BatchRequest, ErrorAnswer, InvalidInputAnswer, Pre
 from predictor.settings import Settings
 from predictor.validation import check, reject
 
-Answer = dict[str, Any]
+Outcome = TypeVar("Outcome")
 
 FAILURES: dict[int | str, dict[str, Any]] = {
     408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
@@ -89,18 +90,24 @@ async def read_body(request: Request, *, allow_nan: bool = False) -> Any:
 
 
 async def predict_inputs(
-    request: Request, model: ServedModel, inputs: list[BaseModel]
-) -> list[BaseModel | InputRejected]:
-    """Predict what isn't quick in a thread, so that health checks are answered meanwhile."""
+    request: Request,
+    model: ServedModel,
+    predict: Callable[[Sequence[BaseModel]], Sequence[Outcome]],
+    inputs: list[BaseModel],
+) -> list[Outcome]:
+    """Predict with a method of the model.
+
+    What isn't quick in a thread, so that health checks are answered meanwhile.
+    """
     limiter = request.app.state.limiters[model.name]
     metrics: Metrics = request.app.state.metrics
     started = time.perf_counter()
-    outcomes: list[BaseModel | InputRejected] = []
+    outcomes: list[Outcome] = []
     if inputs:
         if len(inputs) <= model.quick_batch:
-            outcomes += model.predict(inputs)
+            outcomes += predict(inputs)
         else:
-            outcomes += await to_thread.run_sync(model.predict, inputs, limiter=limiter)
+            outcomes += await to_thread.run_sync(predict, inputs, limiter=limiter)
         seconds = time.perf_counter() - started
         metrics.count_predictions(model.name, model.version, len(inputs), seconds)
     request.state.log_fields.update(
@@ -113,10 +120,10 @@ async def predict_inputs(
 async def _answer_one(request: Request, model: ServedModel) -> Response:
     body = check(PredictRequest, await read_body(request), ["body"])
     value = check(model.input_type, body.input, ["body", "input"])
-    (outcome,) = await predict_inputs(request, model, [value])
+    (outcome,) = await predict_inputs(request, model, model.answer, [value])
     if isinstance(outcome, InputRejected):
         raise reject(outcome, ["body", "input"])
-    return _respond(_tell(model, outcome))
+    return _respond(outcome)
 
 
 async def _answer_many(request: Request, model: ServedModel) -> Response:
@@ -128,7 +135,7 @@ async def _answer_many(request: Request, model: ServedModel) -> Response:
             valid.append(check(model.input_type, value, ["body", "inputs", index]))
         except InvalidInput as error:
             errors[index] = error
-    outcomes = iter(await predict_inputs(request, model, valid))
+    outcomes = iter(await predict_inputs(request, model, model.answer, valid))
     results: list[Answer] = []
     for index in range(len(batch.inputs)):
         outcome = errors.get(index) or next(outcomes)
@@ -137,13 +144,8 @@ async def _answer_many(request: Request, model: ServedModel) -> Response:
         if isinstance(outcome, InvalidInput):
             results.append({"error": {"detail": outcome.problems}})
         else:
-            results.append(_tell(model, outcome))
+            results.append(outcome)
     return _respond({"results": results})
-
-
-def _tell(model: ServedModel, prediction: BaseModel) -> Answer:
-    message = model.describe(prediction)
-    return {"prediction": prediction} | ({} if message is None else {"message": message})
 
 
 def _respond(answer: Answer) -> Response:
