@@ -23,6 +23,7 @@ from predictor.request_log import RequestLog
 from predictor.routes import invocations, models, predict, status
 from predictor.routes.failures import add_failure_handlers
 from predictor.settings import Settings
+from predictor.shared_timeout import SharedTimeout
 from predictor.shortcut import Shortcut
 from predictor.sources import build_sources
 from predictor.watcher import Watcher
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_parameters={"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2},
     )
     app.state.settings = settings
+    app.state.body_timeout = SharedTimeout(settings.body_timeout_seconds)
     app.state.metrics = metrics
     app.state.registry = registry
     app.state.deployments = deployments

@@ -1,18 +1,19 @@
 """Reading a request's JSON body, strictly and within limits."""
 
-import asyncio
 from typing import Any
 
 import jiter
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from predictor.errors import BodyTimeout, BodyTooLarge, InvalidInput, WrongContentType
+from predictor.shared_timeout import SharedTimeout
 
 _DRAIN_FACTOR = 16
 
 
 async def read_json(
-    request: Request, *, max_bytes: int, timeout_seconds: float, allow_nan: bool = False
+    request: Request, *, max_bytes: int, body_timeout: SharedTimeout, allow_nan: bool = False
 ) -> Any:
     """Read and parse the body as JSON per RFC 8259.
 
@@ -30,8 +31,7 @@ async def read_json(
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise WrongContentType(media_type)
     try:
-        async with asyncio.timeout(timeout_seconds):
-            body = await _read(request, max_bytes)
+        body = await body_timeout.wait_for(_read(request.receive, max_bytes))
     except TimeoutError:
         raise BodyTimeout from None
     if not body:
@@ -42,23 +42,27 @@ async def read_json(
         raise InvalidInput([_problem(f"The body is not valid JSON: {error}")]) from None
 
 
-async def _read(request: Request, max_bytes: int) -> bytes:
+async def _read(receive: Receive, max_bytes: int) -> bytes:
     """Return the body; of one that is too large only count the bytes.
 
     A caller that is still sending when the connection closes sees a broken pipe in place
     of the answer, so what is somewhat too large is read to its end.
     """
-    body = bytearray()
+    chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    more = True
+    while more and size <= max_bytes * _DRAIN_FACTOR:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
+        more = message.get("more_body", False)
         size += len(chunk)
         if size <= max_bytes:
-            body += chunk
-        elif size > max_bytes * _DRAIN_FACTOR:
-            break
+            chunks.append(chunk)
     if size > max_bytes:
         raise BodyTooLarge(max_bytes)
-    return bytes(body)
+    return b"".join(chunks)
 
 
 def _problem(message: str) -> dict[str, object]:

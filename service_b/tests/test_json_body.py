@@ -9,6 +9,7 @@ from starlette.types import Message
 
 from predictor.errors import BodyTimeout, BodyTooLarge, InvalidInput, WrongContentType
 from predictor.json_body import read_json
+from predictor.shared_timeout import SharedTimeout
 
 
 class FakeCaller:
@@ -33,7 +34,8 @@ class FakeCaller:
 def read(caller: FakeCaller, content_type: str | None = "application/json") -> Any:
     headers = [] if content_type is None else [(b"content-type", content_type.encode())]
     request = Request({"type": "http", "headers": headers}, caller.receive)
-    return asyncio.run(read_json(request, max_bytes=100_000, timeout_seconds=0.1))
+    timeout = SharedTimeout(0.1)
+    return asyncio.run(read_json(request, max_bytes=100_000, body_timeout=timeout))
 
 
 def refuse(body: bytes) -> str:

@@ -80,11 +80,12 @@ def find_endpoint(request: Request, name: str) -> ServedModel:
 
 async def read_body(request: Request, *, allow_nan: bool = False) -> Any:
     """Read the body as JSON, within the limits of the settings."""
-    settings: Settings = request.app.state.settings
+    state = request.app.state
+    settings: Settings = state.settings
     return await read_json(
         request,
         max_bytes=settings.max_body_bytes,
-        timeout_seconds=settings.body_timeout_seconds,
+        body_timeout=state.body_timeout,
         allow_nan=allow_nan,
     )
 
