@@ -2,7 +2,10 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 
+import jiter
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
 
@@ -193,3 +196,31 @@ def test_word_infinity_is_written_when_it_stands_in_a_string() -> None:
     value = {"-Infinity": ["Infinity", "NaN", '"Infinity']}
 
     assert json.loads(write_json(value, [])) == value
+
+
+# Colons and braces in strings, keys that look alike, objects in arrays: what counting could miss.
+_KEYS = st.text(':{}"\\a', max_size=2)
+_SCALARS = st.none() | st.integers() | _KEYS
+_TEXTS = st.recursive(
+    _SCALARS.map(json.dumps),
+    lambda inner: (
+        st.lists(inner).map(lambda items: f"[{', '.join(items)}]")
+        | st.lists(st.tuples(_KEYS.map(json.dumps), inner)).map(
+            lambda pairs: "{" + ", ".join(f"{key} : {value}" for key, value in pairs) + "}"
+        )
+    ),
+)
+
+
+@given(text=_TEXTS, end=st.sampled_from(["", "", "}", ","]))
+def test_keys_are_found_twice_where_a_strict_parser_finds_them(text: str, end: str) -> None:
+    body = (text + end).encode()
+    problem = None
+    try:
+        value = jiter.from_json(body, catch_duplicate_keys=True)
+    except ValueError as error:
+        problem = f"The body is not valid JSON: {error}"
+    if problem is None:
+        assert read(make_request(body)) == value
+    else:
+        assert read_problem(body)["msg"] == problem

@@ -37,7 +37,7 @@ async def read_json(
     if not body:
         raise InvalidInput([_problem("The body is empty, a JSON object was expected")])
     try:
-        return jiter.from_json(body, allow_inf_nan=allow_nan, catch_duplicate_keys=True)
+        return _parse(body, allow_nan=allow_nan)
     except ValueError as error:
         raise InvalidInput([_problem(f"The body is not valid JSON: {error}")]) from None
 
@@ -63,6 +63,34 @@ async def _read(receive: Receive, max_bytes: int) -> bytes:
     if size > max_bytes:
         raise BodyTooLarge(max_bytes)
     return b"".join(chunks)
+
+
+def _parse(body: bytes, *, allow_nan: bool) -> Any:
+    try:
+        value = jiter.from_json(body, allow_inf_nan=allow_nan)
+        # In the text each key has a colon of its own; what was there twice is in the value once.
+        if _count_keys(value, body.count(b"{")) == body.count(b":"):
+            return value
+    except ValueError:
+        pass  # what is wrong first is for the parser below to say
+    # There is a colon in a string, or a duplicate. Looking out for one takes twice as long.
+    return jiter.from_json(body, allow_inf_nan=allow_nan, catch_duplicate_keys=True)
+
+
+def _count_keys(value: Any, most_objects: int) -> int:
+    """Count the keys of all objects in a value, of which there are no more than that."""
+    keys = 0
+    found = [value]
+    for each in found:
+        if most_objects == 0:
+            break
+        if isinstance(each, dict):
+            keys += len(each)
+            most_objects -= 1
+            found += each.values()
+        elif isinstance(each, list):
+            found += each
+    return keys
 
 
 def _problem(message: str) -> dict[str, object]:

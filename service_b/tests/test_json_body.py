@@ -3,7 +3,10 @@ import json
 import math
 from typing import Any
 
+import jiter
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
@@ -177,3 +180,31 @@ def test_body_is_given_up_when_it_does_not_arrive_in_time() -> None:
 def test_caller_who_leaves_is_not_answered() -> None:
     with pytest.raises(ClientDisconnect):
         read(FakeCaller(b'{"a":', then="leave"))
+
+
+# Colons and braces in strings, keys that look alike, objects in arrays: what counting could miss.
+_KEYS = st.text(':{}"\\a', max_size=2)
+_SCALARS = st.none() | st.integers() | _KEYS
+_TEXTS = st.recursive(
+    _SCALARS.map(json.dumps),
+    lambda inner: (
+        st.lists(inner).map(lambda items: f"[{', '.join(items)}]")
+        | st.lists(st.tuples(_KEYS.map(json.dumps), inner)).map(
+            lambda pairs: "{" + ", ".join(f"{key} : {value}" for key, value in pairs) + "}"
+        )
+    ),
+)
+
+
+@given(text=_TEXTS, end=st.sampled_from(["", "", "}", ","]))
+def test_keys_are_found_twice_where_a_strict_parser_finds_them(text: str, end: str) -> None:
+    body = (text + end).encode()
+    problem = None
+    try:
+        value = jiter.from_json(body, catch_duplicate_keys=True)
+    except ValueError as error:
+        problem = f"The body is not valid JSON: {error}"
+    if problem is None:
+        assert read(FakeCaller(body)) == value
+    else:
+        assert refuse(body) == problem
