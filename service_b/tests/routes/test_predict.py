@@ -1,5 +1,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -233,6 +234,24 @@ def test_batch_of_a_thousand_is_answered(client: TestClient, house: dict[str, An
     assert prices == sorted(prices)
 
 
+def test_batch_of_a_fast_model_is_answered_in_pieces_as_if_it_were_none(
+    ames_client: TestClient, ames_card: ModelCard
+) -> None:
+    houses = [ames_card.example | {"gr_liv_area": 1000 + index} for index in range(300)]
+    for index in (0, 128, 299):
+        houses[index]["overall_qual"] = 11
+    status, answer = predict_batch(ames_client, houses)
+    results = answer["results"]
+    assert status == 200
+    wrong = [index for index, result in enumerate(results) if "error" in result]
+    assert wrong == [0, 128, 299]
+    for index in wrong:
+        (problem,) = results[index]["error"]["detail"]
+        assert problem["loc"] == ["body", "inputs", index, "overall_qual"]
+    for index in (1, 127, 129, 298):
+        assert results[index] == predict(ames_client, houses[index])[1]
+
+
 @pytest.mark.parametrize(
     ("count", "message"),
     [
@@ -289,3 +308,23 @@ def test_health_is_answered_while_an_estimator_predicts(
         finally:
             slow.released.set()
         assert [each.result()[0] for each in waiting] == [200] * 5
+
+
+def test_pieces_of_a_batch_are_one_request_in_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    card: ModelCard,
+    slow: FakeSlowEstimator,
+    house: dict[str, Any],
+) -> None:
+    log = StringIO()
+    monkeypatch.setattr("sys.stdout", log)
+    app = create_app(settings)
+    model = Model(card, slow)
+    model.quick_batch = 2
+    app.state.registry.put(model)
+    slow.released.set()
+    with TestClient(app) as client:
+        assert predict_batch(client, [house, house, {}, {}, house])[0] == 200
+    (line,) = [each for each in log.getvalue().splitlines() if "event=request" in each]
+    assert line.endswith(" model=tiny model_version=1 predictions=3")
