@@ -2,8 +2,8 @@
 
 import logging
 import re
+import secrets
 import time
-import uuid
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
@@ -42,7 +42,7 @@ class RequestLog:
         started = time.perf_counter()
         headers = dict(scope["headers"])
         given = headers.get(_HEADER, b"").decode("latin-1")
-        request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(16)
         trace_id = find_trace(headers.get(b"traceparent", b"").decode("latin-1"))
         ids = {"request_id": request_id, "trace_id": trace_id}
         header = (_HEADER, request_id.encode())
