@@ -10,6 +10,7 @@ import jiter
 import requests
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
@@ -134,7 +135,8 @@ class PredictorClient:
         self._session.mount("http://", DeadlineAdapter())
         # Proxies and passwords of the environment are not for a call between two services.
         self._session.trust_env = False
-        self._session.headers["Content-Type"] = "application/json"
+        # Of the headers that requests sends by itself Service B has no use for any.
+        self._session.headers = CaseInsensitiveDict({"Content-Type": "application/json"})
         if api_key:
             self._session.headers["X-API-Key"] = api_key
         # Preparing a request takes as long as sending it, so each call sends a copy of this one.
