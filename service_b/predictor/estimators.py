@@ -229,4 +229,5 @@ class BoundedExp:
         self.highest = highest
 
     def __call__(self, logs: Matrix) -> Matrix:
-        return np.clip(np.exp(logs), self.lowest, self.highest)
+        # `np.clip` gives the same, and takes longer than the exponential.
+        return np.minimum(np.maximum(np.exp(logs), self.lowest), self.highest)

@@ -71,11 +71,12 @@ def build_nearby(nearby: NearbyTargets, codes: Codes) -> Evaluate:
     for columns, _, _ in spaces:
         codes.require_numbers(columns.tolist())
     most = max(nearby.counts)
+    wanted = np.arange(1, most + 1)
     last = np.array(nearby.counts) - 1
 
     def append(matrix: Matrix) -> Matrix:
         found = [
-            tree.query(matrix.take(columns, axis=1) * weights, k=range(1, most + 1))
+            tree.query(matrix.take(columns, axis=1) * weights, k=wanted)
             for columns, weights, tree in spaces
         ]
         distances = np.stack([each for each, _ in found], axis=1)
