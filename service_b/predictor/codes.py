@@ -42,6 +42,12 @@ class Codes:
             self._fields[feature.name] = (column, codes)
             self._unknown.append(unknown)
         self.columns = np.array([column for column, _ in self.meanings], dtype=np.intp)
+        self._identifiers = {each.name for each in features if each.kind == "identifier"}
+        self._in_order = [
+            (name, codes)
+            for name, (_, codes) in self._fields.items()
+            if name not in self._identifiers
+        ]
         self._pack = struct.Struct(f"{len(self._unknown)}d").pack
 
     def require_numbers(self, columns: Sequence[int]) -> None:
@@ -51,10 +57,26 @@ class Codes:
 
     def encode(self, inputs: Sequence[BaseModel]) -> Matrix:
         """Give a row for each input, with a column for each feature but identifiers."""
-        packed = b"".join([self._pack(*self._encode(values)) for values in inputs])
+        packed = b"".join([self._encode(values) for values in inputs])
         return np.frombuffer(packed).reshape(len(inputs), len(self._unknown))
 
-    def _encode(self, values: BaseModel) -> list[float]:
+    def _encode(self, values: BaseModel) -> bytes:
+        known = values.__pydantic_fields_set__
+        if len(known) - len(known & self._identifiers) < len(self._in_order):
+            return self._encode_some(values)
+        given = values.__dict__
+        try:
+            # With all fields there is less to do.
+            return self._pack(
+                *[
+                    given[name] if codes is None else codes[given[name]]
+                    for name, codes in self._in_order
+                ]
+            )
+        except (KeyError, struct.error):  # null is unknown: it has no code, and is no number
+            return self._encode_some(values)
+
+    def _encode_some(self, values: BaseModel) -> bytes:
         given, fields = values.__dict__, self._fields
         row = self._unknown.copy()
         for name in values.__pydantic_fields_set__:
@@ -65,4 +87,4 @@ class Codes:
                     row[column] = value
             elif value in codes:
                 row[column] = codes[value]
-        return row
+        return self._pack(*row)

@@ -55,8 +55,9 @@ def build_linear(
         # Of a bound and NaN these two give the bound.
         centred = _take_logs(np.fmin(np.fmax(given, low), high), logs) - means
         rows = np.concatenate([centred, centred * centred, np.isnan(given)], axis=1)
-        lines = matrix.take(coded, axis=1).astype(np.intp)
-        sums = rows @ of_numbers + np.add.reduce(of_codes.take(lines, axis=0), axis=1) + constant
+        # Columns first: of many rows that adds up long runs, not three numbers at a time.
+        lines = matrix.T.take(coded, axis=0).astype(np.intp)
+        sums = rows @ of_numbers + np.add.reduce(of_codes.take(lines, axis=0), axis=0) + constant
         plain, gated, gate = sums.T
         total: Matrix = plain + gate * gated
         return total

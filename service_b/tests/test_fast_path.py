@@ -103,6 +103,17 @@ def test_fast_path_tells_unknown_from_none() -> None:
     assert (prices[1] == prices[2]).all()
 
 
+def test_fast_path_gives_the_same_when_all_fields_are_sent_and_one_is_null(
+    shipped: Shipped,
+) -> None:
+    house = dict(shipped.card.example)
+    for each in shipped.card.features:
+        value = each.categories[0] if each.categories else each.minimum
+        house.setdefault(each.name, value)
+    nullable = [each.name for each in shipped.card.features if each.nullable]
+    shipped.check([house, *[house | {name: None} for name in nullable]])
+
+
 def test_pipeline_without_a_fast_path_is_served_as_it_is(
     write_version: WriteVersion, house: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
