@@ -1,9 +1,10 @@
 """What larger inputs cost: more fields, more houses."""
 
+from collections.abc import Iterator, Sequence
+
 from benchmarks.bench import MOST_CONNECTIONS, Bench
-from benchmarks.houses import keep_fields, to_public
+from benchmarks.houses import House, keep_fields, to_public
 from benchmarks.measurement import Case, running
-from benchmarks.probe import has_path
 from benchmarks.report import Result
 from benchmarks.subject import Subject, make_predict, make_process
 from benchmarks.summary import summarise
@@ -31,25 +32,28 @@ def measure_batches(bench: Bench) -> Result:
     public = Subject(
         "Service A public batch", (a, b), "/api/v1/price/predict/batch", lambda _: None
     )
-    public_houses = [to_public(house, number) for number, house in enumerate(bench.houses)]
-    remarks = []
+    every = len(bench.houses[0])
+    cases = []
+    for size, fields in (
+        (1, every),
+        (10, every),
+        (100, every),
+        (1000, every),
+        (1000, 20),
+        (1000, 4),
+    ):
+        houses = [keep_fields(bench.lineup.card, house, fields) for house in bench.houses]
+        public_houses = [to_public(house, number) for number, house in enumerate(houses)]
+        for subject, name, each in ((batch_b, "inputs", houses), (public, "data", public_houses)):
+            label = f"{subject.name}, {size:,} house{'s' * (size > 1)} of {fields} fields"
+            bodies = [{name: batch} for batch in _cut(each, size)]
+            cases.append(Case(label, subject, bench.write(bodies), size))
     with running([b, a], bench.plan.say):
-        ways = [(batch_b, "inputs", bench.houses)]
-        if has_path(a, public.path):
-            ways.append((public, "data", public_houses))
-        else:
-            remarks.append(f"Service A has no {public.path} yet.")
-        cases = []
-        for subject, field, houses in ways:
-            for size in (1, 10, 100, 1000):
-                # Of large batches a few, which begin at different houses.
-                starts = range(0, len(bench.houses), max(1, size // 8))
-                bodies = [
-                    {field: [houses[(start + i) % len(bench.houses)] for i in range(size)]}
-                    for start in starts
-                ]
-                label = f"{subject.name}, {size:,} house{'s' * (size > 1)}"
-                cases.append(Case(label, subject, bench.write(bodies), size))
         samples = bench.measure(cases, [1, 4])
-    rows = summarise(cases, samples)
-    return Result("batches", "Batches", rows, remarks, samples)
+    return Result("batches", "Batches", summarise(cases, samples), samples=samples)
+
+
+def _cut(houses: Sequence[House], size: int) -> Iterator[list[House]]:
+    """Give batches that begin at different houses; of large ones a few."""
+    for start in range(0, len(houses), max(1, size // 8)):
+        yield [houses[(start + i) % len(houses)] for i in range(size)]

@@ -21,19 +21,16 @@ class Lineup:
         self.scratch = scratch
         self.model_file = version / self.card["artifact"]["file"]
 
-    def make_service_b(self) -> Server:
-        return self.make_server("Service B", ROOT / "service_b", ["main.py"], {"PORT": "{port}"})
+    def make_service_b(self, *, replicas: int | None = None) -> Server:
+        """Service B; with `replicas`, so many processes behind one port."""
+        name, command = _name_processes("Service B", "replica", replicas)
+        return self.make_server(name, ROOT / "service_b", command, {"PORT": "{port}"})
 
     def make_service_a(
         self, b: Server, *, log: str = "inputs.db", workers: int | None = None
     ) -> Server:
         """Service A in front of `b`; with `workers`, so many processes on one log."""
-        command = ["main.py"]
-        name = "Service A"
-        if workers:
-            name += f" with {workers} worker" + "s" * (workers > 1)
-            command = ["-m", "uvicorn", "main:app", "--port", "{port}", "--workers", f"{workers}"]
-            command += ["--no-access-log", "--log-level", "warning"]
+        name, command = _name_processes("Service A", "worker", workers)
         environment = {
             "PORT": "{port}",
             "SERVICE_B_URL": f"{b.url}/predict",
@@ -96,3 +93,12 @@ class Lineup:
     def write_row(self, house: House) -> House:
         """Write a house as the pipeline takes it."""
         return to_training_row(self.card, house)
+
+
+def _name_processes(service: str, kind: str, count: int | None) -> tuple[str, list[str]]:
+    """Give the name and the command of a service, by itself or as `count` processes."""
+    if count is None:
+        return service, ["main.py"]
+    command = ["-m", "uvicorn", "main:app", "--port", "{port}", "--workers", f"{count}"]
+    command += ["--no-access-log", "--log-level", "warning"]
+    return f"{service} with {count} {kind}{'s' * (count > 1)}", command

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from benchmarks.behaviour import measure_health, measure_memory, measure_start
 from benchmarks.bench import Bench
 from benchmarks.comparison import compare, compare_peers
-from benchmarks.gateway_scale import measure_log_sizes, measure_workers
 from benchmarks.input_sizes import measure_batches, measure_fields
 from benchmarks.model_speed import measure_model
 from benchmarks.report import Result
+from benchmarks.scale import measure_log_sizes, measure_replicas, measure_workers
 
 PARTS: dict[str, Callable[[Bench], Result]] = {
     "compare": compare,
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[Bench], Result]] = {
     "model": measure_model,
     "log-size": measure_log_sizes,
     "workers": measure_workers,
+    "replicas": measure_replicas,
     "health": measure_health,
     "memory": measure_memory,
     "start": measure_start,

@@ -1,7 +1,6 @@
 """Single questions to a server, asked from here."""
 
 import http.client
-import json
 import time
 
 from benchmarks.server import Server
@@ -28,13 +27,3 @@ def probe_health(server: Server, seconds: float) -> list[float]:
     finally:
         connection.close()
     return waits_ms
-
-
-def has_path(server: Server, path: str) -> bool:
-    """Say whether the server's contract has a path."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-    try:
-        connection.request("GET", "/openapi.json")
-        return path in json.loads(connection.getresponse().read())["paths"]
-    finally:
-        connection.close()

@@ -1,4 +1,4 @@
-"""Service A with a large log, and with several processes."""
+"""Large logs, and several processes of a service."""
 
 import shutil
 
@@ -7,7 +7,7 @@ from benchmarks.log_rows import BYTES_PER_ROW, fill_log
 from benchmarks.measurement import Case, running
 from benchmarks.report import Result
 from benchmarks.server import Server
-from benchmarks.subject import make_process, make_process_log_only
+from benchmarks.subject import make_predict, make_process, make_process_log_only
 from benchmarks.summary import summarise
 
 
@@ -59,3 +59,22 @@ def measure_workers(bench: Bench) -> Result:
     rows = summarise(cases, samples)
     remark = "Started as `uvicorn main:app --workers N`; memory includes uvicorn's supervisor."
     return Result("workers", "Workers of Service A", rows, [remark], samples)
+
+
+def measure_replicas(bench: Bench) -> Result:
+    """One to three processes of Service B, asked by Service A and by callers of their own."""
+    models = [bench.lineup.make_service_b(replicas=count) for count in (1, 2, 3)]
+    gateways = [
+        bench.lineup.make_service_a(b, log=f"replicas-{count}.db")
+        for count, b in enumerate(models, start=1)
+    ]
+    cases = [
+        bench.make_case(subject, f"{subject.name}, {b.name.partition(' with ')[2]}")
+        for a, b in zip(gateways, models, strict=True)
+        for subject in (make_process(a, b), make_predict(b))
+    ]
+    with running([*models, *gateways], bench.plan.say):
+        samples = bench.measure(cases, [1, MOST_CONNECTIONS])
+    rows = summarise(cases, samples)
+    remark = "Started as `uvicorn main:app --workers N`; memory includes uvicorn's supervisor."
+    return Result("replicas", "Replicas of Service B", rows, [remark], samples)
