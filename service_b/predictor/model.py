@@ -68,7 +68,10 @@ class Model:
             Prediction(
                 price=price,
                 currency=self.card.target.unit,
-                interval=bounds and PredictionInterval(**bounds._asdict()),
+                interval=bounds
+                and PredictionInterval(
+                    lower=bounds.lower, upper=bounds.upper, coverage=bounds.coverage
+                ),
                 model=self.name,
                 model_version=self.version,
             )
