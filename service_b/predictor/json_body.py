@@ -12,28 +12,33 @@ from predictor.shared_timeout import SharedTimeout
 _DRAIN_FACTOR = 16
 
 
-async def read_json(
-    request: Request, *, max_bytes: int, body_timeout: SharedTimeout, allow_nan: bool = False
-) -> Any:
-    """Read and parse the body as JSON per RFC 8259.
+async def read_body(request: Request, *, max_bytes: int, body_timeout: SharedTimeout) -> bytes:
+    """Read a body that is declared as JSON.
+
+    Raises:
+        WrongContentType: the body doesn't say that it is JSON.
+        BodyTooLarge: the body has more than `max_bytes`.
+        BodyTimeout: the body didn't arrive in time.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise WrongContentType(media_type)
+    try:
+        return await body_timeout.wait_for(_read(request.receive, max_bytes))
+    except TimeoutError:
+        raise BodyTimeout from None
+
+
+def parse_json(body: bytes, *, allow_nan: bool = False) -> Any:
+    """Parse a body as JSON per RFC 8259.
 
     Duplicate keys, lone surrogates, integers of more than 4,300 digits and nesting beyond
     200 levels are refused, and NaN and infinities unless `allow_nan`: each parser would read
     them differently.
 
     Raises:
-        WrongContentType: the body doesn't say that it is JSON.
-        BodyTooLarge: the body has more than `max_bytes`.
-        BodyTimeout: the body didn't arrive in time.
         InvalidInput: the body isn't JSON.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not media_type.endswith("+json"):
-        raise WrongContentType(media_type)
-    try:
-        body = await body_timeout.wait_for(_read(request.receive, max_bytes))
-    except TimeoutError:
-        raise BodyTimeout from None
     if not body:
         raise InvalidInput([_problem("The body is empty, a JSON object was expected")])
     try:

@@ -1,7 +1,7 @@
 """Bodies of the predictor's fixed requests and answers. Inputs come from the model's card."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
@@ -109,17 +109,26 @@ class BatchAnswer(BaseModel):
     )
 
 
-class PredictRequest(BaseModel):
-    """A request before its input is looked at, which only a model's own schema can."""
+Input = TypeVar("Input")
+
+
+class PredictRequest(BaseModel, Generic[Input]):
+    """A request; with `Any`, before its input is looked at, which only a model's type can."""
 
     model_config = ConfigDict(extra="forbid")
 
-    input: Any
+    input: Input
+
+    def list_inputs(self) -> list[Input]:
+        return [self.input]
 
 
-class BatchRequest(BaseModel):
-    """A batch before its inputs are looked at, each on its own."""
+class BatchRequest(BaseModel, Generic[Input]):
+    """A batch; with `Any`, before its inputs are looked at, each on its own."""
 
     model_config = ConfigDict(extra="forbid")
 
-    inputs: list[Any] = Field(min_length=1, max_length=MAX_BATCH)
+    inputs: list[Input] = Field(min_length=1, max_length=MAX_BATCH)
+
+    def list_inputs(self) -> list[Input]:
+        return self.inputs

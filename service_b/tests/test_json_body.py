@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from predictor.errors import BodyTimeout, BodyTooLarge, InvalidInput, WrongContentType
-from predictor.json_body import read_json
+from predictor.json_body import parse_json, read_body
 from predictor.shared_timeout import SharedTimeout
 
 
@@ -38,7 +38,7 @@ def read(caller: FakeCaller, content_type: str | None = "application/json") -> A
     headers = [] if content_type is None else [(b"content-type", content_type.encode())]
     request = Request({"type": "http", "headers": headers}, caller.receive)
     timeout = SharedTimeout(0.1)
-    return asyncio.run(read_json(request, max_bytes=100_000, body_timeout=timeout))
+    return parse_json(asyncio.run(read_body(request, max_bytes=100_000, body_timeout=timeout)))
 
 
 def refuse(body: bytes) -> str:

@@ -11,9 +11,10 @@ from pydantic_core import to_json
 from predictor.errors import InputRejected, InvalidInput, ModelNotFound, ModelUnavailable
 from predictor.frames import read_rows, to_fields
 from predictor.interface import ServedModel
+from predictor.json_body import parse_json
 from predictor.registry import ModelRegistry
 from predictor.routes.failures import RETRY_AFTER_SECONDS
-from predictor.routes.predict import find_endpoint, predict_inputs, read_body
+from predictor.routes.predict import find_endpoint, predict_inputs, receive_body
 from predictor.schemas import MAX_BATCH, ErrorAnswer, ScoringAnswer, ScoringError
 from predictor.validation import check, reject
 
@@ -77,7 +78,7 @@ async def invoke(
 
 
 async def _predict(request: Request, model: ServedModel) -> list[Any]:
-    body = await read_body(request, allow_nan=True)
+    body = parse_json(await receive_body(request), allow_nan=True)
     rows = read_rows(body, list(model.columns))
     nullable = _find_nullable(model.input_type)
     inputs: list[BaseModel] = []

@@ -12,8 +12,9 @@ from pydantic_core import to_json
 
 from predictor.errors import InputRejected, InvalidInput, ModelNotFound
 from predictor.interface import Answer, ServedModel
-from predictor.json_body import read_json
+from predictor.json_body import parse_json, read_body
 from predictor.metrics import Metrics
+from predictor.quick_check import Form, check_quickly
 from predictor.registry import ModelRegistry
 from predictor.schemas import (
     MAX_BATCH,
@@ -85,15 +86,12 @@ def find_endpoint(request: Request, name: str) -> ServedModel:
     return _registry(request).get(name)
 
 
-async def read_body(request: Request, *, allow_nan: bool = False) -> Any:
-    """Read the body as JSON, within the limits of the settings."""
+async def receive_body(request: Request) -> bytes:
+    """Read the body, within the limits of the settings."""
     state = request.app.state
     settings: Settings = state.settings
-    return await read_json(
-        request,
-        max_bytes=settings.max_body_bytes,
-        body_timeout=state.body_timeout,
-        allow_nan=allow_nan,
+    return await read_body(
+        request, max_bytes=settings.max_body_bytes, body_timeout=state.body_timeout
     )
 
 
@@ -126,8 +124,8 @@ async def predict_inputs(
 
 # The model is passed on from here: one request is never answered by two versions.
 async def _answer_one(request: Request, model: ServedModel) -> Response:
-    body = check(PredictRequest, await read_body(request), ["body"])
-    value = check(model.input_type, body.input, ["body", "input"])
+    values = await _read_values(request, model, PredictRequest)
+    value = check(model.input_type, values[0], ["body", "input"])
     (outcome,) = await predict_inputs(request, model, model.answer, [value])
     if isinstance(outcome, InputRejected):
         raise reject(outcome, ["body", "input"])
@@ -135,16 +133,23 @@ async def _answer_one(request: Request, model: ServedModel) -> Response:
 
 
 async def _answer_many(request: Request, model: ServedModel) -> Response:
-    batch = check(BatchRequest, await read_body(request), ["body"])
+    values = await _read_values(request, model, BatchRequest)
     results: list[Answer] = []
     # A fast model gets pieces, each checked when its turn comes: the checked inputs of a large
     # batch don't fit into the processor's caches, and other callers get their turn in between.
     size = model.quick_batch or MAX_BATCH
-    for start in range(0, len(batch.inputs), size):
+    for start in range(0, len(values), size):
         if start:
             await asyncio.sleep(0)
-        results += await _answer_piece(request, model, batch.inputs[start : start + size], start)
+        results += await _answer_piece(request, model, values[start : start + size], start)
     return _respond({"results": results})
+
+
+async def _read_values(request: Request, model: ServedModel, form: Form) -> list[Any]:
+    """Read the inputs of a body; those that could be checked quickly are instances already."""
+    body = await receive_body(request)
+    inputs = check_quickly(model, form, body)
+    return check(form, parse_json(body), ["body"]).list_inputs() if inputs is None else inputs
 
 
 async def _answer_piece(
