@@ -23,14 +23,14 @@ Result = TypeVar("Result")
 Flush = Callable[[Sequence[Item]], Sequence[Result | Exception]]
 
 
-class _Group(Generic[Result]):
+class Group(Generic[Result]):
     """Items that one caller waits for, together."""
 
     __slots__ = ("_missing", "_results", "future", "since")
 
     def __init__(self, size: int, future: asyncio.Future[list[Result | Exception]]) -> None:
         self.future = future
-        self.since = time.monotonic()
+        self.since = time.monotonic()  # when its items began to wait, if they are there
         self._results: list[Result | Exception | None] = [None] * size
         self._missing = size
 
@@ -40,11 +40,15 @@ class _Group(Generic[Result]):
         if not self._missing and not self.future.done():
             self.future.set_result(cast("list[Result | Exception]", self._results))
 
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
 
 @dataclass(slots=True)
 class _Waiting(Generic[Item, Result]):
     item: Item
-    group: _Group[Result]
+    group: Group[Result]
     index: int
 
 
@@ -77,11 +81,11 @@ class Batcher(Generic[Item, Result]):
         self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._under_way: list[_Waiting[Item, Result]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._idle = asyncio.Event()
-        self._idle.set()
-        # The thread takes the next batch by itself: this loop, busy with the answers to the last
-        # one, would let it wait, and with it whatever is behind `flush`.
         self._loop = asyncio.get_running_loop()
+        # The thread takes the next batch by itself: this loop, busy with the answers to the last
+        # one, would let it wait, and with it whatever is behind `flush`. It is woken only when it
+        # sleeps, or is about to.
+        self._asleep = True
         self._wake: SimpleQueue[bool] = SimpleQueue()
         self._thread = Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -95,22 +99,44 @@ class Batcher(Generic[Item, Result]):
         Raises:
             TooBusy: `max_waiting` items wait already; none of these is taken.
         """
-        future: asyncio.Future[list[Result | Exception]] = self._loop.create_future()
+        group = self.expect(len(items))
         if not items:
-            future.set_result([])
-            return future
+            group.future.set_result([])
+            return group.future
         if len(self._waiting) >= self._max_waiting:
-            raise TooBusy(f"{len(self._waiting)} are waiting already")
-        group: _Group[Result] = _Group(len(items), future)
-        self._waiting.extend([_Waiting(item, group, index) for index, item in enumerate(items)])
-        if self._idle.is_set():
-            self._idle.clear()
+            raise self._refuse()
+        self._enqueue(group, items)
+        if self._asleep:
+            self._asleep = False
             # In the loop's next turn, so that what comes in this one goes along.
             self._loop.call_soon(self._wake.put, True)
+        return self.wait(group)
+
+    def expect(self, size: int) -> Group[Result]:
+        """Make a group for items that `add` brings later."""
+        return Group(size, self._loop.create_future())
+
+    def add(self, expected: Sequence[tuple[Group[Result], Sequence[Item]]]) -> None:
+        """Take in the items of groups. From any thread: one that has what is next needs no turn
+        of the loop to pass it on.
+
+        If `max_waiting` items wait already, a group's future gets a `TooBusy`.
+        """
+        for group, items in expected:
+            if len(self._waiting) >= self._max_waiting:
+                self._loop.call_soon_threadsafe(group.fail, self._refuse())
+            else:
+                self._enqueue(group, items)
+        if self._asleep:
+            self._asleep = False
+            self._wake.put(True)
+
+    def wait(self, group: Group[Result]) -> asyncio.Future[list[Result | Exception]]:
+        """Return a group's future, which is held to `max_seconds` from now on."""
         # One timer for all: setting one for each item would cost more than all else here.
         if self._timer is None:
             self._timer = self._loop.call_later(self._max_seconds, self._give_up)
-        return future
+        return group.future
 
     async def submit(self, item: Item) -> Result:
         """Return the item's result.
@@ -126,16 +152,28 @@ class Batcher(Generic[Item, Result]):
         return result
 
     async def close(self) -> None:
-        """Finish what waits and end the thread. Nothing may be submitted after."""
-        await self._idle.wait()
+        """Finish what waits and end the thread. Nothing may come after."""
+        self._wake.put(False)
+        await asyncio.to_thread(self._thread.join)
         if self._timer is not None:
             self._timer.cancel()
-        self._wake.put(False)
-        self._thread.join()
+
+    def _enqueue(self, group: Group[Result], items: Sequence[Item]) -> None:
+        group.since = time.monotonic()
+        self._waiting.extend([_Waiting(item, group, index) for index, item in enumerate(items)])
+
+    def _refuse(self) -> TooBusy:
+        return TooBusy(f"{len(self._waiting)} are waiting already")
 
     def _work(self) -> None:
         """Flush batches as long as there are any, in the thread."""
-        while self._wake.get():
+        goes_on = True
+        while goes_on:
+            # In this order: who adds something looks whether the thread sleeps after that.
+            self._asleep = True
+            if not self._waiting:
+                goes_on = self._wake.get()
+            self._asleep = False
             while batch := self._take():
                 self._under_way = batch
                 results: Sequence[Result | Exception]
@@ -146,13 +184,12 @@ class Batcher(Generic[Item, Result]):
                 except Exception as error:  # whatever it is, the callers must hear of it
                     results = [copy.copy(error) for _ in batch]
                 self._loop.call_soon_threadsafe(self._settle, batch, results)
-            self._loop.call_soon_threadsafe(self._rest)
 
     def _take(self) -> list[_Waiting[Item, Result]]:
         batch: list[_Waiting[Item, Result]] = []
         late: list[_Waiting[Item, Result]] = []
         earliest = time.monotonic() - self._max_wait_seconds
-        callers: set[_Group[Result]] = set()
+        callers: set[Group[Result]] = set()
         while self._waiting and len(batch) < self._max_batch:
             if len(callers) >= self._max_callers and self._waiting[0].group not in callers:
                 break
@@ -177,13 +214,6 @@ class Batcher(Generic[Item, Result]):
         for waiting, result in zip(batch, results, strict=True):
             waiting.group.settle(waiting.index, result)
 
-    def _rest(self) -> None:
-        """Stop, but for what came when the thread had just looked."""
-        if self._waiting:
-            self._wake.put(True)
-        else:
-            self._idle.set()
-
     def _give_up(self) -> None:
         """Have nobody wait for longer than `max_seconds`; look again when the next one would."""
         now = time.monotonic()
@@ -193,6 +223,6 @@ class Batcher(Generic[Item, Result]):
             if future.done():
                 continue
             if left <= 0:
-                future.set_exception(TimeoutError())
+                waiting.group.fail(TimeoutError())
             elif self._timer is None:  # they stand in the order in which they came
                 self._timer = self._loop.call_later(left, self._give_up)

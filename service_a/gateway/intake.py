@@ -4,11 +4,12 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
-from gateway.batcher import Batcher
+from gateway.batcher import Batcher, Group
 from gateway.circuit_breaker import CircuitBreaker
 from gateway.errors import (
     GatewayError,
@@ -48,6 +49,18 @@ _KNOWN = (Answer, InputRejected, ModelUnknown, PredictorUnavailable)
 _MAX_WAIT_SHARE = 0.5
 
 
+# A group that forwards are expected for, and what makes them.
+_Then = tuple[Group[Answer], Callable[[], Sequence[Forward]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """What one caller wants logged, and what is forwarded when it is."""
+
+    entries: Sequence[Entry]
+    then: _Then | None = None
+
+
 class Intake:
     """Takes inputs in. What arrives together is logged in one commit and forwarded in one call."""
 
@@ -65,13 +78,6 @@ class Intake:
         self._forward_timeout_seconds = forward_timeout_seconds
         self._breaker = breaker
         self._metrics = metrics
-        self._log: Batcher[Sequence[Entry], list[int]] = Batcher(
-            partial(_write_together, log, metrics),
-            name="input-log",
-            max_batch=_LOG_MAX_BATCH,
-            max_waiting=_LOG_MAX_WAITING,
-            max_seconds=_LOG_TIMEOUT_SECONDS,
-        )
         self._forwards: Batcher[Forward, Answer] = Batcher(
             partial(_predict_together, client, metrics),
             name="forward",
@@ -80,6 +86,13 @@ class Intake:
             max_seconds=forward_timeout_seconds,
             max_wait_seconds=forward_timeout_seconds * _MAX_WAIT_SHARE,
             max_callers=_FORWARD_MAX_CALLERS,
+        )
+        self._log: Batcher[_Writing, list[int]] = Batcher(
+            partial(_write_together, log, self._forwards, metrics),
+            name="input-log",
+            max_batch=_LOG_MAX_BATCH,
+            max_waiting=_LOG_MAX_WAITING,
+            max_seconds=_LOG_TIMEOUT_SECONDS,
         )
         self._logged_at = -math.inf
         self._outcomes: list[Outcome] = []
@@ -108,20 +121,20 @@ class Intake:
         admitted = self._breaker.admit()
         # While the circuit is open the outcome is known already: no second commit is needed.
         kind = OutcomeKind.PENDING if admitted else OutcomeKind.UNAVAILABLE
-        numbers = await self._write_inputs(
-            [NewInput(origin.request_id, data.decode(), kind, model) for data in documents]
-        )
+        inputs = [NewInput(origin.request_id, data.decode(), kind, model) for data in documents]
         if not admitted:
+            await self._write_inputs(inputs)
             self._metrics.count_forwards(kind, len(documents))
             return [PredictorUnavailable("the circuit is open")] * len(documents)
-        deadline = time.monotonic() + self._forward_timeout_seconds
-        return await self._settle(
-            numbers,
-            [
-                Forward(data, origin.request_id, deadline, model, origin.traceparent)
-                for data in documents
-            ],
-        )
+        group = self._forwards.expect(len(documents))
+        # The thread that has committed them passes them on, without a turn of this loop between.
+        make = partial(self._make_forwards, documents, origin, model)
+        try:
+            numbers = await self._write_inputs(inputs, (group, make))
+        except BaseException:
+            group.future.cancel()  # if they are committed in the end, nobody waits any more
+            raise
+        return await self._settle(numbers, group)
 
     async def predict_again(
         self, claims: Sequence[Claim], origin: Origin
@@ -132,19 +145,15 @@ class Intake:
             self._add([Outcome(claim.number, kind, duration_ms=0) for claim in claims])
             return [PredictorUnavailable("the circuit is open")] * len(claims)
         deadline = time.monotonic() + self._forward_timeout_seconds
-        return await self._settle(
-            [claim.number for claim in claims],
-            [
-                Forward(
-                    claim.data.encode(),
-                    claim.request_id,
-                    deadline,
-                    claim.model,
-                    origin.traceparent,
-                )
-                for claim in claims
-            ],
-        )
+        forwards = [
+            Forward(
+                claim.data.encode(), claim.request_id, deadline, claim.model, origin.traceparent
+            )
+            for claim in claims
+        ]
+        group = self._forwards.expect(len(forwards))
+        self._forwards.add([(group, forwards)])
+        return await self._settle([claim.number for claim in claims], group)
 
     async def check_log(self) -> None:
         """Raise `InputLogUnavailable` when the log can't be written.
@@ -161,19 +170,28 @@ class Intake:
 
     async def close(self) -> None:
         """Finish the forwards, then the log."""
+        await self.catch_up()  # what has been logged is then passed on
         await self._forwards.close()
         self._log_outcomes()
         await self._log.close()
 
+    def _make_forwards(
+        self, documents: Sequence[bytes], origin: Origin, model: str | None
+    ) -> list[Forward]:
+        deadline = time.monotonic() + self._forward_timeout_seconds
+        return [
+            Forward(data, origin.request_id, deadline, model, origin.traceparent)
+            for data in documents
+        ]
+
     async def _settle(
-        self, numbers: Sequence[int], forwards: Sequence[Forward]
+        self, numbers: Sequence[int], group: Group[Answer]
     ) -> list[Answer | GatewayError]:
-        started = time.monotonic()
-        results: list[Answer | GatewayError] = [PredictorUnavailable("given up")] * len(forwards)
+        results: list[Answer | GatewayError] = [PredictorUnavailable("given up")] * len(numbers)
         try:
-            results = await self._forward(forwards)
+            results = await self._wait(group, len(numbers))
         finally:
-            duration_ms = round((time.monotonic() - started) * 1000, 1)
+            duration_ms = round((time.monotonic() - group.since) * 1000, 1)
             outcomes = [
                 _tell_outcome(number, result, duration_ms)
                 for number, result in zip(numbers, results, strict=True)
@@ -183,13 +201,13 @@ class Intake:
             self._add(outcomes)
         return results
 
-    async def _forward(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
+    async def _wait(self, group: Group[Answer], size: int) -> list[Answer | GatewayError]:
         try:
-            results = await self._forwards.put(forwards)
+            results = await self._forwards.wait(group)
         except TimeoutError:
-            return [PredictorUnavailable("no answer in time")] * len(forwards)
+            return [PredictorUnavailable("no answer in time")] * size
         except TooBusy as error:
-            return [PredictorUnavailable(str(error))] * len(forwards)
+            return [PredictorUnavailable(str(error))] * size
         return [_know(result) for result in results]
 
     def _add(self, outcomes: Sequence[Outcome]) -> None:
@@ -210,21 +228,23 @@ class Intake:
         if not outcomes:
             return
         try:
-            logging_them = self._log.put([outcomes])
+            logging_them = self._log.put([_Writing(outcomes)])
         except TooBusy as error:
             _tell_lost(outcomes, error)
         else:
             logging_them.add_done_callback(partial(_check_logged, outcomes))
 
-    async def _write_inputs(self, inputs: Sequence[NewInput]) -> list[int]:
-        numbers = await self._write(inputs)
+    async def _write_inputs(
+        self, inputs: Sequence[NewInput], then: _Then | None = None
+    ) -> list[int]:
+        numbers = await self._write(inputs, then)
         self._logged_at = time.monotonic()
         return numbers
 
-    async def _write(self, entries: Sequence[Entry]) -> list[int]:
+    async def _write(self, entries: Sequence[Entry], then: _Then | None = None) -> list[int]:
         self._log_outcomes()
         try:
-            return await self._log.submit(entries)
+            return await self._log.submit(_Writing(entries, then))
         except TimeoutError:
             raise InputLogUnavailable("the log did not answer in time") from None
         except TooBusy as error:
@@ -239,17 +259,22 @@ def _predict_together(
 
 
 def _write_together(
-    log: InputLog, metrics: Metrics, groups: Sequence[Sequence[Entry]]
+    log: InputLog,
+    forwards: Batcher[Forward, Answer],
+    metrics: Metrics,
+    writings: Sequence[_Writing],
 ) -> list[list[int]]:
-    """Commit what several callers want logged: all of it or nothing."""
-    entries = [entry for group in groups for entry in group]
+    """Commit what several callers want logged, all of it or nothing, and pass on what is to be
+    forwarded."""
+    entries = [entry for writing in writings for entry in writing.entries]
     if not entries:
-        return [[] for _ in groups]
+        return [[] for _ in writings]
     started = time.monotonic()
     numbers = iter(log.write(entries))
     inputs = sum(isinstance(entry, NewInput) for entry in entries)
     metrics.count_commit(len(entries), inputs, time.monotonic() - started)
-    return [[next(numbers) for _ in group] for group in groups]
+    forwards.add([(each.then[0], each.then[1]()) for each in writings if each.then])
+    return [[next(numbers) for _ in writing.entries] for writing in writings]
 
 
 def _check_logged(

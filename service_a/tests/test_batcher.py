@@ -264,3 +264,66 @@ def test_a_batch_has_no_more_callers_than_told_but_all_that_one_of_them_has() ->
         await batcher.close()
 
     asyncio.run(run())
+
+
+@given(
+    sizes=st.lists(st.integers(1, 4), max_size=40),
+    pauses=st.lists(st.sampled_from([None, 0, 0.0005]), min_size=40, max_size=40),
+)
+def test_what_another_thread_brings_is_answered_whatever_the_timing(
+    sizes: list[int], pauses: list[float | None]
+) -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call)
+        groups = [batcher.expect(size) for size in sizes]
+
+        def bring() -> None:
+            for group, size, pause in zip(groups, sizes, pauses, strict=False):
+                batcher.add([(group, range(1, size + 1))])
+                if pause is not None:
+                    threading.Event().wait(pause)
+
+        bringing = asyncio.create_task(asyncio.to_thread(bring))
+        own = [asyncio.create_task(batcher.submit(9)) for _ in range(5)]
+        async with asyncio.timeout(10):
+            results = [await batcher.wait(group) for group in groups]
+            assert await asyncio.gather(*own) == [18] * 5
+        await bringing
+        await batcher.close()
+        assert results == [[number * 2 for number in range(1, size + 1)] for size in sizes]
+
+    asyncio.run(run())
+
+
+def test_what_another_thread_brings_is_refused_when_too_many_wait() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call, max_waiting=1)
+        call.open.clear()
+        first = asyncio.create_task(batcher.submit(1))
+        await call.wait_until_entered()
+        taken, refused = batcher.expect(2), batcher.expect(1)
+        await asyncio.to_thread(batcher.add, [(taken, [2, 3]), (refused, [4])])
+        with pytest.raises(TooBusy):
+            await batcher.wait(refused)
+        call.open.set()
+        assert await first == 2
+        assert await batcher.wait(taken) == [4, 6]
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_what_nobody_waits_for_any_more_is_dropped_when_it_comes() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call)
+        group = batcher.expect(1)
+        group.future.cancel()
+        batcher.add([(group, [1])])
+        assert await batcher.submit(2) == 4
+        assert call.batches == [[2]]
+        await batcher.close()
+
+    asyncio.run(run())
