@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Thread
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from gateway.errors import TooBusy
 
@@ -26,9 +26,10 @@ Flush = Callable[[Sequence[Item]], Sequence[Result | Exception]]
 class Group(Generic[Result]):
     """Items that one caller waits for, together."""
 
-    __slots__ = ("_missing", "_results", "future", "since")
+    __slots__ = ("_missing", "_results", "future", "since", "size")
 
     def __init__(self, size: int, future: asyncio.Future[list[Result | Exception]]) -> None:
+        self.size = size
         self.future = future
         self.since = time.monotonic()  # when its items began to wait, if they are there
         self._results: list[Result | Exception | None] = [None] * size
@@ -45,11 +46,32 @@ class Group(Generic[Result]):
             self.future.set_exception(error)
 
 
+class _Step:
+    """Stands for an item before those of a group: only its error is told, to that group."""
+
+    __slots__ = ("_group", "future", "since")
+
+    def __init__(self, group: Group[Any]) -> None:
+        self.future = group.future
+        self.since = time.monotonic()
+        self._group = group
+
+    def settle(self, _: int, result: Any) -> None:
+        if isinstance(result, Exception):
+            self.fail(result)
+
+    def fail(self, error: Exception) -> None:
+        self._group.fail(error)
+
+
 @dataclass(slots=True)
 class _Waiting(Generic[Item, Result]):
     item: Item
-    group: Group[Result]
+    group: Group[Result] | _Step
     index: int
+
+    def is_told(self, result: Result | Exception) -> bool:
+        return type(self.group) is not _Step or isinstance(result, Exception)
 
 
 class Batcher(Generic[Item, Result]):
@@ -100,9 +122,25 @@ class Batcher(Generic[Item, Result]):
             TooBusy: `max_waiting` items wait already; none of these is taken.
         """
         group = self.expect(len(items))
-        if not items:
-            group.future.set_result([])
-            return group.future
+        if items:
+            self._put(group, items)
+            return self.wait(group)
+        group.future.set_result([])
+        return group.future
+
+    def put_before(self, item: Item, group: Group[Any]) -> None:
+        """Take in an item that comes before those of a group, which `flush` itself passes on.
+
+        The group hears of it only if it fails, or takes more than `max_seconds`. It is dropped
+        when the group's future is cancelled.
+
+        Raises:
+            TooBusy: `max_waiting` items wait already; this one is not taken.
+        """
+        self._put(_Step(group), [item])
+        self._watch()
+
+    def _put(self, group: Group[Result] | _Step, items: Sequence[Item]) -> None:
         if len(self._waiting) >= self._max_waiting:
             raise self._refuse()
         self._enqueue(group, items)
@@ -110,7 +148,6 @@ class Batcher(Generic[Item, Result]):
             self._asleep = False
             # In the loop's next turn, so that what comes in this one goes along.
             self._loop.call_soon(self._wake.put, True)
-        return self.wait(group)
 
     def expect(self, size: int) -> Group[Result]:
         """Make a group for items that `add` brings later."""
@@ -122,6 +159,8 @@ class Batcher(Generic[Item, Result]):
 
         If `max_waiting` items wait already, a group's future gets a `TooBusy`.
         """
+        if self._timer is None:
+            self._loop.call_soon_threadsafe(self._watch)
         for group, items in expected:
             if len(self._waiting) >= self._max_waiting:
                 self._loop.call_soon_threadsafe(group.fail, self._refuse())
@@ -132,10 +171,8 @@ class Batcher(Generic[Item, Result]):
             self._wake.put(True)
 
     def wait(self, group: Group[Result]) -> asyncio.Future[list[Result | Exception]]:
-        """Return a group's future, which is held to `max_seconds` from now on."""
-        # One timer for all: setting one for each item would cost more than all else here.
-        if self._timer is None:
-            self._timer = self._loop.call_later(self._max_seconds, self._give_up)
+        """Return a group's future. It gets a `TimeoutError` `max_seconds` after its items came."""
+        self._watch()
         return group.future
 
     async def submit(self, item: Item) -> Result:
@@ -158,7 +195,7 @@ class Batcher(Generic[Item, Result]):
         if self._timer is not None:
             self._timer.cancel()
 
-    def _enqueue(self, group: Group[Result], items: Sequence[Item]) -> None:
+    def _enqueue(self, group: Group[Result] | _Step, items: Sequence[Item]) -> None:
         group.since = time.monotonic()
         self._waiting.extend([_Waiting(item, group, index) for index, item in enumerate(items)])
 
@@ -183,13 +220,17 @@ class Batcher(Generic[Item, Result]):
                         raise ValueError(f"{len(results)} results for {len(batch)} items")  # noqa: TRY301
                 except Exception as error:  # whatever it is, the callers must hear of it
                     results = [copy.copy(error) for _ in batch]
-                self._loop.call_soon_threadsafe(self._settle, batch, results)
+                told = [
+                    each for each in zip(batch, results, strict=True) if each[0].is_told(each[1])
+                ]
+                if told:
+                    self._loop.call_soon_threadsafe(self._settle, told)
 
     def _take(self) -> list[_Waiting[Item, Result]]:
         batch: list[_Waiting[Item, Result]] = []
         late: list[_Waiting[Item, Result]] = []
         earliest = time.monotonic() - self._max_wait_seconds
-        callers: set[Group[Result]] = set()
+        callers: set[Group[Result] | _Step] = set()
         while self._waiting and len(batch) < self._max_batch:
             if len(callers) >= self._max_callers and self._waiting[0].group not in callers:
                 break
@@ -202,17 +243,18 @@ class Batcher(Generic[Item, Result]):
                 batch.append(waiting)
                 callers.add(waiting.group)
         if late:
-            errors = [TooBusy("waited too long for its turn") for _ in late]
-            self._loop.call_soon_threadsafe(self._settle, late, errors)
+            error = "waited too long for its turn"
+            self._loop.call_soon_threadsafe(self._settle, [(each, TooBusy(error)) for each in late])
         return batch
 
-    def _settle(
-        self,
-        batch: Sequence[_Waiting[Item, Result]],
-        results: Sequence[Result | Exception],
-    ) -> None:
-        for waiting, result in zip(batch, results, strict=True):
+    def _settle(self, told: Sequence[tuple[_Waiting[Item, Result], Result | Exception]]) -> None:
+        for waiting, result in told:
             waiting.group.settle(waiting.index, result)
+
+    def _watch(self) -> None:
+        # One timer for all: setting one for each item would cost more than all else here.
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._max_seconds, self._give_up)
 
     def _give_up(self) -> None:
         """Have nobody wait for longer than `max_seconds`; look again when the next one would."""

@@ -1,6 +1,5 @@
 """The input log: every input on disk before anything else happens to it."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -35,35 +34,33 @@ class InputLog:
         Raises:
             InputLogUnavailable: nothing was written. Works again by itself when it can.
         """
-        with self._database.transaction(keep=True) as connection:
-            return _write(connection, entries)
+        new = [entry for entry in entries if isinstance(entry, NewInput)]
+        outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
+        beats = any(isinstance(entry, Heartbeat) for entry in entries)
+        if self._database.is_sqlite:
+            with self._database.sqlite_transaction() as sqlite:
+                numbers = iter(log_sqlite.insert_inputs(sqlite, new))
+                log_sqlite.add_outcomes(sqlite, outcomes)
+                if beats:
+                    log_sqlite.beat(sqlite)
+        else:
+            with self._database.transaction() as connection:
+                numbers = iter(_insert(connection, new))
+                _update(connection, outcomes)
+                if beats:
+                    _beat(connection)
+        return [
+            next(numbers)
+            if isinstance(entry, NewInput)
+            else entry.input_number
+            if isinstance(entry, Outcome)
+            else 0
+            for entry in entries
+        ]
 
     def close(self) -> None:
         """Close the database; a later call opens it again."""
         self._database.close()
-
-
-def _write(connection: Connection, entries: Sequence[Entry]) -> list[int]:
-    new = [entry for entry in entries if isinstance(entry, NewInput)]
-    outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
-    driver = connection.connection.driver_connection
-    if isinstance(driver, sqlite3.Connection):
-        numbers = iter(log_sqlite.insert_inputs(driver, new))
-        log_sqlite.add_outcomes(driver, outcomes)
-    else:
-        numbers = iter(_insert(connection, new))
-        _update(connection, outcomes)
-    if any(isinstance(entry, Heartbeat) for entry in entries):
-        connection.execute(heartbeat.delete())
-        connection.execute(heartbeat.insert().values(id=1, checked_at=datetime.now(UTC)))
-    return [
-        next(numbers)
-        if isinstance(entry, NewInput)
-        else entry.input_number
-        if isinstance(entry, Outcome)
-        else 0
-        for entry in entries
-    ]
 
 
 def _insert(connection: Connection, new: Sequence[NewInput]) -> Sequence[int]:
@@ -75,3 +72,8 @@ def _insert(connection: Connection, new: Sequence[NewInput]) -> Sequence[int]:
 def _update(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     if outcomes:
         connection.execute(_ADD_OUTCOME, [asdict(each) for each in outcomes])
+
+
+def _beat(connection: Connection) -> None:
+    connection.execute(heartbeat.delete())
+    connection.execute(heartbeat.insert().values(id=1, checked_at=datetime.now(UTC)))

@@ -49,8 +49,8 @@ _KNOWN = (Answer, InputRejected, ModelUnknown, PredictorUnavailable)
 _MAX_WAIT_SHARE = 0.5
 
 
-# A group that forwards are expected for, and what makes them.
-_Then = tuple[Group[Answer], Callable[[], Sequence[Forward]]]
+# Makes the forwards of inputs that were logged under these numbers.
+_PassOn = Callable[[Sequence[int]], tuple[Group[Answer], Sequence[Forward]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class _Writing:
     """What one caller wants logged, and what is forwarded when it is."""
 
     entries: Sequence[Entry]
-    then: _Then | None = None
+    pass_on: _PassOn | None = None
 
 
 class Intake:
@@ -88,13 +88,13 @@ class Intake:
             max_callers=_FORWARD_MAX_CALLERS,
         )
         self._log: Batcher[_Writing, list[int]] = Batcher(
-            partial(_write_together, log, self._forwards, metrics),
+            partial(self._commit, log),
             name="input-log",
             max_batch=_LOG_MAX_BATCH,
             max_waiting=_LOG_MAX_WAITING,
             max_seconds=_LOG_TIMEOUT_SECONDS,
         )
-        self._logged_at = -math.inf
+        self._logged_at = -math.inf  # of `time.monotonic()`
         self._outcomes: list[Outcome] = []
         self._outcome_timer: asyncio.TimerHandle | None = None
 
@@ -105,7 +105,7 @@ class Intake:
             InputLogUnavailable: it could not be logged.
         """
         entry = NewInput(origin.request_id, data.decode(), OutcomeKind.LOGGED, model)
-        await self._write_inputs([entry])
+        await self._write([entry])
 
     async def predict(
         self, documents: Sequence[bytes], origin: Origin, model: str | None = None
@@ -123,17 +123,26 @@ class Intake:
         kind = OutcomeKind.PENDING if admitted else OutcomeKind.UNAVAILABLE
         inputs = [NewInput(origin.request_id, data.decode(), kind, model) for data in documents]
         if not admitted:
-            await self._write_inputs(inputs)
+            await self._write(inputs)
             self._metrics.count_forwards(kind, len(documents))
             return [PredictorUnavailable("the circuit is open")] * len(documents)
         group = self._forwards.expect(len(documents))
-        # The thread that has committed them passes them on, without a turn of this loop between.
-        make = partial(self._make_forwards, documents, origin, model)
+        numbers: list[int] = []  # as long as it is empty, they are not in the log
+
+        # The thread that has committed them does this: so it needs no turn of this loop.
+        def pass_on(logged: Sequence[int]) -> tuple[Group[Answer], Sequence[Forward]]:
+            numbers.extend(logged)
+            deadline = time.monotonic() + self._forward_timeout_seconds
+            return group, [
+                Forward(data, origin.request_id, deadline, model, origin.traceparent)
+                for data in documents
+            ]
+
+        self._log_outcomes()
         try:
-            numbers = await self._write_inputs(inputs, (group, make))
-        except BaseException:
-            group.future.cancel()  # if they are committed in the end, nobody waits any more
-            raise
+            self._log.put_before(_Writing(inputs, pass_on), group)
+        except TooBusy as error:
+            raise InputLogUnavailable(str(error)) from None
         return await self._settle(numbers, group)
 
     async def predict_again(
@@ -175,40 +184,28 @@ class Intake:
         self._log_outcomes()
         await self._log.close()
 
-    def _make_forwards(
-        self, documents: Sequence[bytes], origin: Origin, model: str | None
-    ) -> list[Forward]:
-        deadline = time.monotonic() + self._forward_timeout_seconds
-        return [
-            Forward(data, origin.request_id, deadline, model, origin.traceparent)
-            for data in documents
-        ]
-
     async def _settle(
         self, numbers: Sequence[int], group: Group[Answer]
     ) -> list[Answer | GatewayError]:
-        results: list[Answer | GatewayError] = [PredictorUnavailable("given up")] * len(numbers)
+        results: list[Answer | GatewayError] = [PredictorUnavailable("given up")] * group.size
         try:
-            results = await self._wait(group, len(numbers))
+            results = [_know(result) for result in await self._forwards.wait(group)]
+        except TimeoutError:
+            if not numbers:
+                raise InputLogUnavailable("the log did not answer in time") from None
+            results = [PredictorUnavailable("no answer in time")] * group.size
+        except TooBusy as error:
+            results = [PredictorUnavailable(str(error))] * group.size
         finally:
             duration_ms = round((time.monotonic() - group.since) * 1000, 1)
             outcomes = [
                 _tell_outcome(number, result, duration_ms)
-                for number, result in zip(numbers, results, strict=True)
+                for number, result in zip(numbers, results, strict=False)
             ]
             for outcome in outcomes:
                 self._metrics.count_forwards(outcome.outcome)
             self._add(outcomes)
         return results
-
-    async def _wait(self, group: Group[Answer], size: int) -> list[Answer | GatewayError]:
-        try:
-            results = await self._forwards.wait(group)
-        except TimeoutError:
-            return [PredictorUnavailable("no answer in time")] * size
-        except TooBusy as error:
-            return [PredictorUnavailable(str(error))] * size
-        return [_know(result) for result in results]
 
     def _add(self, outcomes: Sequence[Outcome]) -> None:
         """Have outcomes logged with the next input, or soon if none comes.
@@ -234,21 +231,37 @@ class Intake:
         else:
             logging_them.add_done_callback(partial(_check_logged, outcomes))
 
-    async def _write_inputs(
-        self, inputs: Sequence[NewInput], then: _Then | None = None
-    ) -> list[int]:
-        numbers = await self._write(inputs, then)
-        self._logged_at = time.monotonic()
-        return numbers
-
-    async def _write(self, entries: Sequence[Entry], then: _Then | None = None) -> list[int]:
+    async def _write(self, entries: Sequence[Entry]) -> list[int]:
         self._log_outcomes()
         try:
-            return await self._log.submit(_Writing(entries, then))
+            return await self._log.submit(_Writing(entries))
         except TimeoutError:
             raise InputLogUnavailable("the log did not answer in time") from None
         except TooBusy as error:
             raise InputLogUnavailable(str(error)) from None
+
+    def _commit(self, log: InputLog, writings: Sequence[_Writing]) -> list[list[int]]:
+        """Commit what several callers want logged, all of it or nothing, and pass on what is to be
+        forwarded."""
+        entries = [entry for writing in writings for entry in writing.entries]
+        if not entries:
+            return [[] for _ in writings]
+        started = time.monotonic()
+        numbers = iter(log.write(entries))
+        ended = time.monotonic()
+        inputs = sum(isinstance(entry, NewInput) for entry in entries)
+        self._metrics.count_commit(len(entries), inputs, ended - started)
+        if inputs:
+            self._logged_at = ended
+        results = [[next(numbers) for _ in writing.entries] for writing in writings]
+        self._forwards.add(
+            [
+                writing.pass_on(result)
+                for writing, result in zip(writings, results, strict=True)
+                if writing.pass_on
+            ]
+        )
+        return results
 
 
 def _predict_together(
@@ -256,25 +269,6 @@ def _predict_together(
 ) -> list[Answer | GatewayError]:
     metrics.count_call(len(forwards))
     return client.predict(forwards)
-
-
-def _write_together(
-    log: InputLog,
-    forwards: Batcher[Forward, Answer],
-    metrics: Metrics,
-    writings: Sequence[_Writing],
-) -> list[list[int]]:
-    """Commit what several callers want logged, all of it or nothing, and pass on what is to be
-    forwarded."""
-    entries = [entry for writing in writings for entry in writing.entries]
-    if not entries:
-        return [[] for _ in writings]
-    started = time.monotonic()
-    numbers = iter(log.write(entries))
-    inputs = sum(isinstance(entry, NewInput) for entry in entries)
-    metrics.count_commit(len(entries), inputs, time.monotonic() - started)
-    forwards.add([(each.then[0], each.then[1]()) for each in writings if each.then])
-    return [[next(numbers) for _ in writing.entries] for writing in writings]
 
 
 def _check_logged(

@@ -5,11 +5,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from gateway.errors import InputLogUnavailable
 from gateway.log_tables import upgrade
@@ -28,35 +29,32 @@ class LogDatabase:
             hide_parameters=True,  # an error must not carry inputs into the log lines
         )
         self._has_tables = False
-        self._kept: Connection | None = None
-        if self._engine.dialect.name == "sqlite":
+        self._kept: PoolProxiedConnection | None = None
+        self.is_sqlite = self._engine.dialect.name == "sqlite"
+        if self.is_sqlite:
             event.listen(self._engine, "connect", _make_durable)
 
     @contextmanager
-    def transaction(self, *, keep: bool = False) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
         """Lend a connection; what was written is on disk when the block has ended.
-
-        With `keep` it is always the same one, as far as the database allows it. To lend one anew
-        takes as long as writing a row. One thread at a time may have it.
 
         Raises:
             InputLogUnavailable: nothing was written. The next use opens the database anew, so
                 it works again by itself when it can.
         """
-        try:
-            self._ensure_tables()
-            if keep and self._engine.dialect.name == "sqlite":
-                self._kept = self._kept or self._engine.connect()
-                with self._kept.begin():
-                    yield self._kept
-            else:
-                # A server may have ended a connection, which is found out when it is lent.
-                with self._engine.begin() as connection:
-                    yield connection
-        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-            # A connection that was opened while the file was read-only stays so.
-            self.close()
-            raise InputLogUnavailable(str(error)) from error
+        with self._watch(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def sqlite_transaction(self) -> Iterator[sqlite3.Connection]:
+        """The same with the driver's own connection to SQLite, always the same one, which one
+        thread at a time may have. SQLAlchemy would take longer than the writing.
+        """
+        with self._watch():
+            self._kept = self._kept or self._engine.raw_connection()
+            connection = cast(sqlite3.Connection, self._kept.driver_connection)
+            with connection:
+                yield connection
 
     def close(self) -> None:
         """Close the connections; a later use opens new ones."""
@@ -64,6 +62,16 @@ class LogDatabase:
             self._kept.close()
             self._kept = None
         self._engine.dispose()
+
+    @contextmanager
+    def _watch(self) -> Iterator[None]:
+        try:
+            self._ensure_tables()
+            yield
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            # A connection that was opened while the file was read-only stays so.
+            self.close()
+            raise InputLogUnavailable(str(error)) from error
 
     def _ensure_tables(self) -> None:
         if self._has_tables:

@@ -1,4 +1,4 @@
-"""Writing many rows of the input log to SQLite, each time with one statement.
+"""Writing to the input log in SQLite, many rows with one statement.
 
 Python's driver lets go of the interpreter's lock for every row of an `executemany`, and must
 then wait for its turn: with a busy event loop beside it that takes far longer than the writing.
@@ -6,7 +6,7 @@ then wait for its turn: with a busy event loop beside it that takes far longer t
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from gateway.input_entry import NewInput, Outcome
@@ -49,6 +49,13 @@ def add_outcomes(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) ->
                 _write_time(each.outcome_at),
             )
         connection.execute(_write_update(len(rows)), values)
+
+
+def beat(connection: sqlite3.Connection) -> None:
+    """Rewrite the row that shows that the log can be written."""
+    connection.execute(
+        "REPLACE INTO heartbeat (id, checked_at) VALUES (1, ?)", [_write_time(datetime.now(UTC))]
+    )
 
 
 def _write_time(time: datetime) -> str:

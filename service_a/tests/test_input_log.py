@@ -122,8 +122,9 @@ def test_numbers_are_never_used_again_when_rows_are_deleted(log: InputLog, log_p
 def test_commit_reaches_the_disk_before_it_returns(log: InputLog, log_path: Path) -> None:
     record(log, "r1")
 
-    assert log._database._kept is not None  # synchronous is of the connection, not the file
-    assert log._database._kept.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+    # synchronous is of the connection, not of the file
+    with log._database.sqlite_transaction() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     with closing(sqlite3.connect(log_path)) as connection_of_another:
         assert connection_of_another.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
