@@ -142,12 +142,30 @@ run_in() { # FOLDER PYTHON-MODULE ARGUMENT...
 
 test_service() { # SERVICE WHAT-MYPY-CHECKS...
     local service=$1
-    shift
     step "$service: packages" ./run_services.sh --prepare requirements-dev.txt "$service" || return
+    begin_checks check_service "$@"
     step "$service: tests" run_in "$service" pytest tests
-    step "$service: ruff check" run_in "$service" ruff check .
-    step "$service: ruff format" run_in "$service" ruff format --check .
-    step "$service: mypy" run_in "$service" mypy "$@"
+    step "$service: ruff and mypy" end_checks
+}
+
+check_service() { # SERVICE WHAT-MYPY-CHECKS...
+    local service=$1
+    shift
+    run_in "$service" ruff check . && run_in "$service" ruff format --check . && run_in "$service" mypy "$@"
+}
+
+# Runs checks while the tests run, which leave a core idle for much of their time.
+begin_checks() { # COMMAND...
+    "$@" >"$scratch/checks" 2>&1 &
+    checks=$!
+}
+
+end_checks() {
+    local status=0
+    wait "$checks" || status=$?
+    checks=''
+    cat "$scratch/checks"
+    return "$status"
 }
 
 prepare_both() {
@@ -156,12 +174,15 @@ prepare_both() {
 }
 
 test_system() {
-    local python=service_a/.venv/bin/python others=(--extend-exclude service_a --extend-exclude service_b .)
     step "system: packages" prepare_both || return
-    step "system: tests" $python -m pytest tests
-    step "system: ruff check" $python -m ruff check "${others[@]}"
-    step "system: ruff format" $python -m ruff format --check "${others[@]}"
-    step "system: mypy" $python -m mypy tests benchmarks
+    begin_checks check_system
+    step "system: tests" service_a/.venv/bin/python -m pytest tests
+    step "system: ruff and mypy" end_checks
+}
+
+check_system() {
+    local python=service_a/.venv/bin/python others=(--extend-exclude service_a --extend-exclude service_b .)
+    $python -m ruff check "${others[@]}" && $python -m ruff format --check "${others[@]}" && $python -m mypy tests benchmarks
 }
 
 free_ports() {
@@ -238,8 +259,9 @@ if [ "${1:-}" = --walkthrough ]; then
 fi
 
 services=''
+checks=''
 scratch=$(mktemp -d) || exit 1
-trap 'stop_own_services; rm -rf "$scratch"' EXIT
+trap 'stop_own_services; [ -z "$checks" ] || kill "$checks" 2>/dev/null; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
