@@ -51,14 +51,14 @@ class _Step:
 
     __slots__ = ("_group", "future", "since")
 
+    since: float
+
     def __init__(self, group: Group[Any]) -> None:
         self.future = group.future
-        self.since = time.monotonic()
         self._group = group
 
-    def settle(self, _: int, result: Any) -> None:
-        if isinstance(result, Exception):
-            self.fail(result)
+    def settle(self, _: int, error: Any) -> None:
+        self.fail(error)
 
     def fail(self, error: Exception) -> None:
         self._group.fail(error)
@@ -124,9 +124,7 @@ class Batcher(Generic[Item, Result]):
         group = self.expect(len(items))
         if items:
             self._put(group, items)
-            return self.wait(group)
-        group.future.set_result([])
-        return group.future
+        return self.wait(group)
 
     def put_before(self, item: Item, group: Group[Any]) -> None:
         """Take in an item that comes before those of a group, which `flush` itself passes on.
@@ -151,7 +149,10 @@ class Batcher(Generic[Item, Result]):
 
     def expect(self, size: int) -> Group[Result]:
         """Make a group for items that `add` brings later."""
-        return Group(size, self._loop.create_future())
+        group: Group[Result] = Group(size, self._loop.create_future())
+        if not size:
+            group.future.set_result([])
+        return group
 
     def add(self, expected: Sequence[tuple[Group[Result], Sequence[Item]]]) -> None:
         """Take in the items of groups. From any thread: one that has what is next needs no turn
@@ -159,8 +160,8 @@ class Batcher(Generic[Item, Result]):
 
         If `max_waiting` items wait already, a group's future gets a `TooBusy`.
         """
-        if self._timer is None:
-            self._loop.call_soon_threadsafe(self._watch)
+        if not expected:
+            return
         for group, items in expected:
             if len(self._waiting) >= self._max_waiting:
                 self._loop.call_soon_threadsafe(group.fail, self._refuse())
@@ -169,6 +170,9 @@ class Batcher(Generic[Item, Result]):
         if self._asleep:
             self._asleep = False
             self._wake.put(True)
+        # After they were added: a timer that runs out before has not seen them.
+        if self._timer is None:
+            self._loop.call_soon_threadsafe(self._watch)
 
     def wait(self, group: Group[Result]) -> asyncio.Future[list[Result | Exception]]:
         """Return a group's future. It gets a `TimeoutError` `max_seconds` after its items came."""
@@ -212,7 +216,6 @@ class Batcher(Generic[Item, Result]):
                 goes_on = self._wake.get()
             self._asleep = False
             while batch := self._take():
-                self._under_way = batch
                 results: Sequence[Result | Exception]
                 try:
                     results = self._flush([waiting.item for waiting in batch])
@@ -220,6 +223,8 @@ class Batcher(Generic[Item, Result]):
                         raise ValueError(f"{len(results)} results for {len(batch)} items")  # noqa: TRY301
                 except Exception as error:  # whatever it is, the callers must hear of it
                     results = [copy.copy(error) for _ in batch]
+                # What comes after a step has a time of its own.
+                self._under_way = []
                 told = [
                     each for each in zip(batch, results, strict=True) if each[0].is_told(each[1])
                 ]
@@ -227,21 +232,22 @@ class Batcher(Generic[Item, Result]):
                     self._loop.call_soon_threadsafe(self._settle, told)
 
     def _take(self) -> list[_Waiting[Item, Result]]:
-        batch: list[_Waiting[Item, Result]] = []
+        batch = self._under_way
         late: list[_Waiting[Item, Result]] = []
         earliest = time.monotonic() - self._max_wait_seconds
         callers: set[Group[Result] | _Step] = set()
         while self._waiting and len(batch) < self._max_batch:
-            if len(callers) >= self._max_callers and self._waiting[0].group not in callers:
+            waiting = self._waiting[0]
+            if len(callers) >= self._max_callers and waiting.group not in callers:
                 break
-            waiting = self._waiting.popleft()
-            if waiting.group.future.done():  # its caller has gone
-                continue
-            if waiting.group.since < earliest:
+            if waiting.group.future.done():
+                pass  # its caller has gone
+            elif waiting.group.since < earliest:
                 late.append(waiting)
             else:
                 batch.append(waiting)
                 callers.add(waiting.group)
+            self._waiting.popleft()  # not before: `_give_up` must find it at any time
         if late:
             error = "waited too long for its turn"
             self._loop.call_soon_threadsafe(self._settle, [(each, TooBusy(error)) for each in late])

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -53,7 +53,9 @@ class _DeadlineSocket(socket.socket):
             data = b"".join(self._unsent)
             self._unsent.clear()
             self._limit()
-            super().sendall(data)
+            # Who doesn't read all may still have answered.
+            with suppress(BrokenPipeError):
+                super().sendall(data)
         self._limit()
         return super().recv_into(*args)
 

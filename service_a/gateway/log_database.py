@@ -51,7 +51,10 @@ class LogDatabase:
         thread at a time may have. SQLAlchemy would take longer than the writing.
         """
         with self._watch():
-            self._kept = self._kept or self._engine.raw_connection()
+            if self._kept is None:
+                self._kept = self._engine.raw_connection()
+                # What a statement needs to be undone: no file is made for it with each commit.
+                self._kept.cursor().execute("PRAGMA temp_store=MEMORY")
             connection = cast(sqlite3.Connection, self._kept.driver_connection)
             with connection:
                 yield connection
@@ -88,8 +91,6 @@ def _make_durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}")
     _turn_on_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
-    # What a statement would need to be undone goes to memory, not to a file made for it.
-    cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()
 
 

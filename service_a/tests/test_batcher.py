@@ -290,6 +290,8 @@ def test_what_another_thread_brings_is_answered_whatever_the_timing(
             results = [await batcher.wait(group) for group in groups]
             assert await asyncio.gather(*own) == [18] * 5
         await bringing
+        batcher.add([])
+        assert await batcher.wait(batcher.expect(0)) == []
         await batcher.close()
         assert results == [[number * 2 for number in range(1, size + 1)] for size in sizes]
 
@@ -324,6 +326,48 @@ def test_what_nobody_waits_for_any_more_is_dropped_when_it_comes() -> None:
         batcher.add([(group, [1])])
         assert await batcher.submit(2) == 4
         assert call.batches == [[2]]
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_what_comes_after_a_step_has_a_time_of_its_own() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call)
+        call.open.clear()
+        group = batcher.expect(1)
+
+        def pass_on(_: Sequence[str]) -> list[str]:
+            batcher.add([(group, [1])])
+            return ["passed on"]
+
+        first: Batcher[str, str] = Batcher(
+            pass_on, name="first", max_batch=4, max_waiting=4, max_seconds=0.05
+        )
+        first.put_before("step", group)
+        await call.wait_until_entered()
+        await asyncio.sleep(0.2)
+        assert not group.future.done()
+        call.open.set()
+        assert await batcher.wait(group) == [2]
+        await first.close()
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+def test_a_group_is_told_of_the_step_before_it_only_if_that_fails() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call)
+        group = batcher.expect(1)
+        batcher.put_before(3, group)
+        assert await batcher.submit(4) == 8
+        assert not group.future.done()
+        batcher.put_before(-3, group)
+        with pytest.raises(KeyError):
+            await group.future
         await batcher.close()
 
     asyncio.run(run())

@@ -58,6 +58,31 @@ def test_exchange_ends_at_the_deadline_when_the_server_does_not_read(
     assert 0.3 <= time.monotonic() - started < 5
 
 
+def test_answer_arrives_when_the_server_does_not_read_the_whole_body(
+    session: requests.Session,
+) -> None:
+    answered = threading.Event()
+
+    def refuse(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+            connection.shutdown(socket.SHUT_RDWR)
+            answered.wait(10)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=refuse, args=[listener])
+        server.start()
+        with keep_deadline(time.monotonic() + 20):
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            status = session.post(url, data=bytes(2**25), timeout=30).status_code
+        answered.set()
+        server.join()
+
+    assert status == 413
+
+
 def test_answer_arrives_when_it_is_slow_but_in_time(
     session: requests.Session, stub: StubServer
 ) -> None:
