@@ -1,5 +1,6 @@
 """Log lines: one event a line, as `key=value` or as JSON, whatever the values hold."""
 
+import asyncio
 import json
 import logging
 import re
@@ -63,17 +64,23 @@ class JsonFormatter(LineFormatter):
 
 
 class LineHandler(logging.StreamHandler[TextIO]):
-    """Writes the lines, those of records and others."""
+    """Writes the lines of records, and those of requests."""
 
     def __init__(self, stream: TextIO, formatter: LineFormatter) -> None:
         super().__init__(stream)
         self._line_formatter = formatter
+        self._lines: list[str] = []
         self.setFormatter(formatter)
 
     def write(self, logger: logging.Logger, level: int, event: str, fields: Fields) -> None:
-        """Write a line without making a record, which would take longer than all the rest."""
+        """Write a line without making a record, which would take longer than all the rest.
+
+        The lines of one turn of the event loop are written together, at its end.
+        """
         if not logger.isEnabledFor(level):
             return
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._write_lines)
         line = self._line_formatter.write(
             {
                 "time": _write_time(time.time()),
@@ -83,9 +90,14 @@ class LineHandler(logging.StreamHandler[TextIO]):
                 **fields,
             }
         )
+        self._lines.append(f"{line}\n")
+
+    def _write_lines(self) -> None:
+        text = "".join(self._lines)
+        self._lines.clear()
         self.acquire()
         try:
-            self.stream.write(f"{line}\n")
+            self.stream.write(text)
             self.stream.flush()
         finally:
             self.release()
