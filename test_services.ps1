@@ -192,9 +192,11 @@ function Invoke-PythonModule([string]$Service, [string]$Folder, [string[]]$Argum
 function Test-Service([string]$Service, [string[]]$Typed) {
     if (-not (Invoke-Step "${Service}: packages" { & $runServices -Prepare requirements-dev.txt -Services $Service })) { return }
     $null = Invoke-Step "${Service}: tests" { Invoke-PythonModule $Service $Service @('pytest', 'tests') }
-    $null = Invoke-Step "${Service}: ruff check" { Invoke-PythonModule $Service $Service @('ruff', 'check', '.') }
-    $null = Invoke-Step "${Service}: ruff format" { Invoke-PythonModule $Service $Service @('ruff', 'format', '--check', '.') }
-    $null = Invoke-Step "${Service}: mypy" { Invoke-PythonModule $Service $Service (@('mypy') + $Typed) }
+    $null = Invoke-Step "${Service}: ruff and mypy" {
+        Invoke-PythonModule $Service $Service @('ruff', 'check', '.')
+        if ($LASTEXITCODE -eq 0) { Invoke-PythonModule $Service $Service @('ruff', 'format', '--check', '.') }
+        if ($LASTEXITCODE -eq 0) { Invoke-PythonModule $Service $Service (@('mypy') + $Typed) }
+    }
 }
 
 function Initialize-Both {
@@ -206,9 +208,11 @@ function Test-System {
     if (-not (Invoke-Step 'system: packages' { Initialize-Both })) { return }
     $others = '--extend-exclude', 'service_a', '--extend-exclude', 'service_b', '.'
     $null = Invoke-Step 'system: tests' { Invoke-PythonModule 'service_a' '.' @('pytest', 'tests') }
-    $null = Invoke-Step 'system: ruff check' { Invoke-PythonModule 'service_a' '.' (@('ruff', 'check') + $others) }
-    $null = Invoke-Step 'system: ruff format' { Invoke-PythonModule 'service_a' '.' (@('ruff', 'format', '--check') + $others) }
-    $null = Invoke-Step 'system: mypy' { Invoke-PythonModule 'service_a' '.' @('mypy', 'tests', 'benchmarks') }
+    $null = Invoke-Step 'system: ruff and mypy' {
+        Invoke-PythonModule 'service_a' '.' (@('ruff', 'check') + $others)
+        if ($LASTEXITCODE -eq 0) { Invoke-PythonModule 'service_a' '.' (@('ruff', 'format', '--check') + $others) }
+        if ($LASTEXITCODE -eq 0) { Invoke-PythonModule 'service_a' '.' @('mypy', 'tests', 'benchmarks') }
+    }
 }
 
 function Find-FreePort {
