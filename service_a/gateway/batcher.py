@@ -225,9 +225,8 @@ class Batcher(Generic[Item, Result]):
                     results = [copy.copy(error) for _ in batch]
                 # What comes after a step has a time of its own.
                 self._under_way = []
-                told = [
-                    each for each in zip(batch, results, strict=True) if each[0].is_told(each[1])
-                ]
+                pairs = zip(batch, results, strict=True)
+                told = [(waiting, result) for waiting, result in pairs if waiting.is_told(result)]
                 if told:
                     self._loop.call_soon_threadsafe(self._settle, told)
 

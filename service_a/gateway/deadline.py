@@ -32,8 +32,10 @@ def keep_deadline(deadline: float) -> Iterator[None]:
 
 
 class _DeadlineSocket(socket.socket):
-    """Every system call hands over the interpreter's lock, and with a busy event loop in the same
-    process it takes a while to get it back. So this makes as few of them as it can.
+    """Sends and reads until the deadline, with as few system calls as it can.
+
+    Each hands over the interpreter's lock, and beside a busy event loop it takes a while to get
+    it back.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
