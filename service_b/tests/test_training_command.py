@@ -100,6 +100,8 @@ def test_interrupt_ends_in_one_line_and_registers_nothing(
         proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with start("ames", "--models", models, "--work", work, proxy=proxy) as process:
             connection, _ = silent.accept()
+            # It is this process that has come here, and it waits for the answer.
+            assert connection.recv(7) == b"CONNECT"
             process.send_signal(number)
             _, err = process.communicate(timeout=60)
             connection.close()
