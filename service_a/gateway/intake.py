@@ -6,8 +6,8 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from gateway.batcher import Batcher, Group
 from gateway.circuit_breaker import CircuitBreaker
@@ -33,7 +33,7 @@ _logger = logging.getLogger(__name__)
 _LOG_TIMEOUT_SECONDS = 5
 _LOG_MAX_BATCH = 256
 _LOG_MAX_WAITING = 10_000
-# Each commit waits for the disk, so an outcome goes along with the next input if one comes by then.
+# Nobody waits for an outcome, and in a commit of many each costs far less.
 _OUTCOME_DELAY_SECONDS = 0.05
 
 # An input that was logged so recently shows that the log can be written.
@@ -49,16 +49,14 @@ _KNOWN = (Answer, InputRejected, ModelUnknown, PredictorUnavailable)
 _MAX_WAIT_SHARE = 0.5
 
 
-# Makes the forwards of inputs that were logged under these numbers.
-_PassOn = Callable[[Sequence[int]], tuple[Group[Answer], Sequence[Forward]]]
+_Passed = tuple[Group[Answer], Sequence[Forward]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Writing:
-    """What one caller wants logged, and what is forwarded when it is."""
+class _Writing(NamedTuple):
+    """What one caller wants logged, and what makes its forwards of the numbers in the log."""
 
     entries: Sequence[Entry]
-    pass_on: _PassOn | None = None
+    pass_on: Callable[[Sequence[int]], _Passed] | None = None
 
 
 class Intake:
@@ -130,7 +128,7 @@ class Intake:
         numbers: list[int] = []  # as long as it is empty, they are not in the log
 
         # The thread that has committed them does this: so it needs no turn of this loop.
-        def pass_on(logged: Sequence[int]) -> tuple[Group[Answer], Sequence[Forward]]:
+        def pass_on(logged: Sequence[int]) -> _Passed:
             numbers.extend(logged)
             deadline = time.monotonic() + self._forward_timeout_seconds
             return group, [
@@ -138,7 +136,6 @@ class Intake:
                 for data in documents
             ]
 
-        self._log_outcomes()
         try:
             self._log.put_before(_Writing(inputs, pass_on), group)
         except TooBusy as error:
@@ -174,6 +171,7 @@ class Intake:
 
     async def catch_up(self) -> None:
         """Wait until the log has the outcomes of all that was answered, or they are lost."""
+        self._log_outcomes()
         with suppress(InputLogUnavailable):
             await self._write([])
 
@@ -208,16 +206,14 @@ class Intake:
         return results
 
     def _add(self, outcomes: Sequence[Outcome]) -> None:
-        """Have outcomes logged with the next input, or soon if none comes.
-
-        Nobody waits for it: the inputs are safe, and the answers known.
-        """
+        """Have outcomes logged soon, with what else there is by then."""
         self._outcomes += outcomes
         if self._outcome_timer is None:
             loop = asyncio.get_running_loop()
             self._outcome_timer = loop.call_later(_OUTCOME_DELAY_SECONDS, self._log_outcomes)
 
     def _log_outcomes(self) -> None:
+        # The inputs are safe, and the answers known: nobody waits for it.
         if self._outcome_timer is not None:
             self._outcome_timer.cancel()
             self._outcome_timer = None
@@ -232,7 +228,6 @@ class Intake:
             logging_them.add_done_callback(partial(_check_logged, outcomes))
 
     async def _write(self, entries: Sequence[Entry]) -> list[int]:
-        self._log_outcomes()
         try:
             return await self._log.submit(_Writing(entries))
         except TimeoutError:

@@ -3,8 +3,7 @@
 import copy
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
 import jiter
 import requests
@@ -33,8 +32,7 @@ _MAX_REQUEST_IDS_CHARS = 16_384
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
 
-@dataclass(frozen=True)
-class Forward:
+class Forward(NamedTuple):
     """An input, given as JSON, to be answered before `deadline` of `time.monotonic()`.
 
     `model` is the name of one of B's models, None its default.
@@ -47,8 +45,7 @@ class Forward:
     traceparent: str = ""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What Service B answers: all of it as JSON, to be passed on, and what the log keeps."""
 
     body: bytes
@@ -167,8 +164,7 @@ class PredictorClient:
     def _predict_alike(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
         """Ask for predictions of one model."""
         if len(forwards) > 1 and sum(len(forward.data) for forward in forwards) > _MAX_CALL_BYTES:
-            half = len(forwards) // 2
-            return self._predict_alike(forwards[:half]) + self._predict_alike(forwards[half:])
+            return self._predict_halves(forwards)
         ask = self._ask_one if len(forwards) == 1 else self._ask_many
         deadline = max(forward.deadline for forward in forwards)
         try:
@@ -176,8 +172,12 @@ class PredictorClient:
         except PredictorUnavailable as error:
             return [copy.copy(error) for _ in forwards]
         if results is None:  # one of them spoils the whole, by its depth for example
-            return [result for forward in forwards for result in self._predict_alike([forward])]
+            return self._predict_halves(forwards)
         return results
+
+    def _predict_halves(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
+        half = len(forwards) // 2
+        return self._predict_alike(forwards[:half]) + self._predict_alike(forwards[half:])
 
     def _ask_one(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
         (forward,) = forwards

@@ -17,7 +17,7 @@ from gateway.errors import (
     InputRejected,
     PredictorUnavailable,
 )
-from gateway.input_entry import Entry
+from gateway.input_entry import Entry, Outcome
 from gateway.input_log import InputLog
 from gateway.intake import Intake
 from gateway.metrics import Metrics
@@ -125,6 +125,26 @@ def test_each_input_is_logged_with_what_became_of_it(log: InputLog, log_path: Pa
         (None, None),
     ]
     assert all(row["duration_ms"] >= 0 for row in rows)
+
+
+def test_outcomes_of_a_row_of_inputs_share_a_commit(log_path: Path) -> None:
+    commits: list[Sequence[Entry]] = []
+
+    class RecordingLog(InputLog):
+        def write(self, entries: Sequence[Entry]) -> list[int]:
+            commits.append(entries)
+            return super().write(entries)
+
+    async def predict_five(intake: Intake) -> None:
+        for _ in range(5):
+            await intake.predict([b"1"], ORIGIN)
+
+    log = RecordingLog(f"sqlite:///{log_path}")
+    run(log, FakePredictorClient(lambda _: ANSWER), predict_five)
+    log.close()
+
+    assert sum(any(isinstance(entry, Outcome) for entry in entries) for entries in commits) < 5
+    assert [row["outcome"] for row in read_inputs(log_path)] == ["predicted"] * 5
 
 
 def test_kept_input_is_never_forwarded(log: InputLog, log_path: Path) -> None:

@@ -397,21 +397,28 @@ def test_predictor_is_unavailable_to_all_when_its_answer_to_a_batch_is_unusable(
     assert len(stub.received) == 1
 
 
-def test_inputs_are_sent_one_by_one_when_the_batch_is_refused_as_a_whole(
+def test_batch_is_halved_until_the_input_stands_alone_that_has_it_refused_as_a_whole(
     client: PredictorClient, stub: StubServer
 ) -> None:
-    def refuse_batches_and_ones(exchange: Exchange) -> None:
-        body = exchange.server.received[-1].body
-        bad = body.startswith(b'{"inputs"') or body == b'{"input":1}'
-        behave = answer(422, reject(["body", "input"])) if bad else answer(200, PREDICTION)
+    def refuse_whatever_holds_the_last(exchange: Exchange) -> None:
+        body = json.loads(exchange.server.received[-1].body)
+        inputs = body.get("inputs") or [body["input"]]
+        if 2 in inputs:
+            behave = answer(422, reject(["body", "input"]))
+        elif "inputs" in body:
+            behave = answer_batch(*[price(number) for number in inputs])
+        else:
+            behave = answer(200, price(*inputs))
         behave(exchange)
 
-    stub.behave = refuse_batches_and_ones
+    stub.behave = refuse_whatever_holds_the_last
 
     results = client.predict(make_forwards(3))
 
-    assert [type(result) for result in results] == [Answer, InputRejected, Answer]
-    assert [request.headers["X-Request-ID"] for request in stub.received[1:]] == ["r0", "r1", "r2"]
+    assert [each.price for each in results[:2] if isinstance(each, Answer)] == [0, 1]
+    assert isinstance(results[2], InputRejected)
+    called = [request.headers["X-Request-ID"] for request in stub.received]
+    assert called == ["r0,r1,r2", "r0", "r1,r2", "r1", "r2"]
 
 
 def test_batch_is_split_when_it_is_too_large_for_one_call(
