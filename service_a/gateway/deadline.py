@@ -101,6 +101,10 @@ class DeadlineAdapter(HTTPAdapter):
             self._pool = super().get_connection_with_tls_context(*args, **kwargs)
         return self._pool
 
+    def close(self) -> None:
+        self._pool = None  # one that nobody holds closes its connections
+        super().close()
+
     def request_url(self, request: PreparedRequest, _: Any) -> str:
         return request.path_url
 

@@ -33,7 +33,9 @@ _logger = logging.getLogger(__name__)
 _LOG_TIMEOUT_SECONDS = 5
 _LOG_MAX_BATCH = 256
 _LOG_MAX_WAITING = 10_000
-# Nobody waits for an outcome, and in a commit of many each costs far less.
+# Each commit waits for the disk, so outcomes go along with the next input's. Fewer than this would
+# make it longer for little: they wait for more of them, or for some time.
+_OUTCOMES_AT_ONCE = 4
 _OUTCOME_DELAY_SECONDS = 0.05
 
 # An input that was logged so recently shows that the log can be written.
@@ -136,6 +138,8 @@ class Intake:
                 for data in documents
             ]
 
+        if len(self._outcomes) >= _OUTCOMES_AT_ONCE:
+            self._log_outcomes()
         try:
             self._log.put_before(_Writing(inputs, pass_on), group)
         except TooBusy as error:
@@ -206,14 +210,16 @@ class Intake:
         return results
 
     def _add(self, outcomes: Sequence[Outcome]) -> None:
-        """Have outcomes logged soon, with what else there is by then."""
+        """Have outcomes logged with an input that comes soon, or by themselves.
+
+        Nobody waits for it: the inputs are safe, and the answers known.
+        """
         self._outcomes += outcomes
         if self._outcome_timer is None:
             loop = asyncio.get_running_loop()
             self._outcome_timer = loop.call_later(_OUTCOME_DELAY_SECONDS, self._log_outcomes)
 
     def _log_outcomes(self) -> None:
-        # The inputs are safe, and the answers known: nobody waits for it.
         if self._outcome_timer is not None:
             self._outcome_timer.cancel()
             self._outcome_timer = None

@@ -171,7 +171,7 @@ class PredictorClient:
             results = self._patience.ask(lambda: ask(forwards), deadline)
         except PredictorUnavailable as error:
             return [copy.copy(error) for _ in forwards]
-        if results is None:  # one of them spoils the whole, by its depth for example
+        if results is None:  # too much for one call, or one of them spoils the whole by its depth
             return self._predict_halves(forwards)
         return results
 
@@ -194,13 +194,15 @@ class PredictorClient:
         model = forwards[0].model
         inputs = b",".join(forward.data for forward in forwards)
         status, body = self._post("/predict/batch", b'{"inputs":[%b]}' % inputs, forwards)
-        if status == 422:
+        if status in (413, 422):
             return None
         if status == 404 and model is not None:
             error = _refuse_model(_parse(body))
             return [copy.copy(error) for _ in forwards]
         if status != 200:
             raise PredictorUnavailable(f"status {status}")
+        if len(body) > _MAX_ANSWER_BYTES:
+            return None
         results = _check(_BatchAnswer, _parse(body)).results
         if len(results) != len(forwards):
             raise PredictorUnavailable(f"{len(results)} results for {len(forwards)} inputs")
@@ -237,8 +239,6 @@ class PredictorClient:
             late = isinstance(error, requests.Timeout) or time.monotonic() >= deadline
             kind = PredictorTimeout if late else PredictorUnavailable
             raise kind(f"{type(error).__name__}: {error}") from error
-        if len(answer) > _MAX_ANSWER_BYTES:
-            raise PredictorUnavailable(f"answer over {_MAX_ANSWER_BYTES} bytes")
         return response.status_code, answer
 
 
@@ -251,6 +251,8 @@ def _join_request_ids(forwards: Sequence[Forward]) -> str:
 
 
 def _parse(body: bytes) -> Any:
+    if len(body) > _MAX_ANSWER_BYTES:  # it was not read to its end
+        raise PredictorUnavailable(f"answer over {_MAX_ANSWER_BYTES} bytes")
     try:
         return jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:

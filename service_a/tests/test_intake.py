@@ -245,6 +245,28 @@ def test_input_is_logged_but_not_forwarded_while_the_circuit_is_open(
     assert [row["outcome"] for row in read_inputs(log_path)] == ["unavailable"]
 
 
+def test_outcome_of_a_forward_that_ends_while_closing_is_logged(
+    log: InputLog, log_path: Path
+) -> None:
+    asked, released = threading.Event(), threading.Event()
+
+    def hang(_: Forward) -> Answer:
+        asked.set()
+        released.wait()
+        return ANSWER
+
+    async def begin(intake: Intake) -> asyncio.Task[list[Answer | GatewayError]]:
+        predicting = asyncio.create_task(intake.predict([b"1"], ORIGIN))
+        await asyncio.to_thread(asked.wait)
+        asyncio.get_running_loop().call_later(0.1, released.set)
+        return predicting
+
+    predicted = run(log, FakePredictorClient(hang), begin)
+
+    assert predicted.result() == [ANSWER]
+    assert [row["outcome"] for row in read_inputs(log_path, settled=False)] == ["predicted"]
+
+
 def test_error_that_nobody_foresaw_is_raised_and_the_next_input_is_served(
     log: InputLog, log_path: Path
 ) -> None:

@@ -283,6 +283,16 @@ def test_call_succeeds_after_the_predictor_closed_the_connection(
     assert len({request.connection for request in stub.received}) == 3
 
 
+def test_connection_ends_when_the_client_is_closed(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    client.predict([make_forward()])
+
+    client.close()
+
+    stub.wait_until_closed()
+
+
 def test_proxies_and_passwords_of_the_environment_are_ignored(
     client: PredictorClient, stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
@@ -395,6 +405,30 @@ def test_predictor_is_unavailable_to_all_when_its_answer_to_a_batch_is_unusable(
     assert [type(result) for result in results] == [PredictorUnavailable] * 3
     assert len({id(result) for result in results}) == 3  # each caller raises one of its own
     assert len(stub.received) == 1
+
+
+TOO_MUCH: dict[str, Behaviour] = {
+    "too large": answer(413, {"detail": "too large"}),
+    "too deep": answer(422, reject(["body"])),
+    "huge answer": answer(200, b" " * 9_000_000),
+}
+
+
+@pytest.mark.parametrize("refuse", TOO_MUCH.values(), ids=TOO_MUCH.keys())
+def test_batch_is_halved_when_it_is_too_much_for_one_call(
+    client: PredictorClient, stub: StubServer, refuse: Behaviour
+) -> None:
+    def refuse_more_than_two(exchange: Exchange) -> None:
+        inputs = json.loads(exchange.server.received[-1].body)["inputs"]
+        behave = refuse if len(inputs) > 2 else answer_batch(*map(price, inputs))
+        behave(exchange)
+
+    stub.behave = refuse_more_than_two
+
+    results = client.predict(make_forwards(4))
+
+    assert [result.price for result in results if isinstance(result, Answer)] == [0, 1, 2, 3]
+    assert len(stub.received) == 3
 
 
 def test_batch_is_halved_until_the_input_stands_alone_that_has_it_refused_as_a_whole(
