@@ -11,8 +11,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Generic, TypeVar, cast
 
 from gateway.errors import TooBusy
@@ -21,6 +22,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Flush = Callable[[Sequence[Item]], Sequence[Result | Exception]]
+# Wakes a thread: with True to work, with False to end.
+_Wake = SimpleQueue[bool]
 
 
 class Group(Generic[Result]):
@@ -75,12 +78,13 @@ class _Waiting(Generic[Item, Result]):
 
 
 class Batcher(Generic[Item, Result]):
-    """Hands items in batches to `flush`, which blocks, in a thread of its own.
+    """Hands items in batches to `flush`, which blocks, in threads of its own.
 
     `flush` gets 1 to `max_batch` items, of at most `max_callers` callers, and returns one result
     for each, in their order; an exception among the results goes to its item alone. If `flush`
     raises, each item of that batch gets a copy of the error, and the next batch is tried as if
-    nothing had happened. One batch is under way at a time. Belongs to one event loop.
+    nothing had happened. As many batches are under way at a time as there are threads. Belongs to
+    one event loop.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Batcher(Generic[Item, Result]):
         max_seconds: float,
         max_wait_seconds: float = math.inf,
         max_callers: float = math.inf,
+        threads: int = 1,
     ) -> None:
         self._flush = flush
         self._max_batch = max_batch
@@ -101,16 +106,20 @@ class Batcher(Generic[Item, Result]):
         self._max_wait_seconds = max_wait_seconds
         self._max_callers = max_callers
         self._waiting: deque[_Waiting[Item, Result]] = deque()
-        self._under_way: list[_Waiting[Item, Result]] = []
+        self._under_way: list[list[_Waiting[Item, Result]]] = [[] for _ in range(threads)]
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        # The thread takes the next batch by itself: this loop, busy with the answers to the last
-        # one, would let it wait, and with it whatever is behind `flush`. It is woken only when it
-        # sleeps, or is about to.
-        self._asleep = True
-        self._wake: SimpleQueue[bool] = SimpleQueue()
-        self._thread = Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        # A thread takes the next batch by itself: this loop, busy with the answers to the last one,
+        # would let it wait, and with it whatever is behind `flush`. It is woken only if it sleeps.
+        self._lock = Lock()
+        self._wakes: list[_Wake] = [SimpleQueue() for _ in range(threads)]
+        self._asleep = self._wakes.copy()
+        self._threads = [
+            Thread(target=self._work, args=[number], name=name, daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def put(self, items: Sequence[Item]) -> asyncio.Future[list[Result | Exception]]:
         """Take in what one caller has; the future gets each item's result, in their order.
@@ -142,10 +151,9 @@ class Batcher(Generic[Item, Result]):
         if len(self._waiting) >= self._max_waiting:
             raise self._refuse()
         self._enqueue(group, items)
-        if self._asleep:
-            self._asleep = False
+        if sleeper := self._choose_sleeper():
             # In the loop's next turn, so that what comes in this one goes along.
-            self._loop.call_soon(self._wake.put, True)
+            self._loop.call_soon(sleeper.put, True)
 
     def expect(self, size: int) -> Group[Result]:
         """Make a group for items that `add` brings later."""
@@ -167,9 +175,8 @@ class Batcher(Generic[Item, Result]):
                 self._loop.call_soon_threadsafe(group.fail, self._refuse())
             else:
                 self._enqueue(group, items)
-        if self._asleep:
-            self._asleep = False
-            self._wake.put(True)
+        if sleeper := self._choose_sleeper():
+            sleeper.put(True)
         # After they were added: a timer that runs out before has not seen them.
         if self._timer is None:
             self._loop.call_soon_threadsafe(self._watch)
@@ -193,9 +200,11 @@ class Batcher(Generic[Item, Result]):
         return result
 
     async def close(self) -> None:
-        """Finish what waits and end the thread. Nothing may come after."""
-        self._wake.put(False)
-        await asyncio.to_thread(self._thread.join)
+        """Finish what waits and end the threads. Nothing may come after."""
+        for wake in self._wakes:
+            wake.put(False)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
         if self._timer is not None:
             self._timer.cancel()
 
@@ -206,16 +215,22 @@ class Batcher(Generic[Item, Result]):
     def _refuse(self) -> TooBusy:
         return TooBusy(f"{len(self._waiting)} are waiting already")
 
-    def _work(self) -> None:
-        """Flush batches as long as there are any, in the thread."""
+    def _choose_sleeper(self) -> _Wake | None:
+        """Return what wakes a thread that sleeps, if there is one; from now on it counts as awake.
+
+        Call it when something has been added. A thread falls asleep with the same lock, and only
+        when nothing is there: so either it has seen what was added, or it is seen here.
+        """
+        with self._lock:
+            # The one that was awake last has most of what it needs in the processor's caches.
+            return self._asleep.pop() if self._asleep else None
+
+    def _work(self, number: int) -> None:
+        """Flush batches as long as there are any, in one of the threads."""
         goes_on = True
         while goes_on:
-            # In this order: who adds something looks whether the thread sleeps after that.
-            self._asleep = True
-            if not self._waiting:
-                goes_on = self._wake.get()
-            self._asleep = False
-            while batch := self._take():
+            goes_on = self._wakes[number].get()
+            while batch := self._take(number):
                 results: Sequence[Result | Exception]
                 try:
                     results = self._flush([waiting.item for waiting in batch])
@@ -224,29 +239,35 @@ class Batcher(Generic[Item, Result]):
                 except Exception as error:  # whatever it is, the callers must hear of it
                     results = [copy.copy(error) for _ in batch]
                 # What comes after a step has a time of its own.
-                self._under_way = []
+                self._under_way[number] = []
                 pairs = zip(batch, results, strict=True)
                 told = [(waiting, result) for waiting, result in pairs if waiting.is_told(result)]
                 if told:
                     self._loop.call_soon_threadsafe(self._settle, told)
 
-    def _take(self) -> list[_Waiting[Item, Result]]:
-        batch = self._under_way
+    def _take(self, number: int) -> list[_Waiting[Item, Result]]:
+        """Take the next batch; if there is none, the thread counts as asleep."""
+        batch = self._under_way[number]
         late: list[_Waiting[Item, Result]] = []
         earliest = time.monotonic() - self._max_wait_seconds
         callers: set[Group[Result] | _Step] = set()
-        while self._waiting and len(batch) < self._max_batch:
-            waiting = self._waiting[0]
-            if len(callers) >= self._max_callers and waiting.group not in callers:
-                break
-            if waiting.group.future.done():
-                pass  # its caller has gone
-            elif waiting.group.since < earliest:
-                late.append(waiting)
-            else:
-                batch.append(waiting)
-                callers.add(waiting.group)
-            self._waiting.popleft()  # not before: `_give_up` must find it at any time
+        with self._lock:
+            while self._waiting and len(batch) < self._max_batch:
+                waiting = self._waiting[0]
+                if len(callers) >= self._max_callers and waiting.group not in callers:
+                    break
+                if waiting.group.future.done():
+                    pass  # its caller has gone
+                elif waiting.group.since < earliest:
+                    late.append(waiting)
+                else:
+                    batch.append(waiting)
+                    callers.add(waiting.group)
+                self._waiting.popleft()  # not before: `_give_up` must find it at any time
+            if not batch:
+                self._asleep.append(self._wakes[number])
+            elif self._waiting and self._asleep:
+                self._asleep.pop().put(True)
         if late:
             error = "waited too long for its turn"
             self._loop.call_soon_threadsafe(self._settle, [(each, TooBusy(error)) for each in late])
@@ -265,11 +286,14 @@ class Batcher(Generic[Item, Result]):
         """Have nobody wait for longer than `max_seconds`; look again when the next one would."""
         now = time.monotonic()
         self._timer = None
-        for waiting in (*self._under_way, *self._waiting):
+        soonest = math.inf
+        for waiting in (*chain.from_iterable(self._under_way), *self._waiting):
             future, left = waiting.group.future, waiting.group.since + self._max_seconds - now
             if future.done():
                 continue
             if left <= 0:
                 waiting.group.fail(TimeoutError())
-            elif self._timer is None:  # they stand in the order in which they came
-                self._timer = self._loop.call_later(left, self._give_up)
+            else:
+                soonest = min(soonest, left)
+        if soonest < math.inf:
+            self._timer = self._loop.call_later(soonest, self._give_up)

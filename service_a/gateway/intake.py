@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
@@ -43,6 +44,9 @@ _PROOF_SECONDS = 0.1
 
 # With all callers in one call, this process would rest while B works, and B while this one answers.
 _FORWARD_MAX_CALLERS = 32
+# While the answers of a large call are read, B has the other one to work on. And who comes alone
+# needn't wait until B has done with somebody's thousand inputs.
+_FORWARD_CALLS = 2
 
 _KNOWN = (Answer, InputRejected, ModelUnknown, PredictorUnavailable)
 
@@ -86,6 +90,7 @@ class Intake:
             max_seconds=forward_timeout_seconds,
             max_wait_seconds=forward_timeout_seconds * _MAX_WAIT_SHARE,
             max_callers=_FORWARD_MAX_CALLERS,
+            threads=_FORWARD_CALLS,
         )
         self._log: Batcher[_Writing, list[int]] = Batcher(
             partial(self._commit, log),
@@ -121,7 +126,10 @@ class Intake:
         admitted = self._breaker.admit()
         # While the circuit is open the outcome is known already: no second commit is needed.
         kind = OutcomeKind.PENDING if admitted else OutcomeKind.UNAVAILABLE
-        inputs = [NewInput(origin.request_id, data.decode(), kind, model) for data in documents]
+        now = datetime.now(UTC)
+        inputs = [
+            NewInput(origin.request_id, data.decode(), kind, model, now) for data in documents
+        ]
         if not admitted:
             await self._write(inputs)
             self._metrics.count_forwards(kind, len(documents))
@@ -200,8 +208,9 @@ class Intake:
             results = [PredictorUnavailable(str(error))] * group.size
         finally:
             duration_ms = round((time.monotonic() - group.since) * 1000, 1)
+            now = datetime.now(UTC)
             outcomes = [
-                _tell_outcome(number, result, duration_ms)
+                _tell_outcome(number, result, duration_ms, now)
                 for number, result in zip(numbers, results, strict=False)
             ]
             for outcome in outcomes:
@@ -301,10 +310,12 @@ def _know(result: Answer | Exception) -> Answer | GatewayError:
     raise result
 
 
-def _tell_outcome(number: int, result: Answer | GatewayError, duration_ms: float) -> Outcome:
+def _tell_outcome(
+    number: int, result: Answer | GatewayError, duration_ms: float, now: datetime
+) -> Outcome:
     if isinstance(result, Answer):
         kind = OutcomeKind.PREDICTED
-        return Outcome(number, kind, duration_ms, result.price, result.model_version)
+        return Outcome(number, kind, duration_ms, result.price, result.model_version, now)
     failed = isinstance(result, PredictorUnavailable)
     kind = OutcomeKind.UNAVAILABLE if failed else OutcomeKind.REJECTED
-    return Outcome(number, kind, duration_ms)
+    return Outcome(number, kind, duration_ms, outcome_at=now)

@@ -18,6 +18,10 @@ from gateway.log_tables import upgrade
 # How long a writer waits for another one, say a backup that reads the file.
 _BUSY_TIMEOUT_SECONDS = 2
 
+# What a commit changes is held back in memory. Of a batch of a thousand large inputs, and of the
+# outcomes of another one, SQLite's own 2 MiB would write half twice.
+_CACHE_KIB = 8192
+
 
 class LogDatabase:
     """Connections to the log's database, whose tables are made at the first use."""
@@ -55,6 +59,7 @@ class LogDatabase:
                 self._kept = self._engine.raw_connection()
                 # What a statement needs to be undone: no file is made for it with each commit.
                 self._kept.cursor().execute("PRAGMA temp_store=MEMORY")
+                self._kept.cursor().execute(f"PRAGMA cache_size={-_CACHE_KIB}")
             connection = cast(sqlite3.Connection, self._kept.driver_connection)
             with connection:
                 yield connection

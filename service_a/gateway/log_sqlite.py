@@ -58,6 +58,7 @@ def beat(connection: sqlite3.Connection) -> None:
     )
 
 
+@lru_cache(maxsize=1)  # the inputs of one request have one time
 def _write_time(time: datetime) -> str:
     """Write a time in UTC as SQLAlchemy does it for SQLite."""
     return time.replace(tzinfo=None).isoformat(" ", "microseconds")

@@ -16,7 +16,7 @@ _MAX_PAUSE_SECONDS = 0.05
 
 
 class Patience:
-    """Makes calls to Service B, each at most twice. Use it from one thread at a time."""
+    """Makes calls to Service B, each at most twice. Safe to use from many threads."""
 
     def __init__(self, breaker: CircuitBreaker, budget: RetryBudget) -> None:
         self._breaker = breaker

@@ -1,5 +1,6 @@
 """The retry budget: retries help with a rare failure, and make an overload worse."""
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,7 +19,7 @@ class _Slice:
 class RetryBudget:
     """Allows retries up to a share of the calls of the latest `window_seconds`.
 
-    Pure; use it from one thread at a time.
+    Pure. Safe to use from many threads.
     """
 
     def __init__(
@@ -31,21 +32,24 @@ class RetryBudget:
         self._share = share
         self._window_seconds = window_seconds
         self._clock = clock
+        self._lock = threading.Lock()
         self._slices: deque[_Slice] = deque()
 
     def count_call(self) -> None:
         """Count a call that is no retry."""
-        self._now().calls += 1
+        with self._lock:
+            self._now().calls += 1
 
     def take_retry(self) -> bool:
         """Say whether one more retry is within the budget, and count it if so."""
-        now = self._now()
-        calls = sum(each.calls for each in self._slices)
-        retries = sum(each.retries for each in self._slices)
-        if retries + 1 > self._share * calls:
-            return False
-        now.retries += 1
-        return True
+        with self._lock:
+            now = self._now()
+            calls = sum(each.calls for each in self._slices)
+            retries = sum(each.retries for each in self._slices)
+            if retries + 1 > self._share * calls:
+                return False
+            now.retries += 1
+            return True
 
     def _now(self) -> _Slice:
         second = int(self._clock())

@@ -3,13 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.circuit_breaker import CircuitState
 from gateway.contract import House
 from gateway.log_tables import OutcomeKind
-from gateway.validation import find_surplus
 
 EXAMPLE_HOUSE: dict[str, JsonValue] = {
     "overallQual": 7,
@@ -73,11 +72,12 @@ class ProcessRequest(BaseModel):
         return value
 
 
-def _refuse_surplus(house: Any) -> Any:
-    surplus = find_surplus(House, house)
-    if surplus:
-        raise PydanticCustomError("too_many_fields", "{surplus}", {"surplus": surplus})
-    return house
+class PriceBatch(BaseModel):
+    """A batch before its houses are looked at, each by itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: list[Any] = Field(min_length=1, max_length=1000)
 
 
 class PriceBatchRequest(BaseModel):
@@ -85,9 +85,7 @@ class PriceBatchRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"data": [HOUSE]}})
 
-    data: list[Annotated[House, BeforeValidator(_refuse_surplus)]] = Field(
-        min_length=1, max_length=1000
-    )
+    data: list[House] = Field(min_length=1, max_length=1000)
 
 
 class PriceAnswer(BaseModel):

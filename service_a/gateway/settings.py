@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     connect_timeout_seconds: float = Field(default=1.0, gt=0, le=300)
     """Time for opening a connection to Service B, within the forward's own."""
 
-    forward_max_batch: int = Field(default=1000, ge=1, le=1000)
+    forward_max_batch: int = Field(default=500, ge=1, le=1000)
     """Most inputs in one call to Service B."""
 
     forward_max_waiting: int = Field(default=5000, ge=1)

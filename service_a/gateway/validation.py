@@ -20,7 +20,7 @@ _MESSAGES = {
     "list_type": "Input should be a JSON array",
     "multiple_of": "Input should be a whole number",
 }
-_MAX_PROBLEMS = 100
+MAX_PROBLEMS = 100
 _MAX_ECHO_CHARS = 200
 # Each takes as long as checking an input, and a batch has a thousand inputs.
 _MAX_SUGGESTIONS = 3
@@ -34,13 +34,13 @@ def check(model: type[Checked], value: Any, loc: Sequence[str | int]) -> Checked
     Raises:
         InvalidInput: with one problem for each wrong field, its place prefixed with `loc`.
     """
-    surplus = find_surplus(model, value)
+    surplus = _find_surplus(model, value)
     if surplus:
         raise InvalidInput([{"type": "too_many_fields", "loc": [*loc], "msg": surplus}])
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        details = error.errors(include_url=False)[:_MAX_PROBLEMS]
+        details = error.errors(include_url=False)[:MAX_PROBLEMS]
         problems = [_tell(detail, loc) for detail in details]
         unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
         for problem in unknown[:_MAX_SUGGESTIONS]:
@@ -50,15 +50,15 @@ def check(model: type[Checked], value: Any, loc: Sequence[str | int]) -> Checked
         raise InvalidInput(problems) from None
 
 
-def find_surplus(model: type[BaseModel], value: Any) -> str | None:
+def _find_surplus(model: type[BaseModel], value: Any) -> str | None:
     """Say what is wrong with an object of far too many fields, if it is one.
 
     pydantic makes an error of about a kilobyte for each unknown field, however many there are.
     """
-    if not isinstance(value, dict) or len(value) <= _MAX_PROBLEMS:
+    if not isinstance(value, dict) or len(value) <= MAX_PROBLEMS:
         return None  # most are: what follows takes longer than checking all the fields
     known = len(model.model_fields)
-    if model.model_config.get("extra") != "forbid" or len(value) <= known + _MAX_PROBLEMS:
+    if model.model_config.get("extra") != "forbid" or len(value) <= known + MAX_PROBLEMS:
         return None
     return f"Input has {len(value)} fields, only {known} are known"
 

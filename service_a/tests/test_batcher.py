@@ -36,8 +36,17 @@ class FakeCall:
         assert await asyncio.to_thread(self.entered.acquire, timeout=10)
 
 
-def make_batcher(call: FakeCall, max_batch: int = 4, max_waiting: int = 100) -> Batcher[int, int]:
-    return Batcher(call, name="test", max_batch=max_batch, max_waiting=max_waiting, max_seconds=60)
+def make_batcher(
+    call: FakeCall, max_batch: int = 4, max_waiting: int = 100, threads: int = 1
+) -> Batcher[int, int]:
+    return Batcher(
+        call,
+        name="test",
+        max_batch=max_batch,
+        max_waiting=max_waiting,
+        max_seconds=60,
+        threads=threads,
+    )
 
 
 def test_an_item_is_passed_on_alone_when_nothing_else_is_there() -> None:
@@ -133,10 +142,53 @@ def test_an_item_is_dropped_when_its_caller_is_cancelled_while_it_waits() -> Non
     asyncio.run(run())
 
 
-def test_closing_finishes_what_waits() -> None:
+def test_as_many_batches_are_under_way_as_there_are_threads() -> None:
     async def run() -> None:
         call = FakeCall()
-        batcher = make_batcher(call, max_batch=1)
+        batcher = make_batcher(call, threads=2)
+        call.open.clear()
+        tasks = []
+        for number in (1, 2):
+            tasks.append(asyncio.create_task(batcher.submit(number)))
+            await call.wait_until_entered()
+        tasks += [asyncio.create_task(batcher.submit(number)) for number in (3, 4)]
+        await asyncio.sleep(0.05)
+        assert call.batches == [[1], [2]]
+        call.open.set()
+        assert await asyncio.gather(*tasks) == [2, 4, 6, 8]
+        assert call.batches == [[1], [2], [3, 4]]
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("from_a_thread", [False, True])
+def test_every_thread_is_woken_when_more_than_one_batch_comes_at_once(from_a_thread: bool) -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call, max_batch=2, threads=3)
+        call.open.clear()
+        group = batcher.expect(5)
+        if from_a_thread:
+            await asyncio.to_thread(batcher.add, [(group, range(5, 10))])
+            future = batcher.wait(group)
+        else:
+            future = batcher.put(range(5, 10))
+        for _ in range(3):
+            await call.wait_until_entered()
+        call.open.set()
+        assert await future == [10, 12, 14, 16, 18]
+        assert sorted(call.batches) == [[5, 6], [7, 8], [9]]
+        await batcher.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_closing_finishes_what_waits(threads: int) -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher = make_batcher(call, max_batch=1, threads=threads)
         tasks = [asyncio.create_task(batcher.submit(number)) for number in (1, 2, 3)]
         await asyncio.sleep(0)
         await batcher.close()
@@ -149,13 +201,14 @@ def test_closing_finishes_what_waits() -> None:
     numbers=st.lists(st.integers(-5, 20), max_size=60),
     max_batch=st.integers(1, 9),
     pauses=st.lists(st.booleans(), min_size=60, max_size=60),
+    threads=st.integers(1, 3),
 )
 def test_every_item_gets_its_own_result_whatever_the_timing(
-    numbers: list[int], max_batch: int, pauses: list[bool]
+    numbers: list[int], max_batch: int, pauses: list[bool], threads: int
 ) -> None:
     async def run() -> None:
         call = FakeCall()
-        batcher = make_batcher(call, max_batch=max_batch)
+        batcher = make_batcher(call, max_batch=max_batch, threads=threads)
         tasks = []
         for number, pause in zip(numbers, pauses, strict=False):
             tasks.append(asyncio.create_task(batcher.submit(number)))
@@ -163,7 +216,8 @@ def test_every_item_gets_its_own_result_whatever_the_timing(
                 await asyncio.sleep(0)
         results = await asyncio.gather(*tasks, return_exceptions=True)
         await batcher.close()
-        assert [item for batch in call.batches for item in batch] == numbers
+        passed_on = [item for batch in call.batches for item in batch]
+        assert passed_on == numbers if threads == 1 else sorted(passed_on) == sorted(numbers)
         assert all(len(batch) <= max_batch for batch in call.batches)
         failed = {number for batch in call.batches if 0 in batch for number in batch}
         for number, result in zip(numbers, results, strict=True):
@@ -227,21 +281,23 @@ def test_nobody_waits_longer_than_told_when_the_flush_hangs() -> None:
     async def run() -> None:
         call = FakeCall()
         batcher: Batcher[int, int] = Batcher(
-            call, name="test", max_batch=4, max_waiting=100, max_seconds=0.05
+            call, name="test", max_batch=4, max_waiting=100, max_seconds=0.05, threads=2
         )
         call.open.clear()
-        under_way = asyncio.create_task(batcher.submit(1))
-        await call.wait_until_entered()
-        waiting = asyncio.create_task(batcher.submit(2))
-        for task in (under_way, waiting):
+        tasks = []
+        for number in (1, 2):
+            tasks.append(asyncio.create_task(batcher.submit(number)))
+            await call.wait_until_entered()
+        tasks.append(asyncio.create_task(batcher.submit(3)))
+        for task in tasks:
             with pytest.raises(TimeoutError):
                 await task
-        later = asyncio.create_task(batcher.submit(3))  # gets a time of its own
+        later = asyncio.create_task(batcher.submit(4))  # gets a time of its own
         with pytest.raises(TimeoutError):
             await later
         call.open.set()
-        assert await batcher.submit(4) == 8
-        assert call.batches == [[1], [4]]
+        assert await batcher.submit(5) == 10
+        assert call.batches == [[1], [2], [5]]
         await batcher.close()
 
     asyncio.run(run())
@@ -269,13 +325,14 @@ def test_a_batch_has_no_more_callers_than_told_but_all_that_one_of_them_has() ->
 @given(
     sizes=st.lists(st.integers(1, 4), max_size=40),
     pauses=st.lists(st.sampled_from([None, 0, 0.0005]), min_size=40, max_size=40),
+    threads=st.integers(1, 3),
 )
 def test_what_another_thread_brings_is_answered_whatever_the_timing(
-    sizes: list[int], pauses: list[float | None]
+    sizes: list[int], pauses: list[float | None], threads: int
 ) -> None:
     async def run() -> None:
         call = FakeCall()
-        batcher = make_batcher(call)
+        batcher = make_batcher(call, threads=threads)
         groups = [batcher.expect(size) for size in sizes]
 
         def bring() -> None:

@@ -127,6 +127,26 @@ def test_each_input_is_logged_with_what_became_of_it(log: InputLog, log_path: Pa
     assert all(row["duration_ms"] >= 0 for row in rows)
 
 
+def test_lone_input_does_not_wait_until_a_large_call_has_ended(log: InputLog) -> None:
+    under_way, may_end = threading.Event(), threading.Event()
+
+    def hold_up(forward: Forward) -> Answer:
+        if forward.data != b"0":
+            under_way.set()
+            assert may_end.wait(10)
+        return ANSWER
+
+    async def use(intake: Intake) -> None:
+        large = asyncio.create_task(intake.predict([b"1", b"2", b"3"], ORIGIN))
+        await asyncio.to_thread(under_way.wait, 10)
+        assert await intake.predict([b"0"], ORIGIN) == [ANSWER]
+        assert not large.done()
+        may_end.set()
+        assert await large == [ANSWER] * 3
+
+    run(log, FakePredictorClient(hold_up), use)
+
+
 def test_outcomes_of_a_row_of_inputs_share_a_commit(log_path: Path) -> None:
     commits: list[Sequence[Entry]] = []
 

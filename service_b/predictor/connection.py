@@ -7,7 +7,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 
 class JoinedWrites:
-    """A transport that sends at once what is written to it in one turn of the event loop.
+    """A transport that sends in one piece what is written to it in one turn of the event loop.
 
     uvicorn writes the head of an answer and its body one after the other. To send each by itself
     is a system call more, and wakes the caller twice.
@@ -20,21 +20,22 @@ class JoinedWrites:
 
     def write(self, data: bytes) -> None:
         if not self._pieces:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self.send)
         self._pieces.append(data)
 
-    def close(self) -> None:
-        self._send()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Send what was written, if that hasn't been done."""
         # Between a write and now the caller may have gone.
         if self._pieces and not self._transport.is_closing():
             self._transport.write(b"".join(self._pieces))
         self._pieces.clear()
+
+    def close(self) -> None:
+        self.send()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
@@ -43,3 +44,8 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         joined = JoinedWrites(cast(asyncio.Transport, transport))
         super().connection_made(cast(asyncio.Transport, joined))
+
+    def on_response_complete(self) -> None:
+        # The caller needn't wait for what is still to be done, such as the log line.
+        self.transport.send()
+        super().on_response_complete()

@@ -1,7 +1,11 @@
 import asyncio
 from collections.abc import Callable
 
-from predictor.connection import JoinedWrites
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from predictor.connection import Connection, JoinedWrites
 
 
 class FakeTransport(asyncio.Transport):
@@ -47,6 +51,39 @@ def test_what_is_written_in_one_turn_is_sent_in_one_piece() -> None:
         return transport.sent
 
     assert asyncio.run(write_in_two_turns()) == [b"headbody", b"next"]
+
+
+def test_what_was_written_is_sent_once_when_it_is_not_to_wait_for_the_next_turn() -> None:
+    def write_and_send(writes: JoinedWrites) -> None:
+        writes.write(b"head")
+        writes.write(b"body")
+        writes.send()
+        writes.write(b"next")
+
+    assert run(write_and_send).sent == [b"headbody", b"next"]
+
+
+def test_answer_is_sent_before_the_application_has_ended() -> None:
+    async def answer() -> list[bytes]:
+        transport = FakeTransport()
+        sent_meanwhile: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
+
+        async def app(_: Scope, __: Receive, send: Send) -> None:
+            headers = [(b"content-length", b"2")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"ok"})
+            sent_meanwhile.set_result(transport.sent.copy())
+
+        config = uvicorn.Config(app, date_header=False, server_header=False)
+        config.load()
+        connection = Connection(config=config, server_state=ServerState(), app_state={})
+        connection.connection_made(transport)
+        connection.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        sent = await sent_meanwhile
+        connection.connection_lost(None)
+        return sent
+
+    assert asyncio.run(answer()) == [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"]
 
 
 def test_what_was_written_is_sent_before_the_connection_is_closed() -> None:
