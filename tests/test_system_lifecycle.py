@@ -45,7 +45,7 @@ def test_requests_under_way_are_finished_when_service_a_is_told_to_stop(
                 )
                 for number in range(5)
             ]
-            wait_until(lambda: len(lab.read_inputs()) == 5 and len(stub.received) == 1)
+            wait_until(lambda: len(lab.read_inputs()) == 5 and stub.received)
             lab.a.signal(signal.SIGTERM)
             wait_until(lambda: "Shutting down" in lab.a.read_output())
             with pytest.raises(requests.ConnectionError):

@@ -287,7 +287,8 @@ class Batcher(Generic[Item, Result]):
         now = time.monotonic()
         self._timer = None
         soonest = math.inf
-        for waiting in (*chain.from_iterable(self._under_way), *self._waiting):
+        # In this order, as from the one they go to the other.
+        for waiting in (*self._waiting, *chain.from_iterable(self._under_way)):
             future, left = waiting.group.future, waiting.group.since + self._max_seconds - now
             if future.done():
                 continue

@@ -11,7 +11,7 @@ class CircuitState(StrEnum):
 
     CLOSED = "closed"  # calls go through
     OPEN = "open"  # calls are refused
-    HALF_OPEN = "half_open"  # one call, the probe, is under way to see whether B is back
+    HALF_OPEN = "half_open"  # one request, the probe, is under way to see whether B is back
 
 
 class CircuitBreaker:
@@ -43,7 +43,7 @@ class CircuitBreaker:
         return self._state
 
     def admit(self) -> bool:
-        """Say whether a call may go through. While open, that is one per window: the probe.
+        """Say whether a request may go through. While open, that is one per window: the probe.
 
         A probe that is never heard of again doesn't matter: the next window has its own.
         """

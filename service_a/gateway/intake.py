@@ -44,8 +44,7 @@ _PROOF_SECONDS = 0.1
 
 # With all callers in one call, this process would rest while B works, and B while this one answers.
 _FORWARD_MAX_CALLERS = 32
-# While the answers of a large call are read, B has the other one to work on. And who comes alone
-# needn't wait until B has done with somebody's thousand inputs.
+# While the answers of one call are read, B has the other one to work on.
 _FORWARD_CALLS = 2
 
 _KNOWN = (Answer, InputRejected, ModelUnknown, PredictorUnavailable)

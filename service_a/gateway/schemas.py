@@ -72,20 +72,21 @@ class ProcessRequest(BaseModel):
         return value
 
 
+_HOUSES = Field(min_length=1, max_length=1000)
+
+
 class PriceBatch(BaseModel):
     """A batch before its houses are looked at, each by itself."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    data: list[Any] = Field(min_length=1, max_length=1000)
-
-
-class PriceBatchRequest(BaseModel):
-    """Houses to price, all or none."""
-
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"data": [HOUSE]}})
 
-    data: list[House] = Field(min_length=1, max_length=1000)
+    data: list[Any] = _HOUSES
+
+
+class PriceBatchRequest(PriceBatch):
+    """Houses to price, all or none."""
+
+    data: list[House] = _HOUSES
 
 
 class PriceAnswer(BaseModel):

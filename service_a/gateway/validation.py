@@ -22,7 +22,7 @@ _MESSAGES = {
 }
 MAX_PROBLEMS = 100
 _MAX_ECHO_CHARS = 200
-# Each takes as long as checking an input, and a batch has a thousand inputs.
+# Each takes as long as checking an input.
 _MAX_SUGGESTIONS = 3
 # A number such as 1e400 is read as infinity, which JSON can't echo.
 _INFINITIES = (math.inf, -math.inf)

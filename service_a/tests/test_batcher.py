@@ -303,6 +303,32 @@ def test_nobody_waits_longer_than_told_when_the_flush_hangs() -> None:
     asyncio.run(run())
 
 
+def test_who_came_first_is_given_up_first_whichever_thread_has_the_item() -> None:
+    async def run() -> None:
+        call = FakeCall()
+        batcher: Batcher[int, int] = Batcher(
+            call, name="test", max_batch=1, max_waiting=100, max_seconds=0.5, threads=2
+        )
+        assert await batcher.submit(1) == 2  # it began the time after which to look again
+        call.open.clear()
+        await call.wait_until_entered()
+        await asyncio.sleep(0.1)
+        older = batcher.put([2])
+        await call.wait_until_entered()
+        await asyncio.sleep(0.2)
+        younger = batcher.put([3])
+        await call.wait_until_entered()
+        with pytest.raises(TimeoutError):
+            await older
+        assert not younger.done()
+        with pytest.raises(TimeoutError):
+            await younger
+        call.open.set()
+        await batcher.close()
+
+    asyncio.run(run())
+
+
 def test_a_batch_has_no_more_callers_than_told_but_all_that_one_of_them_has() -> None:
     async def run() -> None:
         call = FakeCall()

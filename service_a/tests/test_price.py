@@ -3,9 +3,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from gateway.schemas import HOUSE
+from gateway.contract import House
+from gateway.routes import price
+from gateway.schemas import HOUSE, PriceBatch
+from gateway.validation import check
 from tests.conftest import StartGateway
 from tests.log_file import read_inputs
 from tests.stub_server import REJECTION, StubServer, answer, predict
@@ -97,6 +101,26 @@ def test_house_of_far_too_many_fields_is_one_problem_of_its_batch(client: TestCl
     (problem,) = reply.json()["detail"]
     assert problem["loc"] == ["body", "data", 1]
     assert problem["msg"].startswith("Input has 1000 fields")
+
+
+def test_batch_of_wrong_houses_is_looked_at_until_enough_is_told(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = []
+
+    def count_and_check(model: type[BaseModel], value: object, loc: list[str | int]) -> BaseModel:
+        checked.append(model)
+        return check(model, value, loc)
+
+    monkeypatch.setattr(price, "check", count_and_check)
+    house = HOUSE | {f"field{number}": 1 for number in range(60)}
+
+    reply = client.post(MANY, json={"data": [house] * 1000})
+
+    assert reply.status_code == 422
+    places = [problem["loc"][:3] for problem in reply.json()["detail"]]
+    assert places == [["body", "data", 0]] * 60 + [["body", "data", 1]] * 40
+    assert checked == [PriceBatch, House, House]
 
 
 @pytest.mark.parametrize("data", [[], [HOUSE] * 1001, {}, None, "x"])
