@@ -1,5 +1,6 @@
 """Reading a request's JSON body, strictly and within limits."""
 
+from itertools import chain
 from typing import Any
 
 import jiter
@@ -82,19 +83,21 @@ def _parse(body: bytes, *, allow_nan: bool) -> Any:
     return jiter.from_json(body, allow_inf_nan=allow_nan, catch_duplicate_keys=True)
 
 
-def _count_keys(value: Any, most_objects: int) -> int:
-    """Count the keys of all objects in a value, of which there are no more than that."""
+def _count_keys(value: Any, objects_left: int) -> int:
+    """Count the keys of all objects in a value, of which there are no more than `objects_left`.
+
+    From level to level, and no deeper than the last object: below are only plain values.
+    """
     keys = 0
-    found = [value]
-    for each in found:
-        if most_objects == 0:
+    level = [value]
+    while level:
+        objects = [each for each in level if isinstance(each, dict)]
+        keys += sum(map(len, objects))
+        objects_left -= len(objects)
+        if not objects_left:
             break
-        if isinstance(each, dict):
-            keys += len(each)
-            most_objects -= 1
-            found += each.values()
-        elif isinstance(each, list):
-            found += each
+        arrays = [each for each in level if isinstance(each, list)]
+        level = [*chain.from_iterable(each.values() for each in objects), *chain(*arrays)]
     return keys
 
 
