@@ -40,7 +40,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     # What is there now stays. Looked through again and again, it would hold up requests.
     gc.freeze()
-    # Requests leave nothing for the collector; to look for it all the time would slow large batches.
+    # Requests leave nothing for the collector, and looking all the time would slow large batches.
     gc.set_threshold(20_000)
     config = uvicorn.Config(
         app,
