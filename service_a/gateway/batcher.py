@@ -287,7 +287,7 @@ class Batcher(Generic[Item, Result]):
         now = time.monotonic()
         self._timer = None
         soonest = math.inf
-        # In this order, as from the one they go to the other.
+        # Items go from the first of these to the second: in this order, none is missed.
         for waiting in (*self._waiting, *chain.from_iterable(self._under_way)):
             future, left = waiting.group.future, waiting.group.since + self._max_seconds - now
             if future.done():

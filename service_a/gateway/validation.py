@@ -1,7 +1,7 @@
 """Checking input against a pydantic model, with problems told in the caller's terms."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -20,7 +20,7 @@ _MESSAGES = {
     "list_type": "Input should be a JSON array",
     "multiple_of": "Input should be a whole number",
 }
-MAX_PROBLEMS = 100
+_MAX_PROBLEMS = 100
 _MAX_ECHO_CHARS = 200
 # Each takes as long as checking an input.
 _MAX_SUGGESTIONS = 3
@@ -40,7 +40,7 @@ def check(model: type[Checked], value: Any, loc: Sequence[str | int]) -> Checked
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        details = error.errors(include_url=False)[:MAX_PROBLEMS]
+        details = error.errors(include_url=False)[:_MAX_PROBLEMS]
         problems = [_tell(detail, loc) for detail in details]
         unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
         for problem in unknown[:_MAX_SUGGESTIONS]:
@@ -50,15 +50,39 @@ def check(model: type[Checked], value: Any, loc: Sequence[str | int]) -> Checked
         raise InvalidInput(problems) from None
 
 
+def check_each(
+    model: type[Checked], values: Sequence[Any], loc: Sequence[str | int]
+) -> Iterator[Checked]:
+    """Yield each value as an instance of the model.
+
+    One that is gone before the next is made stays in the processor's caches.
+
+    Raises:
+        InvalidInput: after the others, with the problems of all that are wrong, up to a limit.
+    """
+    problems: list[dict[str, Any]] = []
+    for index, value in enumerate(values):
+        try:
+            instance = check(model, value, [*loc, index])
+        except InvalidInput as error:
+            problems += error.problems
+            if len(problems) >= _MAX_PROBLEMS:
+                break
+        else:
+            yield instance
+    if problems:
+        raise InvalidInput(problems[:_MAX_PROBLEMS])
+
+
 def _find_surplus(model: type[BaseModel], value: Any) -> str | None:
     """Say what is wrong with an object of far too many fields, if it is one.
 
     pydantic makes an error of about a kilobyte for each unknown field, however many there are.
     """
-    if not isinstance(value, dict) or len(value) <= MAX_PROBLEMS:
+    if not isinstance(value, dict) or len(value) <= _MAX_PROBLEMS:
         return None  # most are: what follows takes longer than checking all the fields
     known = len(model.model_fields)
-    if model.model_config.get("extra") != "forbid" or len(value) <= known + MAX_PROBLEMS:
+    if model.model_config.get("extra") != "forbid" or len(value) <= known + _MAX_PROBLEMS:
         return None
     return f"Input has {len(value)} fields, only {known} are known"
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from gateway.contract import House
-from gateway.errors import GatewayError, InputRejected, InvalidInput
+from gateway.errors import GatewayError, InputRejected
 from gateway.intake import Intake
 from gateway.json_body import read_json
 from gateway.openapi import refer_to_body
@@ -20,7 +20,7 @@ from gateway.schemas import (
     PriceBatchAnswer,
 )
 from gateway.settings import Settings
-from gateway.validation import MAX_PROBLEMS, check
+from gateway.validation import check, check_each
 
 router = APIRouter(
     prefix="/api/v1/price",
@@ -75,23 +75,11 @@ async def _read(request: Request, max_bytes: int) -> Any:
 def _split(content: Any) -> tuple[list[float], list[bytes]]:
     """Return the ids and the JSON of a batch's houses.
 
-    As Python objects they take several times the memory, too much to keep while B is awaited; and
-    an instance that is gone before the next one is made stays in the processor's caches.
+    As Python objects they take several times the memory, too much to keep while B is awaited.
     """
-    ids: list[float] = []
-    houses: list[bytes] = []
-    problems: list[dict[str, Any]] = []
-    for index, value in enumerate(check(PriceBatch, content, ["body"]).data):
-        try:
-            ids.append(check(House, value, ["body", "data", index]).id)
-            houses.append(to_json(value))
-        except InvalidInput as error:
-            problems += error.problems
-            if len(problems) >= MAX_PROBLEMS:
-                break
-    if problems:
-        raise InvalidInput(problems[:MAX_PROBLEMS])
-    return ids, houses
+    values = check(PriceBatch, content, ["body"]).data
+    ids = [house.id for house in check_each(House, values, ["body", "data"])]
+    return ids, [to_json(value) for value in values]
 
 
 async def _predict(
