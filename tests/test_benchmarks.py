@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import ROOT
+from tests.running_lab import ROOT
 
 pytestmark = [
     pytest.mark.skipif(

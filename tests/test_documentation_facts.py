@@ -12,7 +12,7 @@ import pytest
 from tests.documentation import DOCUMENTS
 from tests.documentation.document import Block, read_document
 from tests.documentation.request import read_curl_requests
-from tests.lab import ROOT
+from tests.running_lab import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGES = {"A": "gateway", "B": "predictor"}

@@ -16,7 +16,7 @@ import requests
 import tree_sitter
 import tree_sitter_powershell
 
-from tests.lab import ROOT, find_free_port
+from tests.running_lab import ROOT, find_free_port
 
 if sys.platform == "win32":
     pytest.skip("the scripts need bash", allow_module_level=True)

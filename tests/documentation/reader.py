@@ -23,7 +23,7 @@ from tests.documentation.document import Block, Comment, read_document
 from tests.documentation.elsewhere import find_test
 from tests.documentation.request import read_curl_requests, read_powershell_requests
 from tests.documentation.terminal import Running, Terminal
-from tests.lab import Lab, wait_until
+from tests.running_lab import Lab, wait_until
 
 PORTS = {"service_a": "8000", "service_b": "8001"}
 ONLY_IN_CI, EVERYWHERE = "only in CI", "everywhere"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.lab import ROOT, find_free_port
+from tests.running_lab import ROOT, find_free_port
 
 COMMAND_SECONDS = 600 if "CI" in os.environ else 60  # some install packages there
 # The services listen on IPv4 only.
