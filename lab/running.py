@@ -12,6 +12,8 @@ from lab.walkthrough import HOUSE
 
 def run(shell: Shell) -> None:
     """Never return: end by a signal, or by a failure."""
+    # This process has replaced a POSIX shell. PowerShell goes on beside it, and may be killed.
+    parent = os.getppid() if shell is POWERSHELL else None
     settings = read_settings(os.environ)
     check_port_is_free("Service A", "SERVICE_A_PORT", settings.a_port, shell)
     check_port_is_free("Service B", "SERVICE_B_PORT", settings.b_port, shell)
@@ -19,8 +21,7 @@ def run(shell: Shell) -> None:
     prepare("service_a", "requirements.txt")
     with run_both(settings) as services:
         print(_write_welcome(settings, shell))
-        # A shell is replaced by this process. PowerShell stays, and may be killed.
-        watch(services, os.getppid() if shell is POWERSHELL else None)
+        watch(services, parent)
 
 
 def _write_welcome(settings: Settings, shell: Shell) -> str:
