@@ -22,12 +22,12 @@ def main(command: str = "", *arguments: str) -> int:
     script, _, kind = command.partition(".")
     shell = {"sh": POSIX, "ps1": POWERSHELL}.get(kind, MODULE)
     runs = script in ("run", "run_services")
-    if not runs and script not in ("test", "test_services"):
-        print(f"{RUN}\n{TEST}".format(shell=MODULE), end="")
-        return 0 if command in ("--help", "-h") else 2
     help_text = (RUN if runs else TEST).format(shell=shell)
     name = (shell.run if runs else shell.test).lstrip("./\\")
     try:
+        if not runs and script not in ("test", "test_services"):
+            print(f"{RUN}\n{TEST}".format(shell=MODULE), end="")
+            return 0 if command in ("--help", "-h") else 2
         if arguments[:1] in (("--help",), ("-h",)):
             print(help_text, end="")
             return 0

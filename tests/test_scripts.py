@@ -151,10 +151,15 @@ def test_both_services_stop_when_ctrl_c_is_pressed(services: RunningScript) -> N
     assert not answers(services.b_port)
 
 
-def test_both_services_stop_when_the_script_is_terminated(script: RunningScript) -> None:
-    script.process.terminate()
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["TERM", "HUP"]
+)
+def test_both_services_stop_when_the_script_is_told_to(
+    script: RunningScript, number: signal.Signals, status: int
+) -> None:
+    os.killpg(script.process.pid, number)
 
-    assert script.process.wait(SECONDS) == 143
+    assert script.process.wait(SECONDS) == status
     assert not answers(script.a_port)
     assert not answers(script.b_port)
 
