@@ -3,9 +3,8 @@
 import sys
 
 from gateway.app import create_app
-from gateway.server import serve
-from gateway.settings import SettingsError, load_settings
-from gateway.usage import parse_arguments
+from gateway.serving.server import serve
+from gateway.settings import SettingsError, load_settings, parse_arguments
 
 if __name__ == "__main__":
     parse_arguments()  # before a wrong setting stops whoever asks which there are

@@ -4,9 +4,8 @@ import sys
 
 from predictor.app import create_app
 from predictor.errors import ManifestError
-from predictor.server import serve
-from predictor.settings import SettingsError, load_settings
-from predictor.usage import parse_arguments
+from predictor.serving.server import serve
+from predictor.settings import SettingsError, load_settings, parse_arguments
 
 if __name__ == "__main__":
     parse_arguments()  # before a wrong setting stops whoever asks which there are

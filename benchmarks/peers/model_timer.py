@@ -12,9 +12,9 @@ from typing import Any
 
 from benchmarks.houses import make_houses
 
-from predictor.evaluation import Pipelines
-from predictor.registered_model import load_registered
-from predictor.repository import ModelRepository
+from predictor.inference.pipelines import Pipelines
+from predictor.inference.registered_model import load_registered
+from predictor.versions.repository import ModelRepository
 
 _HOUSES = 1000
 

@@ -3,9 +3,9 @@
 import os
 from typing import Any, cast
 
-from predictor.registered_model import load_registered
-from predictor.repository import ModelRepository
+from predictor.inference.registered_model import load_registered
 from predictor.version import Folder
+from predictor.versions.repository import ModelRepository
 
 
 class TunedModel:

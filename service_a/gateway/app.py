@@ -11,27 +11,26 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
-from gateway.access import Access
-from gateway.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.errors import InputLogUnavailable
-from gateway.input_log import InputLog
-from gateway.intake import Intake
-from gateway.log_reader import LogReader
-from gateway.logs import configure_logging
-from gateway.metrics import Metrics
-from gateway.openapi import build_openapi
-from gateway.patience import Patience
-from gateway.predictor_client import PredictorClient
-from gateway.replay import Replay
-from gateway.replay_queue import ReplayQueue
-from gateway.request_log import RequestLog
-from gateway.retention import Retention
-from gateway.retry_budget import RetryBudget
-from gateway.routes import inputs, price, process, status
-from gateway.routes.failures import add_failure_handlers
+from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
+from gateway.forwarding.client import PredictorClient
+from gateway.forwarding.retries import Patience, RetryBudget
+from gateway.input_log.reader import LogReader
+from gateway.input_log.replay_queue import ReplayQueue
+from gateway.input_log.retention import Retention
+from gateway.input_log.writer import InputLog
+from gateway.intake.intake import Intake
+from gateway.intake.replay import Replay
+from gateway.serving.direct_routes import Shortcut
 from gateway.settings import Settings
-from gateway.shared_timeout import SharedTimeout
-from gateway.shortcut import Shortcut
+from gateway.telemetry.log_lines import configure_logging
+from gateway.telemetry.metrics import Metrics
+from gateway.web.middleware.api_keys import Access
+from gateway.web.middleware.request_line import RequestLog
+from gateway.web.openapi import build_openapi
+from gateway.web.routes import inputs, price, process, status
+from gateway.web.routes.failures import add_failure_handlers
+from gateway.web.shared_timeout import SharedTimeout
 
 _logger = logging.getLogger(__name__)
 

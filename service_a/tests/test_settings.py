@@ -2,7 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import SERVICE_FOLDER, SettingsError, load_settings
+from gateway.settings import (
+    SERVICE_FOLDER,
+    Settings,
+    SettingsError,
+    load_settings,
+    parse_arguments,
+)
 
 
 def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
@@ -115,3 +121,25 @@ def test_bad_value_is_told_in_one_line_with_its_variable(
     assert message.startswith(f"{name}: ")
     assert message.endswith(f"(was {value!r})")
     assert "\n" not in message
+
+
+def test_every_setting_is_named_when_help_is_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse_arguments(["--help"])
+
+    usage = capsys.readouterr().out
+    assert caught.value.code == 0
+    assert "\n  PORT (8000)\n" in usage
+    assert "\n  GATEWAY_API_KEYS (unset)\n" in usage
+    assert usage.count("\n  ") == len(Settings.model_fields) + 1  # and --help itself
+
+
+@pytest.mark.parametrize("argument", ["--port=9000", "start"])
+def test_arguments_are_refused(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse_arguments([argument])
+
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: python main.py")

@@ -10,23 +10,23 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
-from predictor.access import Access
-from predictor.contract import Contract
-from predictor.deployment import Deployment
 from predictor.errors import ManifestError
-from predictor.loading import build_loader
-from predictor.logs import configure_logging
-from predictor.manifest import Manifest, read_manifest
-from predictor.metrics import Metrics
-from predictor.registry import ModelRegistry
-from predictor.request_log import RequestLog
-from predictor.routes import invocations, models, predict, status
-from predictor.routes.failures import add_failure_handlers
+from predictor.serving.direct_routes import Shortcut
 from predictor.settings import Settings
-from predictor.shared_timeout import SharedTimeout
-from predictor.shortcut import Shortcut
-from predictor.sources import build_sources
-from predictor.watcher import Watcher
+from predictor.telemetry.log_lines import configure_logging
+from predictor.telemetry.metrics import Metrics
+from predictor.versions.deployment import Deployment
+from predictor.versions.loading import build_loader
+from predictor.versions.manifest import Manifest, read_manifest
+from predictor.versions.registry import ModelRegistry
+from predictor.versions.sources import build_sources
+from predictor.versions.watcher import Watcher
+from predictor.web.middleware.api_key import Access
+from predictor.web.middleware.request_line import RequestLog
+from predictor.web.openapi import Contract
+from predictor.web.routes import invocations, models, predict, status
+from predictor.web.routes.failures import add_failure_handlers
+from predictor.web.shared_timeout import SharedTimeout
 
 # A source that hangs keeps the service from listening no longer than this.
 FIRST_CHECK_SECONDS = 15

@@ -1,5 +1,8 @@
-"""Settings of the predictor, read from environment variables."""
+"""Settings of the predictor, read from environment variables; and `--help`, which lists them."""
 
+import argparse
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -71,3 +74,27 @@ def load_settings() -> Settings:
         name = field if field.isupper() else f"PREDICTOR_{field.upper()}"
         given = "" if "API_KEY" in name else f" (was {problem['input']!r})"
         raise SettingsError(f"{name}: {problem['msg']}{given}") from error
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> None:
+    """Refuse any argument, and say what can be set instead."""
+    lines = [f"  {_name(field)} ({_tell(field)})" for field in Settings.model_fields]
+    argparse.ArgumentParser(
+        prog="python main.py",
+        description="Runs Service B until it is stopped, with Ctrl-C or SIGTERM.",
+        epilog="Environment variables; README.md says under Settings what each does:\n\n"
+        + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args(arguments)
+
+
+def _name(field: str) -> str:
+    alias = Settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"PREDICTOR_{field.upper()}"
+
+
+def _tell(field: str) -> str:
+    default = Settings.model_fields[field].default
+    if isinstance(default, tuple):
+        return json.dumps(default)
+    return "unset" if default is None else str(default)

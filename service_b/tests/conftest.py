@@ -22,9 +22,9 @@ from sklearn.preprocessing import OneHotEncoder
 
 from predictor.app import create_app
 from predictor.card import ModelCard, read_card
-from predictor.logs import LineFormatter
-from predictor.repository import ModelRepository
 from predictor.settings import SERVICE_FOLDER, Settings
+from predictor.telemetry.log_lines import LineFormatter
+from predictor.versions.repository import ModelRepository
 
 # One feature of every kind that a card knows, required, nullable and neither.
 FEATURES: list[dict[str, Any]] = [

@@ -12,12 +12,12 @@ RUN_ELSEWHERE = {
     "npx newman run docs/postman_collection.json": ".ci/run",
     "export INPUT_LOG_URL=postgresql": "tests/test_compose.py",
     "python3 -m venv .venv": "tests/test_documentation.py",
-    ".venv/bin/pip install -r requirements-training": "service_b/tests/test_training_pipeline.py",
-    ".venv/bin/pip install mlflow": "service_b/tests/test_training_tracking.py",
-    ".venv/bin/python -m training ames": "service_b/tests/test_training_pipeline.py",
-    ".venv/bin/python -m training list": "service_b/tests/test_training_versions.py",
-    ".venv/bin/python -m training compare": "service_b/tests/test_training_versions.py",
-    ".venv/bin/python -m training reproduce": "service_b/tests/test_training_pipeline.py",
+    ".venv/bin/pip install -r requirements-training": "service_b/tests/training/test_pipeline.py",
+    ".venv/bin/pip install mlflow": "service_b/tests/training/test_tracking.py",
+    ".venv/bin/python -m training ames": "service_b/tests/training/test_pipeline.py",
+    ".venv/bin/python -m training list": "service_b/tests/training/test_versions.py",
+    ".venv/bin/python -m training compare": "service_b/tests/training/test_versions.py",
+    ".venv/bin/python -m training reproduce": "service_b/tests/training/test_pipeline.py",
 }
 
 

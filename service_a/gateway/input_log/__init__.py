@@ -1,0 +1,1 @@
+"""The input log in its database: SQL, and nothing of HTTP."""

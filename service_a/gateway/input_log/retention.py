@@ -1,0 +1,83 @@
+"""Forgetting old inputs, beside the traffic."""
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Select, func, select
+
+from gateway.errors import InputLogUnavailable
+from gateway.input_log.database import LogDatabase
+from gateway.input_log.tables import attempts, inputs
+
+_logger = logging.getLogger(__name__)
+
+_STEP_ROWS = 200
+_ROUND_SECONDS = 60
+# After each step the log is free for this many times as long as the step took.
+_REST_FACTOR = 4
+
+
+class Retention:
+    """Deletes the inputs that are too old or too many. Off when neither limit is given."""
+
+    def __init__(self, url: str, *, max_days: float | None, max_inputs: int | None) -> None:
+        self._database = LogDatabase(url)
+        self._max_days = max_days
+        self._max_inputs = max_inputs
+
+    async def run(self) -> None:
+        """Work until cancelled: in rounds, each in steps that hold the log's lock for a moment."""
+        while self._max_days is not None or self._max_inputs is not None:
+            deleted = 0
+            try:
+                while step := await asyncio.to_thread(self._rest_after_step):
+                    deleted += step
+            except InputLogUnavailable as error:
+                _logger.warning("retention failed", extra={"fields": {"reason": str(error)}})
+            if deleted:
+                _logger.info("old inputs are deleted", extra={"fields": {"inputs": deleted}})
+            await asyncio.sleep(_ROUND_SECONDS)
+
+    def delete_step(self) -> int:
+        """Delete some of the inputs that are to go, and return how many.
+
+        Raises:
+            InputLogUnavailable: nothing was deleted.
+        """
+        with self._database.transaction() as connection:
+            for query in self._find_surplus():
+                numbers = connection.execute(query.limit(_STEP_ROWS)).scalars().all()
+                if numbers:
+                    connection.execute(attempts.delete().where(attempts.c.input_id.in_(numbers)))
+                    connection.execute(inputs.delete().where(inputs.c.id.in_(numbers)))
+                    return len(numbers)
+        return 0
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _find_surplus(self) -> list[Select[tuple[int]]]:
+        queries = []
+        if self._max_days is not None:
+            oldest = datetime.now(UTC) - timedelta(days=self._max_days)
+            by_time = inputs.c.received_at, inputs.c.id
+            queries.append(
+                select(inputs.c.id).where(inputs.c.received_at < oldest).order_by(*by_time)
+            )
+        if self._max_inputs is not None:
+            # By number, as counting the rows of a large log takes seconds.
+            newest = select(func.max(inputs.c.id)).scalar_subquery()
+            queries.append(
+                select(inputs.c.id)
+                .where(inputs.c.id <= newest - self._max_inputs)
+                .order_by(inputs.c.id)
+            )
+        return queries
+
+    def _rest_after_step(self) -> int:
+        started = time.monotonic()
+        deleted = self.delete_step()
+        time.sleep(_REST_FACTOR * (time.monotonic() - started))
+        return deleted

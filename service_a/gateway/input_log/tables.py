@@ -1,0 +1,120 @@
+"""The tables of the input log, and how those of an earlier version become them."""
+
+from collections.abc import Callable
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    inspect,
+    select,
+)
+
+from gateway.errors import InputLogUnavailable
+
+VERSION = 2
+
+_metadata = MetaData()
+# SQLite numbers rows by itself only in a column that is declared as INTEGER.
+_Number = BigInteger().with_variant(Integer, "sqlite")
+
+
+inputs = Table(
+    "inputs",
+    _metadata,
+    Column("id", _Number, primary_key=True),
+    Column("request_id", String(128), nullable=False, index=True),
+    Column("received_at", DateTime(timezone=True), nullable=False, comment="UTC"),
+    Column("data", Text, nullable=False, comment="the input as JSON"),
+    Column("outcome", String(16), nullable=False),
+    Column("price", Float, comment="in the model's currency"),
+    Column("model_version", String(64)),
+    Column("duration_ms", Float, comment="of the latest forward to Service B"),
+    Column("model", String(64), comment="null is Service B's default"),
+    Column("outcome_at", DateTime(timezone=True), comment="UTC, null while it is the first"),
+    # Both grow at their ends, as rows come in order of time: writing costs the same at any size.
+    Index("ix_inputs_time", "received_at", "id"),
+    Index("ix_inputs_outcome", "outcome", "received_at", "id"),
+    sqlite_autoincrement=True,
+)
+
+# What an input's row said before it was forwarded again.
+attempts = Table(
+    "attempts",
+    _metadata,
+    Column("id", _Number, primary_key=True),
+    Column("input_id", _Number, nullable=False, index=True),
+    Column("outcome", String(16), nullable=False),
+    Column("outcome_at", DateTime(timezone=True)),
+    Column("duration_ms", Float),
+)
+
+# A row that health checks rewrite: only writing shows that the log can be written.
+heartbeat = Table(
+    "heartbeat",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("checked_at", DateTime(timezone=True), nullable=False),
+)
+
+# One row. The first version had no such table.
+_schema = Table("schema_version", _metadata, Column("version", Integer, nullable=False))
+
+
+def upgrade(connection: Connection) -> None:
+    """Make the tables, or bring those of an earlier version up to date; all or nothing.
+
+    Gateways that start together on one database do it one after the other.
+
+    Raises:
+        InputLogUnavailable: the tables are of a later version than this program knows.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7461001)")
+    version = _read_version(connection)
+    if version == VERSION:
+        return
+    if version > VERSION:
+        raise InputLogUnavailable(f"the log has version {version}, this gateway knows {VERSION}")
+    if version == 0:
+        _metadata.create_all(connection)
+        connection.execute(_schema.insert().values(version=VERSION))
+        return
+    for step in _STEPS[version - 1 :]:
+        step(connection)
+    connection.execute(_schema.update().values(version=VERSION))
+
+
+def _read_version(connection: Connection) -> int:
+    names = inspect(connection).get_table_names()
+    if _schema.name in names:
+        version: int = connection.execute(select(_schema.c.version)).scalar_one()
+        return version
+    return 1 if inputs.name in names else 0
+
+
+def _add_model_and_attempts(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE inputs ADD COLUMN model VARCHAR(64)")
+    time_type = DateTime(timezone=True).compile(connection.dialect)
+    connection.exec_driver_sql(f"ALTER TABLE inputs ADD COLUMN outcome_at {time_type}")
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("ALTER TABLE inputs ALTER COLUMN id TYPE BIGINT")
+    for index in inputs.indexes:
+        index.create(connection, checkfirst=True)
+    attempts.create(connection)
+    _schema.create(connection)
+    connection.execute(_schema.insert().values(version=1))
+
+
+# The step at place n - 1 leads from version n to the next.
+_STEPS: tuple[Callable[[Connection], None], ...] = (_add_model_and_attempts,)

@@ -1,0 +1,1 @@
+"""What happens to an input. This room knows neither HTTP nor SQL."""

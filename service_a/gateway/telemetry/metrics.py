@@ -1,0 +1,102 @@
+"""What the gateway counts and measures, for Prometheus."""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+
+from gateway.forwarding.circuit_breaker import CircuitState
+from gateway.intake.entries import OutcomeKind
+
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_DURATIONS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Metrics:
+    """The metrics of one application. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        ProcessCollector(registry=self._registry)
+        self._requests = Counter(
+            "http_requests",
+            "Requests answered, by route; those that no route takes are one series.",
+            ("route", "method", "status"),
+            registry=self._registry,
+        )
+        self._durations = Histogram(
+            "http_request_duration_seconds",
+            "Time from a request's head to the end of its answer.",
+            ("route", "method"),
+            buckets=_DURATIONS_SECONDS,
+            registry=self._registry,
+        )
+        forwards = Counter(
+            "gateway_forwards",
+            "Inputs forwarded to Service B, by what became of them.",
+            ("outcome",),
+            registry=self._registry,
+        )
+        self._batch_sizes = Histogram(
+            "gateway_batch_size",
+            "Inputs in one call to Service B, and entries in one commit to the log.",
+            ("batch",),
+            buckets=_SIZES,
+            registry=self._registry,
+        )
+        self._circuit = Gauge(
+            "gateway_circuit_breaker_state",
+            "1 for the state that the circuit to Service B is in.",
+            ("state",),
+            registry=self._registry,
+        )
+        self._inputs = Counter(
+            "gateway_inputs_logged",
+            "Inputs committed to the log.",
+            registry=self._registry,
+        )
+        self._commits = Histogram(
+            "gateway_log_commit_seconds",
+            "Time of one commit to the log.",
+            buckets=_DURATIONS_SECONDS,
+            registry=self._registry,
+        )
+        self._outcomes = {
+            outcome: forwards.labels(outcome)
+            for outcome in (OutcomeKind.PREDICTED, OutcomeKind.REJECTED, OutcomeKind.UNAVAILABLE)
+        }
+        self.set_circuit(CircuitState.CLOSED)
+
+    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        key = (route, method if method in _METHODS else "other", status)
+        if key not in self._series:
+            # Finding them by their labels takes longer than counting.
+            self._series[key] = (self._requests.labels(*key), self._durations.labels(*key[:2]))
+        counter, histogram = self._series[key]
+        counter.inc()
+        histogram.observe(seconds)
+
+    def count_forwards(self, outcome: OutcomeKind, inputs: int = 1) -> None:
+        self._outcomes[outcome].inc(inputs)
+
+    def count_call(self, inputs: int) -> None:
+        self._batch_sizes.labels("forward").observe(inputs)
+
+    def count_commit(self, entries: int, inputs: int, seconds: float) -> None:
+        self._batch_sizes.labels("log").observe(entries)
+        self._inputs.inc(inputs)
+        self._commits.observe(seconds)
+
+    def set_circuit(self, state: CircuitState) -> None:
+        for each in CircuitState:
+            self._circuit.labels(each).set(each is state)
+
+    def write(self) -> bytes:
+        """Return all of it in Prometheus's text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,81 @@
+"""The request's id and its log line."""
+
+import logging
+import time
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.telemetry.log_lines import LineHandler
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.trace import identify
+
+_HEADER = b"x-request-id"
+
+_logger = logging.getLogger("gateway.request")
+_PROBES = {"/health", "/metrics"}
+
+
+class RequestLog:
+    """ASGI middleware: every answer carries `X-Request-ID`, every request writes one line
+    and is counted.
+
+    The caller's own id is kept if it is sane. Routes add to the line through
+    `request.state.log_fields`. An exception that nobody expected is logged with its
+    traceback and answered with a bare 500, so that nothing of the inside gets out.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, lines: LineHandler) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        origin = identify(
+            headers.get(_HEADER, b"").decode("latin-1"),
+            headers.get(b"traceparent", b"").decode("latin-1"),
+        )
+        header = (_HEADER, origin.request_id.encode())
+        ids = {"request_id": origin.request_id, "trace_id": origin.trace_id}
+        fields: dict[str, object] = {}
+        state = scope.setdefault("state", {})
+        state["origin"] = origin
+        state["log_fields"] = fields
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], header]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            fields["disconnected"] = True
+        except Exception:
+            _logger.exception("unexpected error", extra={"fields": ids})
+            if status == 0:
+                answer = JSONResponse({"detail": "Internal error"}, status_code=500)
+                await answer(scope, receive, send_with_id)
+        finally:
+            seconds = time.perf_counter() - started
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._metrics.count_request(route, scope["method"], status, seconds)
+            level = logging.DEBUG if scope["path"] in _PROBES and status == 200 else logging.INFO
+            line = {
+                **ids,
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": status,
+                "duration_ms": round(seconds * 1000, 1),
+                **fields,
+            }
+            self._lines.write(_logger, level, "request", line)

@@ -1,0 +1,144 @@
+"""The OpenAPI document: FastAPI's own, and the bodies that routes read by themselves."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+
+from gateway.web.house import House
+from gateway.web.middleware.api_keys import HEADER, OPEN_PATHS
+from gateway.web.schemas import EXAMPLE_HOUSE, HOUSE, PriceBatchRequest, ProcessRequest
+
+_REFERENCE = "#/components/schemas/{model}"
+
+Json = dict[str, Any]
+
+
+def refer_to_body(name: str) -> Json:
+    """Say that a route, which reads its body itself, takes the body named in the components."""
+    schema = _refer(name)
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def build_openapi(app: FastAPI) -> Json:
+    """Make the document, once."""
+    if app.openapi_schema is None:
+        app.openapi_schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        app.openapi_schema["components"]["schemas"] |= _describe_bodies()
+        if app.state.settings.api_keys:
+            _describe_access(app.openapi_schema)
+    return app.openapi_schema
+
+
+def _describe_access(document: Json) -> None:
+    """Say which calls need a key, and that they are refused for the lack of it."""
+    document["components"]["securitySchemes"] = {
+        "APIKeyHeader": {
+            "type": "apiKey",
+            "in": "header",
+            "name": HEADER,
+            "description": "One of the gateway's keys",
+        }
+    }
+    refusal = {
+        "description": "The key is missing or wrong",
+        "content": {"application/json": {"schema": _refer("ErrorAnswer")}},
+    }
+    for path, operations in document["paths"].items():
+        if path not in OPEN_PATHS:
+            for operation in operations.values():
+                operation["security"] = [{"APIKeyHeader": []}]
+                responses = operation["responses"] | {"401": refusal}
+                operation["responses"] = dict(sorted(responses.items()))
+
+
+def _describe_bodies() -> Json:
+    house = {**_describe(House), "example": HOUSE}
+    # Service B needs no id.
+    required = [name for name in house["required"] if name != "id"]
+    return {
+        "House": house,
+        "HouseToForward": {
+            **house,
+            "title": "HouseToForward",
+            "required": required,
+            "example": EXAMPLE_HOUSE,
+        },
+        "PriceBatchRequest": _describe(PriceBatchRequest),
+        "ProcessRequest": _describe_submission(),
+    }
+
+
+def _describe_submission() -> Json:
+    """What `/process` takes as `data` depends on where it is to go."""
+    whole = _describe(ProcessRequest)
+    data, forward, model = whole["properties"].values()
+    named = {**model["anyOf"][0], "description": model["description"]}
+    ways: list[tuple[str, Json, list[str]]] = [
+        (
+            "For the default model",
+            {
+                "data": _refer("HouseToForward"),
+                "forward_to_model": {**forward, "const": True},
+                "model": {"type": "null"},
+            },
+            ["data"],
+        ),
+        (
+            "For a model by its name",
+            {"data": data, "forward_to_model": {**forward, "const": True}, "model": named},
+            ["data", "model"],
+        ),
+        (
+            "Only to be logged",
+            {
+                "data": data,
+                "forward_to_model": {"type": "boolean", "const": False},
+                "model": model,
+            },
+            ["data", "forward_to_model"],
+        ),
+    ]
+    return {
+        "title": whole["title"],
+        "description": whole["description"],
+        "example": {"data": EXAMPLE_HOUSE, "forward_to_model": True},
+        "anyOf": [
+            {
+                "title": title,
+                "type": "object",
+                "properties": properties,
+                "required": required,
+                "additionalProperties": False,
+            }
+            for title, properties, required in ways
+        ],
+    }
+
+
+def _describe(body: type[BaseModel]) -> Json:
+    schema = body.model_json_schema(ref_template=_REFERENCE)
+    schema.pop("$defs", None)
+    _name_integers(schema)
+    return schema
+
+
+def _refer(name: str) -> Json:
+    return {"$ref": _REFERENCE.format(model=name)}
+
+
+def _name_integers(schema: Any) -> None:
+    """Call a number without a fraction an integer, as everybody else does."""
+    if isinstance(schema, dict):
+        if schema.get("multipleOf") == 1:
+            del schema["multipleOf"]
+            schema["type"] = "integer"
+            schema["minimum"], schema["maximum"] = int(schema["minimum"]), int(schema["maximum"])
+        for part in schema.values():
+            _name_integers(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _name_integers(part)

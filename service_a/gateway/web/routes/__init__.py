@@ -1,0 +1,1 @@
+"""One module for each group of calls: it parses, calls the intake or the log, and answers."""

@@ -1,0 +1,143 @@
+"""Reading the input log, and forwarding again what is in it."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+from starlette.concurrency import iterate_in_threadpool
+
+from gateway.input_log.reader import CURSOR, InputFilter, LogReader, Place
+from gateway.intake.entries import OutcomeKind
+from gateway.intake.intake import Intake
+from gateway.intake.replay import Replay
+from gateway.web.schemas import (
+    ErrorAnswer,
+    InputPage,
+    InvalidInputAnswer,
+    LoggedInputWithAttempts,
+    ReplayAnswer,
+)
+
+
+async def _catch_up(request: Request) -> None:
+    """Who has an answer finds it in the log, though the answer didn't wait for the log."""
+    intake: Intake = request.app.state.intake
+    await intake.catch_up()
+
+
+router = APIRouter(
+    prefix="/inputs",
+    tags=["inputs"],
+    dependencies=[Depends(_catch_up)],
+    responses={
+        422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},
+        503: {"model": ErrorAnswer, "description": "The log can't be used"},
+    },
+)
+
+
+def _to_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range") from None
+
+
+def _refuse_number(text: object) -> object:
+    if isinstance(text, str) and re.match(r"\d{4}-\d\d-\d\d", text):
+        return text
+    raise ValueError("should be a date and time such as 2026-01-01T12:00:00Z")
+
+
+# pydantic would take a number of seconds too.
+Time = Annotated[AwareDatetime, BeforeValidator(_refuse_number), AfterValidator(_to_utc)]
+
+
+def _read_filter(
+    outcome: Annotated[OutcomeKind | None, Query(description="only with this outcome")] = None,
+    received_from: Annotated[
+        Time | None, Query(description="only at this time or later; with an offset, such as `Z`")
+    ] = None,
+    received_before: Annotated[Time | None, Query(description="only before this time")] = None,
+    request_id: Annotated[
+        str | None, Query(description="only of this request", max_length=128, pattern="^[!-~]+$")
+    ] = None,
+) -> InputFilter:
+    return InputFilter(outcome, received_from, received_before, request_id)
+
+
+Filter = Annotated[InputFilter, Depends(_read_filter)]
+
+
+@router.get("", summary="Read the log, newest first", response_model=InputPage)
+async def read_inputs(
+    request: Request,
+    wanted: Filter,
+    limit: Annotated[int, Query(ge=1, le=1000, description="most inputs in the answer")] = 50,
+    cursor: Annotated[
+        str | None, Query(description="`next_cursor` of the page before", pattern=CURSOR)
+    ] = None,
+) -> Response:
+    reader: LogReader = request.app.state.log_reader
+    after = None if cursor is None else Place.from_cursor(cursor)
+    page = await asyncio.to_thread(reader.read_page, wanted, after, limit)
+    next_cursor = b'"%b"' % page.next_cursor.encode() if page.next_cursor else b"null"
+    body = b'{"inputs":[%b],"next_cursor":%b}' % (b",".join(page.rows), next_cursor)
+    return Response(body, media_type="application/json")
+
+
+@router.get(
+    "/export",
+    summary="Read the whole log, oldest first, as JSON lines",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "one input a line",
+            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def export_inputs(request: Request, wanted: Filter) -> StreamingResponse:
+    reader: LogReader = request.app.state.log_reader
+    pages = reader.export(wanted)
+    # Reading the first page now gives a log that can't be read its 503.
+    first = await asyncio.to_thread(next, pages, b"")
+    return StreamingResponse(_stream(first, pages), media_type="application/x-ndjson")
+
+
+# Before the next one, whose path fits this one's too.
+@router.post("/replay", summary="Forward again what Service B could not answer")
+async def replay_inputs(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="most inputs to forward")] = 100,
+) -> ReplayAnswer:
+    """Oldest first. Two calls at once never forward the same input twice."""
+    replay: Replay = request.app.state.replay
+    replayed = await replay.run(limit, request.state.origin)
+    return ReplayAnswer(**vars(replayed))
+
+
+@router.get(
+    "/{request_id}",
+    summary="Read the newest input of a request",
+    response_model=LoggedInputWithAttempts,
+    responses={404: {"model": ErrorAnswer, "description": "The log has none"}},
+)
+async def read_input(
+    request: Request, request_id: Annotated[str, Path(max_length=128, pattern="^[!-~]+$")]
+) -> Response:
+    """A batch has one request for all its inputs: `GET /inputs?request_id=` lists them."""
+    reader: LogReader = request.app.state.log_reader
+    record = await asyncio.to_thread(reader.read_one, request_id)
+    return Response(record, media_type="application/json")
+
+
+async def _stream(first: bytes, pages: Iterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for page in iterate_in_threadpool(pages):
+        yield page

@@ -1,0 +1,115 @@
+"""The public contract: houses in, prices out, and nothing of the model's inside."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from gateway.errors import GatewayError, InputRejected
+from gateway.forwarding.client import Answer
+from gateway.intake.intake import Intake
+from gateway.settings import Settings
+from gateway.web.house import House
+from gateway.web.json_body import read_json
+from gateway.web.openapi import refer_to_body
+from gateway.web.schemas import (
+    ErrorAnswer,
+    InvalidInputAnswer,
+    PriceAnswer,
+    PriceBatch,
+    PriceBatchAnswer,
+)
+from gateway.web.validation import check, check_each
+
+router = APIRouter(
+    prefix="/api/v1/price",
+    tags=["price"],
+    responses={
+        408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
+        413: {"model": ErrorAnswer, "description": "The body is too large"},
+        415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},
+        422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
+        503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
+    },
+)
+
+
+@router.post(
+    "/predict",
+    summary="Predict the price of a house",
+    openapi_extra=refer_to_body("House"),
+    response_model=PriceAnswer,
+)
+async def predict_price(request: Request) -> Response:
+    """The house is in the input log before it is forwarded to Service B."""
+    settings: Settings = request.app.state.settings
+    content = await _read(request, settings.max_body_bytes)
+    house = check(House, content, ["body"])
+    (answer,) = await _predict(request, [to_json(content)], [["body"]])
+    return Response(_tell_price(house.id, answer), media_type="application/json")
+
+
+@router.post(
+    "/predict/batch",
+    summary="Predict the prices of up to 1,000 houses",
+    openapi_extra=refer_to_body("PriceBatchRequest"),
+    response_model=PriceBatchAnswer,
+)
+async def predict_prices(request: Request) -> Response:
+    """In the order of the houses. One that is wrong has the whole batch refused."""
+    settings: Settings = request.app.state.settings
+    ids, houses = _split(await _read(request, settings.max_batch_body_bytes))
+    places: list[list[str | int]] = [["body", "data", index] for index in range(len(houses))]
+    answers = await _predict(request, houses, places)
+    prices = b",".join(map(_tell_price, ids, answers))
+    return Response(b'{"predictions":[%b]}' % prices, media_type="application/json")
+
+
+async def _read(request: Request, max_bytes: int) -> Any:
+    return await read_json(
+        request, max_bytes=max_bytes, body_timeout=request.app.state.body_timeout
+    )
+
+
+def _split(content: Any) -> tuple[list[float], list[bytes]]:
+    """Return the ids and the JSON of a batch's houses.
+
+    As Python objects they take several times the memory, too much to keep while B is awaited.
+    """
+    values = check(PriceBatch, content, ["body"]).data
+    ids = [house.id for house in check_each(House, values, ["body", "data"])]
+    return ids, [to_json(value) for value in values]
+
+
+async def _predict(
+    request: Request, houses: Sequence[bytes], places: Sequence[list[str | int]]
+) -> list[Answer]:
+    """Return an answer for every house, given as JSON, or raise for all of them."""
+    intake: Intake = request.app.state.intake
+    results = await intake.predict(houses, request.state.origin)
+    problems = list(_collect_problems(results, places))
+    if problems:
+        raise InputRejected(problems)
+    answers: list[Answer] = []
+    for result in results:
+        if isinstance(result, GatewayError):
+            raise result
+        answers.append(result)
+    request.state.log_fields.update(outcome="predicted", inputs=len(answers))
+    return answers
+
+
+def _collect_problems(
+    results: Sequence[Answer | GatewayError], places: Sequence[list[str | int]]
+) -> Iterator[dict[str, Any]]:
+    """What Service B has against the houses, moved to where the caller had them."""
+    for result, place in zip(results, places, strict=True):
+        if isinstance(result, InputRejected):
+            for problem in result.problems:
+                _, _, *rest = problem["loc"]  # always begins with body, data
+                yield {**problem, "loc": [*place, *rest]}
+
+
+def _tell_price(house_id: float, answer: Answer) -> bytes:
+    return b'{"id":%d,"predictedPrice":%b}' % (house_id, to_json(answer.price))

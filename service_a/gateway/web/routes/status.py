@@ -1,0 +1,47 @@
+"""Who answers here, and whether it can log."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from gateway.errors import InputLogUnavailable
+from gateway.forwarding.circuit_breaker import CircuitBreaker
+from gateway.intake.intake import Intake
+from gateway.telemetry.metrics import Metrics
+from gateway.web.schemas import HealthAnswer, RootAnswer
+
+router = APIRouter(tags=["status"])
+
+
+@router.get("/", summary="Say who answers")
+async def read_root() -> RootAnswer:
+    return RootAnswer()
+
+
+@router.get(
+    "/health",
+    summary="Say whether inputs can be logged",
+    responses={503: {"model": HealthAnswer, "description": "The log can't be written"}},
+)
+async def read_health(request: Request, response: Response) -> HealthAnswer:
+    """Healthy while A can log, whatever becomes of Service B."""
+    intake: Intake = request.app.state.intake
+    breaker: CircuitBreaker = request.app.state.breaker
+    try:
+        await intake.check_log()
+    except InputLogUnavailable as error:
+        request.state.log_fields["reason"] = str(error)
+        response.status_code = 503
+        return HealthAnswer(status="unhealthy", circuit_breaker=breaker.state)
+    return HealthAnswer(status="healthy", circuit_breaker=breaker.state)
+
+
+@router.get(
+    "/metrics",
+    summary="Read the metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"description": "in Prometheus's text format"}},
+)
+async def read_metrics(request: Request) -> Response:
+    metrics: Metrics = request.app.state.metrics
+    return Response(metrics.write(), media_type=CONTENT_TYPE_LATEST)

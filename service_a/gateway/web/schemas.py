@@ -1,0 +1,193 @@
+"""Bodies of the gateway's requests and answers."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic_core import PydanticCustomError
+
+from gateway.forwarding.circuit_breaker import CircuitState
+from gateway.intake.entries import OutcomeKind
+from gateway.web.house import House
+
+EXAMPLE_HOUSE: dict[str, JsonValue] = {
+    "overallQual": 7,
+    "grLivArea": 1710,
+    "yearBuilt": 2003,
+    "neighborhood": "CollgCr",
+    "houseStyle": "2Story",
+    "lotArea": 8450,
+    "totalBsmtSf": 856,
+    "fullBath": 2,
+    "bedroomAbvGr": 3,
+    "kitchenQual": "Gd",
+    "garageCars": 2,
+}
+"""A house as Service B's default model takes it: four required fields and some of the rest."""
+
+HOUSE: dict[str, JsonValue] = {
+    "id": 1461,
+    **EXAMPLE_HOUSE,
+}
+"""The same house in the public contract."""
+
+
+# A name that can stand in a URL's path as it is.
+MODEL_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+class RootAnswer(BaseModel):
+    service: Literal["Service A - Input Logger"] = "Service A - Input Logger"
+    status: Literal["running"] = "running"
+
+
+class HealthAnswer(BaseModel):
+    service: Literal["Service A"] = "Service A"
+    status: Literal["healthy", "unhealthy"]
+    circuit_breaker: CircuitState = Field(
+        description="`closed` while calls to Service B go through, `open` while they are refused"
+    )
+
+
+class ProcessRequest(BaseModel):
+    """An input to log, and on request to forward to Service B."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    data: Any = Field(
+        description="any JSON but null; a house as Service B takes it, if it is forwarded",
+        examples=[EXAMPLE_HOUSE],
+        json_schema_extra={"not": {"type": "null"}},
+    )
+    forward_to_model: bool = Field(default=True, description="ask Service B for a prediction")
+    model: Annotated[str, Field(pattern=MODEL_NAME)] | None = Field(
+        default=None, description="name of one of Service B's models; null is its default"
+    )
+
+    @field_validator("data")
+    @classmethod
+    def refuse_null(cls, value: Any) -> Any:
+        if value is None:
+            raise PydanticCustomError("null_forbidden", "Input should be any JSON but null")
+        return value
+
+
+_HOUSES = Field(min_length=1, max_length=1000)
+
+
+class PriceBatch(BaseModel):
+    """A batch before its houses are looked at, each by itself."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"data": [HOUSE]}})
+
+    data: list[Any] = _HOUSES
+
+
+class PriceBatchRequest(PriceBatch):
+    """Houses to price, all or none."""
+
+    data: list[House] = _HOUSES
+
+
+class PriceAnswer(BaseModel):
+    id: int = Field(description="the house's own")
+    predictedPrice: float = Field(description="in US dollars")  # noqa: N815 - the public name
+
+
+class PriceBatchAnswer(BaseModel):
+    predictions: list[PriceAnswer] = Field(description="in the order of the houses")
+
+
+class PredictionInterval(BaseModel):
+    """Documents Service B's answer; see there."""
+
+    lower: float
+    upper: float
+    coverage: float
+
+
+class Prediction(BaseModel):
+    """Documents Service B's answer; see there."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    price: float
+    currency: str
+    interval: PredictionInterval | None
+    model: str
+    model_version: str
+
+
+class ModelPrediction(BaseModel):
+    """Service B's answer, passed on as it is."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    prediction: Prediction | dict[str, Any] = Field(description="the default model's is a price")
+    message: str | None = None
+
+
+class ProcessAnswer(BaseModel):
+    model_config = ConfigDict(protected_namespaces=())
+
+    status: Literal["Input logged successfully"] = "Input logged successfully"
+    model_prediction: ModelPrediction | None = Field(
+        default=None, description="there only if the input was forwarded"
+    )
+
+
+class Problem(BaseModel):
+    type: str
+    loc: list[str | int]
+    msg: str
+    input: Any = None
+
+
+class InvalidInputAnswer(BaseModel):
+    detail: list[Problem]
+
+
+class ErrorAnswer(BaseModel):
+    detail: str
+
+
+class LoggedInput(BaseModel):
+    """An input in the log."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    number: int = Field(description="its number in the log")
+    request_id: str
+    received_at: datetime
+    model: str | None = Field(description="null is Service B's default")
+    outcome: OutcomeKind
+    price: float | None
+    model_version: str | None
+    duration_ms: float | None = Field(description="of the latest forward")
+    outcome_at: datetime | None
+    data: Any = Field(description="the input as it was sent")
+
+
+class Attempt(BaseModel):
+    """An earlier forward of an input."""
+
+    outcome: OutcomeKind
+    outcome_at: datetime | None
+    duration_ms: float | None
+
+
+class LoggedInputWithAttempts(LoggedInput):
+    earlier_attempts: list[Attempt] = Field(description="oldest first")
+
+
+class InputPage(BaseModel):
+    inputs: list[LoggedInput] = Field(description="newest first")
+    next_cursor: str | None = Field(description="for the next page; null on the last one")
+
+
+class ReplayAnswer(BaseModel):
+    """How many inputs were forwarded again, by what became of them."""
+
+    predicted: int
+    rejected: int
+    unavailable: int

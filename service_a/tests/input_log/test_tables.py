@@ -1,0 +1,124 @@
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from gateway.errors import InputLogUnavailable
+from gateway.input_log.reader import InputFilter, LogReader
+from gateway.input_log.tables import VERSION
+from gateway.input_log.writer import InputLog
+from gateway.intake.entries import NewInput, OutcomeKind
+
+# The log as the first version made it, with an input in it.
+FIRST_VERSION = """
+CREATE TABLE inputs (
+    id {number} NOT NULL PRIMARY KEY {autoincrement},
+    request_id VARCHAR(128) NOT NULL,
+    received_at {time} NOT NULL,
+    data TEXT NOT NULL,
+    outcome VARCHAR(16) NOT NULL,
+    price FLOAT,
+    model_version VARCHAR(64),
+    duration_ms FLOAT
+);
+CREATE INDEX ix_inputs_request_id ON inputs (request_id);
+CREATE TABLE heartbeat (id INTEGER NOT NULL PRIMARY KEY, checked_at {time} NOT NULL);
+INSERT INTO inputs (request_id, received_at, data, outcome, price, model_version, duration_ms)
+VALUES ('r1', '2026-01-01 12:00:00.500000', '{{"a":1}}', 'predicted', 1.5, '1', 2.5)
+"""
+
+
+@pytest.fixture
+def engine(log_url: str) -> Iterator[Engine]:
+    """The test's own way into the database; its folder exists."""
+    log = InputLog(log_url)
+    log.write([])
+    log.close()
+    engine = create_engine(log_url)
+    yield engine
+    engine.dispose()
+
+
+def describe(engine: Engine) -> object:
+    tables = inspect(engine)
+    return {
+        name: (
+            sorted((column["name"], str(column["type"])) for column in tables.get_columns(name)),
+            sorted((index["name"], index["column_names"]) for index in tables.get_indexes(name)),
+        )
+        for name in tables.get_table_names()
+        if not name.startswith("sqlite_")
+    }
+
+
+@pytest.fixture
+def of_first_version(engine: Engine) -> object:
+    """Make the database one of the first version; return what a new one looks like."""
+    new = describe(engine)
+    postgres = engine.dialect.name == "postgresql"
+    statements = FIRST_VERSION.format(
+        number="SERIAL" if postgres else "INTEGER",
+        autoincrement="" if postgres else "AUTOINCREMENT",
+        time="TIMESTAMP WITH TIME ZONE" if postgres else "DATETIME",
+    )
+    with engine.begin() as connection:
+        for name in inspect(engine).get_table_names():
+            if not name.startswith("sqlite_"):
+                connection.execute(text(f"DROP TABLE {name}"))
+        if postgres:
+            connection.execute(text("SET TIME ZONE 'UTC'"))
+        for statement in statements.split(";"):
+            connection.exec_driver_sql(statement)
+    return new
+
+
+def test_log_of_the_first_version_becomes_the_same_as_a_new_one(
+    log_url: str, engine: Engine, of_first_version: object
+) -> None:
+    log = InputLog(log_url)
+    log.write([NewInput("r2", "2", OutcomeKind.LOGGED, "ames")])
+    log.close()
+
+    assert describe(engine) == of_first_version
+    reader = LogReader(log_url)
+    first, second = (
+        json.loads(line) for page in reader.export(InputFilter()) for line in page.splitlines()
+    )
+    reader.close()
+    assert (first["data"], first["price"], first["model"]) == ({"a": 1}, 1.5, None)
+    received_at = datetime.fromisoformat(first["received_at"])
+    assert received_at == datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(seconds=0.5)
+    assert (second["data"], second["model"], second["number"]) == (2, "ames", 2)
+
+
+@pytest.mark.usefixtures("of_first_version")
+def test_log_is_upgraded_once_when_several_gateways_start_together(
+    log_url: str, engine: Engine
+) -> None:
+    def start(number: int) -> None:
+        log = InputLog(log_url)
+        log.write([NewInput(f"r{number}", "1", OutcomeKind.LOGGED)])
+        log.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(start, range(4)))
+
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM inputs")).scalar() == 5
+        assert connection.execute(text("SELECT version FROM schema_version")).all() == [(VERSION,)]
+
+
+def test_log_of_a_later_version_is_left_alone(log_url: str, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE schema_version SET version = version + 1"))
+    log = InputLog(log_url)
+
+    with pytest.raises(InputLogUnavailable, match=f"has version {VERSION + 1}"):
+        log.write([NewInput("r1", "1", OutcomeKind.LOGGED)])
+
+    log.close()
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM inputs")).scalar() == 0

@@ -1,0 +1,326 @@
+import json
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+import pytest
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPICursor
+
+from gateway.errors import InputLogUnavailable
+from gateway.input_log.database import _turn_on_wal
+from gateway.input_log.reader import InputFilter, LogReader
+from gateway.input_log.writer import InputLog
+from gateway.intake.entries import Entry, Heartbeat, NewInput, Outcome, OutcomeKind
+from gateway.settings import SERVICE_FOLDER
+from tests.log_file import read_inputs
+
+
+@pytest.fixture
+def log(log_path: Path) -> Iterator[InputLog]:
+    log = InputLog(f"sqlite:///{log_path}")
+    yield log
+    log.close()
+
+
+def record(log: InputLog, request_id: str, data: str = "1") -> int:
+    return log.write([NewInput(request_id, data, OutcomeKind.PENDING)])[0]
+
+
+def test_input_is_committed_when_write_returns(log: InputLog, log_path: Path) -> None:
+    number = record(log, "r1", '{"a":1}')
+
+    (row,) = read_inputs(log_path, settled=False)
+    received_at = datetime.fromisoformat(row.pop("received_at")).replace(tzinfo=UTC)
+    assert abs(datetime.now(UTC) - received_at) < timedelta(minutes=1)
+    assert row == {
+        "id": number,
+        "request_id": "r1",
+        "data": '{"a":1}',
+        "outcome": "pending",
+        "price": None,
+        "model_version": None,
+        "duration_ms": None,
+        "model": None,
+        "outcome_at": None,
+    }
+
+
+def test_outcome_is_added_to_its_own_input(log: InputLog, log_path: Path) -> None:
+    first = record(log, "r1")
+    record(log, "r1", "2")
+
+    log.write([Outcome(first, OutcomeKind.PREDICTED, 12.5, 208500.0, "1")])
+
+    rows = read_inputs(log_path, settled=False)
+    assert [row["outcome"] for row in rows] == ["predicted", "pending"]
+    assert (rows[0]["price"], rows[0]["model_version"], rows[0]["duration_ms"]) == (
+        208500.0,
+        "1",
+        12.5,
+    )
+    assert rows[0]["data"] == "1"
+
+
+def test_each_entry_gets_its_own_number_when_many_are_written_at_once(
+    log: InputLog, log_path: Path
+) -> None:
+    earlier = log.write([NewInput(f"e{i}", "1", OutcomeKind.PENDING) for i in range(100)])
+    entries: list[Entry] = []
+    for i, number in enumerate(earlier):
+        entries += [
+            NewInput(f"r{i}", str(i), OutcomeKind.LOGGED),
+            Outcome(number, OutcomeKind.PREDICTED, 1.0, float(i), "1"),
+        ]
+    entries.insert(50, Heartbeat())
+
+    numbers = log.write(entries)
+
+    rows = {row["id"]: row for row in read_inputs(log_path, settled=False)}
+    assert len(rows) == 200
+    for entry, number in zip(entries, numbers, strict=True):
+        if isinstance(entry, NewInput):
+            assert rows[number]["request_id"] == entry.request_id
+            assert rows[number]["data"] == entry.data
+        elif isinstance(entry, Outcome):
+            assert number == entry.input_number
+            assert rows[number]["price"] == entry.price
+        else:
+            assert number == 0
+
+
+def test_nothing_is_written_when_one_entry_can_not_be(log: InputLog, log_path: Path) -> None:
+    record(log, "r1")
+    with closing(sqlite3.connect(log_path)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON inputs WHEN new.request_id = 'bad' "
+            "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+
+    with pytest.raises(InputLogUnavailable):
+        log.write([NewInput(each, "1", OutcomeKind.LOGGED) for each in ("r2", "bad", "r3")])
+
+    assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1"]
+
+
+def test_numbers_are_never_used_again_when_rows_are_deleted(log: InputLog, log_path: Path) -> None:
+    number = record(log, "r1")
+    with closing(sqlite3.connect(log_path)) as connection, connection:
+        connection.execute("DELETE FROM inputs")
+
+    assert record(log, "r2", "2") > number
+
+
+def test_commit_reaches_the_disk_before_it_returns(log: InputLog, log_path: Path) -> None:
+    record(log, "r1")
+
+    # synchronous is of the connection, not of the file
+    with log._database.sqlite_transaction() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    with closing(sqlite3.connect(log_path)) as connection_of_another:
+        assert connection_of_another.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_reader_does_not_stop_the_log(log: InputLog, log_path: Path) -> None:
+    record(log, "r1")
+    with closing(sqlite3.connect(log_path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM inputs").fetchone() == (1,)
+
+        record(log, "r2", "2")
+
+        assert reader.execute("SELECT count(*) FROM inputs").fetchone() == (1,)
+    assert len(read_inputs(log_path, settled=False)) == 2
+
+
+def test_inputs_are_kept_when_the_log_is_opened_again(log_path: Path) -> None:
+    for number in range(3):
+        log = InputLog(f"sqlite:///{log_path}")
+        record(log, f"r{number}")
+        log.close()
+
+    assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r0", "r1", "r2"]
+
+
+def test_heartbeats_leave_one_row_and_no_input(log: InputLog, log_path: Path) -> None:
+    log.write([Heartbeat()])
+    log.write([Heartbeat()])
+
+    assert read_inputs(log_path, settled=False) == []
+    with closing(sqlite3.connect(log_path)) as connection:
+        assert connection.execute("SELECT count(*) FROM heartbeat").fetchone() == (1,)
+
+
+def test_nothing_is_opened_before_the_first_write(log: InputLog, log_path: Path) -> None:
+    assert not log_path.parent.exists()
+    log.write([Heartbeat()])
+    assert log_path.exists()
+
+
+def assert_unavailable(log: InputLog, number: int) -> None:
+    with pytest.raises(InputLogUnavailable):
+        record(log, "lost")
+    with pytest.raises(InputLogUnavailable):
+        log.write([Heartbeat()])
+    with pytest.raises(InputLogUnavailable):
+        log.write([Outcome(number, OutcomeKind.PREDICTED, 1.0)])
+
+
+def test_log_works_again_when_another_writer_lets_go(log: InputLog, log_path: Path) -> None:
+    record(log, "r1")
+    with closing(sqlite3.connect(log_path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(InputLogUnavailable):
+            record(log, "lost")
+
+    record(log, "r2", "2")
+
+    assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1", "r2"]
+
+
+def test_log_waits_when_another_writer_is_quick(log: InputLog, log_path: Path) -> None:
+    record(log, "r1")
+    with closing(sqlite3.connect(log_path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        release = threading.Timer(0.2, other.execute, ("COMMIT",))
+        release.start()
+
+        record(log, "r2", "2")
+
+        release.join()
+    assert len(read_inputs(log_path, settled=False)) == 2
+
+
+def test_log_works_when_its_first_write_found_it_locked(log: InputLog, log_path: Path) -> None:
+    log_path.parent.mkdir()
+    with closing(sqlite3.connect(log_path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(InputLogUnavailable):
+            record(log, "lost")
+
+    record(log, "r1")
+
+    assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1"]
+
+
+def test_log_works_again_when_its_folder_can_be_made(log: InputLog, log_path: Path) -> None:
+    log_path.parent.write_text("a file in the folder's place")
+    assert_unavailable(log, 1)
+    log_path.parent.unlink()
+
+    record(log, "r1")
+
+    assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1"]
+
+
+def test_log_works_again_when_the_disk_is_no_longer_full(log: InputLog, log_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits of a process are of Unix")
+    number = record(log, "r1")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # too little for a page and its head
+    try:
+        assert_unavailable(log, number)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    record(log, "r2", "2")
+
+    assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1", "r2"]
+
+
+def test_file_that_is_no_database_is_left_alone(log: InputLog, log_path: Path) -> None:
+    log_path.parent.mkdir()
+    log_path.write_bytes(b"letters of my grandmother " * 100)
+
+    assert_unavailable(log, 1)
+
+    assert log_path.read_bytes() == b"letters of my grandmother " * 100
+
+
+GATEWAY = """
+import sys
+from gateway.intake.entries import NewInput
+from gateway.input_log.writer import InputLog
+from gateway.intake.entries import OutcomeKind
+log = InputLog(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(25):
+    log.write([NewInput(sys.argv[2], str(number), OutcomeKind.LOGGED)])
+"""
+
+
+def test_nothing_is_lost_when_several_gateways_begin_one_log_at_once(log_url: str) -> None:
+    gateways = [
+        subprocess.Popen(
+            [sys.executable, "-c", GATEWAY, log_url, str(number)],
+            cwd=SERVICE_FOLDER,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    for gateway in gateways:
+        assert gateway.stdout
+        assert gateway.stdout.readline() == "ready\n"
+    for gateway in gateways:
+        assert gateway.stdin
+        gateway.stdin.write("go\n")
+        gateway.stdin.flush()
+    errors = [gateway.communicate(timeout=30)[1] for gateway in gateways]
+
+    assert errors == [""] * 4
+    reader = LogReader(log_url)
+    rows = [json.loads(line) for page in reader.export(InputFilter()) for line in page.splitlines()]
+    reader.close()
+    assert sorted((int(row["request_id"]), row["data"]) for row in rows) == [
+        (gateway, number) for gateway in range(4) for number in range(25)
+    ]
+
+
+def test_no_gateway_fails_when_several_open_a_new_file_in_the_same_moment(tmp_path: Path) -> None:
+    def open_file(path: Path, start: threading.Barrier) -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            start.wait()
+            _turn_on_wal(cast(DBAPICursor, connection.cursor()))
+
+    with ThreadPoolExecutor(4) as gateways:
+        for number in range(100):
+            start = threading.Barrier(4)
+            path = tmp_path / f"{number}.db"
+            list(gateways.map(open_file, [path] * 4, [start] * 4))
+
+
+def test_many_rows_fit_into_one_commit(log_url: str) -> None:
+    """Seven full batches that come together have more values than SQLite takes at once."""
+    log = InputLog(log_url)
+    if log_url.startswith("sqlite"):
+        # Some systems' SQLite takes more than SQLite's own default.
+        event.listen(
+            log._database._engine,
+            "connect",
+            lambda connection, _: connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766),
+        )
+    inputs = [NewInput(f"r{number}", "1", OutcomeKind.PENDING) for number in range(7001)]
+
+    numbers = log.write(inputs)
+    log.write([Outcome(number, OutcomeKind.PREDICTED, 1, number) for number in numbers])
+    log.close()
+
+    engine = create_engine(log_url)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT request_id, id, price FROM inputs ORDER BY id"))
+        assert [tuple(row) for row in rows] == [
+            (entry.request_id, number, number)
+            for entry, number in zip(inputs, numbers, strict=True)
+        ]
+    engine.dispose()

@@ -1,0 +1,133 @@
+"""The gateway as a process of its own, over real sockets."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from gateway.serving.server import serve
+from gateway.settings import SERVICE_FOLDER, load_settings
+
+WAIT_SECONDS = 30
+
+
+@pytest.fixture
+def process(free_port: int, log_path: Path) -> Iterator[subprocess.Popen[str]]:
+    settings = {
+        "PORT": str(free_port),
+        "INPUT_LOG_URL": f"sqlite:///{log_path}",
+        "GATEWAY_BODY_TIMEOUT_SECONDS": "0.5",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "main.py"],
+        cwd=SERVICE_FOLDER,
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not is_listening(free_port):
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+def read_all(caller: socket.socket) -> bytes:
+    answer = b""
+    while received := caller.recv(65536):
+        answer += received
+    return answer
+
+
+def test_gateway_answers_and_ends_cleanly_on_ctrl_c(
+    process: subprocess.Popen[str], free_port: int
+) -> None:
+    connection = HTTPConnection("127.0.0.1", free_port, timeout=WAIT_SECONDS)
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert answer.headers["Server"] is None
+    answer.read()
+
+    process.send_signal(signal.SIGINT)  # while the connection is open
+    output, _ = process.communicate(timeout=10)
+
+    connection.close()
+    assert process.returncode == 0
+    assert all(line.startswith("time=") for line in output.splitlines())
+    assert len([line for line in output.splitlines() if "path=/ status=200" in line]) == 1
+
+
+@pytest.mark.parametrize("sent", [b"", b'{"data": '])
+@pytest.mark.usefixtures("process")
+def test_caller_is_told_when_its_body_does_not_arrive_in_time(free_port: int, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", free_port), timeout=WAIT_SECONDS) as caller:
+        caller.sendall(
+            b"POST /process HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 100\r\n\r\n" + sent
+        )
+        answer = read_all(caller)  # to its end: the connection is closed
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert answer.endswith(b'{"detail":"The body did not arrive in time"}')
+
+
+@pytest.mark.usefixtures("process")
+def test_next_request_of_a_connection_is_answered_after_a_bad_one(free_port: int) -> None:
+    connection = HTTPConnection("127.0.0.1", free_port, timeout=WAIT_SECONDS)
+    statuses = []
+    for body in (b"{", b'{"data": 1, "forward_to_model": false}'):
+        connection.request("POST", "/process", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        statuses.append(answer.status)
+    connection.close()
+
+    assert statuses == [422, 200]
+
+
+def test_taken_port_stops_the_start_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv("PORT", str(port))
+        with pytest.raises(SystemExit) as caught:
+            serve(FastAPI(), load_settings())
+
+    assert caught.value.code == (
+        f"Cannot listen on 127.0.0.1 port {port}: Address already in use. "
+        "Set PORT to choose another."
+    )
+
+
+@pytest.mark.parametrize("host", ["host.invalid", ":::"])
+def test_unknown_host_stops_the_start_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("HOST", host)
+
+    with pytest.raises(SystemExit) as caught:
+        serve(FastAPI(), load_settings())
+
+    message = str(caught.value.code)
+    assert message.startswith(f"Cannot listen on {host} port 8000: ")
+    assert "Unknown error" not in message
+    assert "\n" not in message

@@ -1,0 +1,1 @@
+"""The same predictions as the pipelines give, without running a pipeline."""

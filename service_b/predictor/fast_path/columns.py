@@ -1,0 +1,90 @@
+"""The parts of `estimators` made for speed: a few operations on all columns at once.
+
+They work on matrices as `codes` makes them: categories stay codes, and what is made of them at the
+end knows what places the encoder gave them.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from predictor.errors import NoFastPath
+from predictor.estimators import Derived, Encoder, NearbyTargets
+from predictor.fast_path.encoding import Codes, Matrix
+
+Evaluate = Callable[[Matrix], Matrix]
+
+
+def read_places(encoder: Encoder, codes: Codes) -> Matrix:
+    """Find the place that the encoder gives to each code.
+
+    Raises:
+        NoFastPath: it takes a category for a number, or the reverse.
+    """
+    places: dict[int, dict[Any, float]] = {
+        column: each for column, each in enumerate(encoder.places_) if each is not None
+    }
+    if places.keys() != set(codes.columns.tolist()):
+        raise NoFastPath("the encoder and the card have categories in different columns")
+    return np.array([places[column].get(each, math.nan) for column, each in codes.meanings])
+
+
+def build_derived(derived: Derived, codes: Codes) -> Evaluate:
+    """Append the same columns; sums add up in the same order, so that they are the same bits.
+
+    Raises:
+        NoFastPath: a column holds categories.
+    """
+    most = max((len(pairs) for pairs in derived.sums), default=1)
+    # Shorter sums are filled up with nothing of their first column.
+    sums = [(*pairs, *[(pairs[0][0], 0)] * (most - len(pairs))) for pairs in derived.sums]
+    terms = np.array(sums, dtype=np.float64).reshape(-1, most, 2).T
+    summed, weights = terms[0].astype(np.intp), terms[None, 1]
+    first, second = np.array(derived.products, dtype=np.intp).reshape(-1, 2).T
+    above, below = np.array(derived.ratios, dtype=np.intp).reshape(-1, 2).T
+    codes.require_numbers([*summed.ravel(), *first, *second, *above, *below])
+
+    def derive(matrix: Matrix) -> Matrix:
+        totals = np.add.accumulate(weights * matrix.take(summed, axis=1), axis=1)[:, -1]
+        products = matrix.take(first, axis=1) * matrix.take(second, axis=1)
+        divisors = matrix.take(below, axis=1)
+        divisors[divisors == 0] = math.nan
+        with np.errstate(over="ignore"):
+            ratios = matrix.take(above, axis=1) / divisors
+        return np.concatenate([matrix, totals, products, ratios], axis=1)
+
+    return derive
+
+
+def build_nearby(nearby: NearbyTargets, codes: Codes) -> Evaluate:
+    """Append the same columns, reckoned for all spaces at once.
+
+    Raises:
+        NoFastPath: a column holds categories.
+    """
+    spaces = [
+        (np.array([column for column, _ in space]), np.array([weight for _, weight in space]), tree)
+        for space, tree in zip(nearby.spaces, nearby.trees_, strict=True)
+    ]
+    for columns, _, _ in spaces:
+        codes.require_numbers(columns.tolist())
+    most = max(nearby.counts)
+    wanted = np.arange(1, most + 1)
+    last = np.array(nearby.counts) - 1
+
+    def append(matrix: Matrix) -> Matrix:
+        found = [
+            tree.query(matrix.take(columns, axis=1) * weights, k=wanted)
+            for columns, weights, tree in spaces
+        ]
+        distances = np.stack([each for each, _ in found], axis=1)
+        targets = nearby.targets_.take([rows for _, rows in found]).swapaxes(0, 1)
+        nearness = 1 / (distances + nearby.softening)
+        sums = np.add.accumulate(nearness * targets, axis=2).take(last, axis=2)
+        means = sums / np.add.accumulate(nearness, axis=2).take(last, axis=2)
+        added = np.concatenate([means, distances.take([0, most - 1], axis=2)], axis=2)
+        return np.concatenate([matrix, added.reshape(len(matrix), -1)], axis=1)
+
+    return append

@@ -1,0 +1,127 @@
+"""A fast path: the predictions of pipelines, without what a pipeline does anew for every call.
+
+It is made of the fitted parts when a version is loaded. It knows an encoder, columns that are
+derived, boosted trees, a linear model, and a weighted mean of such. Any other part: no fast path.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, VotingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
+
+from predictor.card import ModelCard
+from predictor.errors import NoFastPath
+from predictor.estimators import Derived, Encoder, LinearDesign, NearbyTargets
+from predictor.fast_path.columns import Evaluate, build_derived, build_nearby, read_places
+from predictor.fast_path.encoding import Codes, Matrix
+from predictor.fast_path.forest import Ensemble, Forest, add_boosting
+from predictor.fast_path.linear import build_linear
+
+
+class FastPath:
+    """Evaluates estimators, of a price and of its spread, on rows that are made once.
+
+    Raises:
+        NoFastPath: a part isn't known, or is used in a way that isn't.
+    """
+
+    def __init__(self, card: ModelCard, estimators: Sequence[Any]) -> None:
+        self._codes = Codes(card.features)
+        self._plans = [_read_plan(each, self._codes) for each in estimators]
+        self._columns = _join_columns([plan.columns for plan in self._plans], self._codes)
+        self._forest = Forest([plan.ensemble for plan in self._plans], self._codes.columns)
+
+    def evaluate(self, inputs: Sequence[BaseModel]) -> list[Matrix]:
+        """Give the predictions of each estimator."""
+        matrix = self._codes.encode(inputs)
+        for append in self._columns:
+            matrix = append(matrix)
+        results = []
+        for plan, total in zip(self._plans, self._forest.predict(matrix).T, strict=True):
+            for linear in plan.linears:
+                total += linear(matrix)
+            results.append(plan.finish(total))
+        return results
+
+
+@dataclass
+class _Plan:
+    """What an estimator is made of: columns, then trees and linear models on them, whose sum goes
+    through a function."""
+
+    columns: list[Any]
+    ensemble: Ensemble
+    linears: list[Evaluate]
+    finish: Callable[[Matrix], Matrix]
+
+
+def _read_plan(estimator: Any, codes: Codes) -> _Plan:
+    finish: Callable[[Matrix], Matrix] = np.asarray
+    if type(estimator) is TransformedTargetRegressor:
+        if estimator.inverse_func is None:
+            raise NoFastPath("the target is not transformed by functions")
+        finish = estimator.inverse_func
+        estimator = estimator.regressor_
+    encoder, *parts = _flatten(estimator)
+    if type(encoder) is not Encoder:
+        raise NoFastPath(f"it begins with {type(encoder).__name__}")
+    places = read_places(encoder, codes)
+    columns = list(takewhile(lambda each: type(each) in (Derived, NearbyTargets), parts))
+    plan = _Plan(columns, Ensemble(places), [], finish)
+    for share, member in _read_members(parts[len(columns) :]):
+        kinds = [type(each) for each in member]
+        if kinds == [HistGradientBoostingRegressor]:
+            add_boosting(plan.ensemble, member[0], share)
+        elif kinds == [LinearDesign, Ridge]:
+            plan.linears.append(build_linear(member[0], member[1], share, codes, places))
+        else:
+            raise NoFastPath(f"it has {' and '.join(each.__name__ for each in kinds)}")
+    return plan
+
+
+def _flatten(part: Any) -> list[Any]:
+    """Give the parts of pipelines within pipelines.
+
+    Only of these very classes, here and above: what inherits from them may do something else.
+    """
+    if type(part) is not Pipeline:
+        return [part]
+    return [leaf for _, each in part.steps for leaf in _flatten(each)]
+
+
+def _read_members(parts: list[Any]) -> list[tuple[float, list[Any]]]:
+    """Give the shares and the parts of what is averaged; one member if nothing is."""
+    if [type(each) for each in parts] != [VotingRegressor]:
+        return [(1.0, parts)]
+    (vote,) = parts
+    members = vote.estimators_
+    weights = [1.0] * len(members) if vote._weights_not_none is None else vote._weights_not_none
+    return [
+        (weight / sum(weights), _flatten(member))
+        for weight, member in zip(weights, members, strict=True)
+    ]
+
+
+def _join_columns(chains: list[list[Any]], codes: Codes) -> list[Evaluate]:
+    """Make the longest chain of columns; the others must be the beginning of it."""
+    longest = max(chains, key=len)
+    for chain in chains:
+        if not all(_is_same(each, other) for each, other in zip(chain, longest, strict=False)):
+            raise NoFastPath("the spread has other columns")
+    return [
+        build_derived(each, codes) if type(each) is Derived else build_nearby(each, codes)
+        for each in longest
+    ]
+
+
+def _is_same(part: Any, other: Any) -> bool:
+    if part is other:
+        return True
+    return type(part) is type(other) is Derived and part.get_params() == other.get_params()

@@ -1,0 +1,1 @@
+"""What a loaded model is: from checked inputs to predictions."""

@@ -1,0 +1,1 @@
+"""The process and its socket: how the application is run."""

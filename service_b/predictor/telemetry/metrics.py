@@ -1,0 +1,110 @@
+"""What the predictor counts and measures, for Prometheus."""
+
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+from predictor.versions.deployment import Deployment
+
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_DURATIONS_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Metrics:
+    """The metrics of one application. Safe to use from many threads."""
+
+    def __init__(self, deployments: Sequence[Deployment]) -> None:
+        self._registry = CollectorRegistry()
+        self._request_series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._model_series: dict[tuple[str, str], tuple[Counter, Histogram, Histogram]] = {}
+        ProcessCollector(registry=self._registry)
+        self._registry.register(_DeploymentCollector(deployments))
+        self._requests = Counter(
+            "http_requests",
+            "Requests answered, by route; those that no route takes are one series.",
+            ("route", "method", "status"),
+            registry=self._registry,
+        )
+        self._durations = Histogram(
+            "http_request_duration_seconds",
+            "Time from a request's head to the end of its answer.",
+            ("route", "method"),
+            buckets=_DURATIONS_SECONDS,
+            registry=self._registry,
+        )
+        self._predictions = Counter(
+            "predictor_predictions",
+            "Inputs predicted.",
+            ("model", "version"),
+            registry=self._registry,
+        )
+        self._predict_seconds = Histogram(
+            "predictor_predict_seconds",
+            "Time that the model took for one batch, waiting for its turn included.",
+            ("model", "version"),
+            buckets=_DURATIONS_SECONDS,
+            registry=self._registry,
+        )
+        self._batch_sizes = Histogram(
+            "predictor_batch_size",
+            "Inputs that the model got at once.",
+            ("model", "version"),
+            buckets=_SIZES,
+            registry=self._registry,
+        )
+
+    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        key = (route, method if method in _METHODS else "other", status)
+        if key not in self._request_series:
+            # Finding them by their labels takes longer than counting.
+            series = (self._requests.labels(*key), self._durations.labels(*key[:2]))
+            self._request_series[key] = series
+        requests, durations = self._request_series[key]
+        requests.inc()
+        durations.observe(seconds)
+
+    def count_predictions(self, model: str, version: str, inputs: int, seconds: float) -> None:
+        key = (model, version)
+        if key not in self._model_series:
+            self._model_series[key] = (
+                self._predictions.labels(*key),
+                self._predict_seconds.labels(*key),
+                self._batch_sizes.labels(*key),
+            )
+        predictions, durations, sizes = self._model_series[key]
+        predictions.inc(inputs)
+        durations.observe(seconds)
+        sizes.observe(inputs)
+
+    def write(self) -> bytes:
+        """Return all of it in Prometheus's text format."""
+        return generate_latest(self._registry)
+
+
+class _DeploymentCollector(Collector):
+    """Asks the deployments for their counts whenever the metrics are read."""
+
+    def __init__(self, deployments: Sequence[Deployment]) -> None:
+        self._deployments = deployments
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        swaps = CounterMetricFamily(
+            "predictor_swaps", "Versions that began to serve, the first one too.", labels=["model"]
+        )
+        refused = CounterMetricFamily(
+            "predictor_refused_candidates", "Versions that failed a check.", labels=["model"]
+        )
+        for deployment in self._deployments:
+            swaps.add_metric([deployment.name], deployment.swaps)
+            refused.add_metric([deployment.name], deployment.refused)
+        yield swaps
+        yield refused

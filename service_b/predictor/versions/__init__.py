@@ -1,0 +1,1 @@
+"""Versions of models: found, checked, loaded, and swapped while the service runs."""

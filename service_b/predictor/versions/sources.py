@@ -1,0 +1,64 @@
+"""From the words in models.yaml to the sources of a model."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from urllib.parse import unquote
+
+from predictor.errors import ManifestError
+from predictor.version import Source, Version
+from predictor.versions.manifest import ModelEntry
+from predictor.versions.mlflow_source import MlflowSource
+from predictor.versions.repository import ModelRepository
+
+
+class ClassItself:
+    """The source of a Python class that has no versions: what is in the code is the version."""
+
+    def __init__(self, location: str) -> None:
+        self.location = location
+
+    def find(self) -> Version:
+        """There is always the one."""
+        return Version("", self.location, nullcontext)
+
+
+def build_sources(entry: ModelEntry, folder: Path, allowed: Sequence[str]) -> list[Source]:
+    """Make the sources of a model; relative folders are relative to `folder`.
+
+    Raises:
+        ManifestError: a source isn't allowed, isn't understood, or needs what isn't installed.
+    """
+    if not entry.sources:
+        return [ClassItself(str(entry.class_path))]
+    sources = []
+    for index, written in enumerate(entry.sources):
+        try:
+            sources.append(_build(_complete(written, folder), allowed))
+        except ImportError as error:
+            message = f"needs what requirements-mlflow.txt lists ({error})"
+            raise ManifestError(message, "sources", index) from error
+        except ValueError as error:
+            raise ManifestError(str(error), "sources", index) from error
+    return sources
+
+
+def _build(location: str, allowed: Sequence[str]) -> Source:
+    if not any(location.startswith(prefix) for prefix in allowed):
+        raise ValueError(
+            f"{location} begins with none of {', '.join(allowed)} (PREDICTOR_ALLOWED_SOURCES)"
+        )
+    return MlflowSource(location) if location.startswith("models:") else ModelRepository(location)
+
+
+def _complete(written: str, folder: Path) -> str:
+    """Write a source as a URL without `..`, so that its beginning says where it leads."""
+    scheme, separator, rest = written.partition(":")
+    # A single letter is a drive of Windows.
+    if not separator or len(scheme) == 1:
+        return f"file://{(folder / written).resolve().as_posix()}"
+    if scheme == "file":
+        return f"file://{Path(rest.removeprefix('//')).resolve().as_posix()}"
+    if ".." in unquote(rest).split("/"):
+        raise ValueError("must not have .. in it")
+    return written

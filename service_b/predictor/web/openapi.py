@@ -1,0 +1,194 @@
+"""The OpenAPI document: the fixed routes, and those of each model that is loaded."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, Field, create_model
+
+from predictor.inference.input_schema import name_type
+from predictor.inference.served_model import ServedModel
+from predictor.versions.registry import ModelRegistry
+from predictor.web.middleware.api_key import HEADER, OPEN_PATHS
+from predictor.web.schemas import MAX_BATCH, InvalidInputAnswer
+
+_REFERENCE = "#/components/schemas/{model}"
+_ONE, _MANY = "/models/{name}/predict", "/models/{name}/predict/batch"
+
+Json = dict[str, Any]
+
+
+class Contract:
+    """Describes every model as if its routes were written for it.
+
+    The routes themselves are the same for all models and read their bodies on their own.
+    """
+
+    def __init__(self, app: FastAPI, registry: ModelRegistry, endpoints: Collection[str]) -> None:
+        self._app = app
+        self._registry = registry
+        self._endpoints = endpoints
+        self._described: Mapping[str, ServedModel] | None = None
+        self._document: Json = {}
+
+    def build(self) -> Json:
+        """Give the document for what is loaded now; it is made anew only after a swap."""
+        loaded = self._registry.loaded
+        if self._described is not loaded:
+            self._document = self._describe(loaded)
+            self._described = loaded
+        return self._document
+
+    def _describe(self, loaded: Mapping[str, ServedModel]) -> Json:
+        app = self._app
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        paths, schemas = document["paths"], document["components"]["schemas"]
+        one, many = paths.pop(_ONE), paths.pop(_MANY)
+        for name in self._registry.names:
+            if name not in loaded:
+                continue
+            model = loaded[name]
+            schemas.update(_describe_types(model))
+            operations = list(_describe_operations(model, one, many))
+            if name == self._registry.default_name:
+                for path, (_, operation) in zip(
+                    ("/predict", "/predict/batch"), operations, strict=True
+                ):
+                    paths[path]["post"] |= {
+                        key: operation[key] for key in ("requestBody", "responses")
+                    }
+                invoke = paths["/invocations"]["post"]
+                # The body is described for this model only; others have columns of their own.
+                invoke["parameters"][0]["schema"] = {"type": "string", "enum": [name]}
+                invoke["requestBody"]["content"]["application/json"] = {
+                    "schema": _describe_frame(model),
+                    "example": {"dataframe_records": [_name_columns(model, model.example)]},
+                }
+            if name in self._endpoints:
+                paths |= {path: {"post": operation} for path, operation in operations}
+        if app.state.settings.api_key is not None:
+            _describe_access(document)
+        return document
+
+
+def _describe_access(document: Json) -> None:
+    """Say which calls need the key, and that they are refused for the lack of it."""
+    document["components"]["securitySchemes"] = {
+        "APIKeyHeader": {
+            "type": "apiKey",
+            "in": "header",
+            "name": HEADER,
+            "description": "The predictor's key",
+        }
+    }
+    refusal = {
+        "description": "The key is missing or wrong",
+        "content": {"application/json": {"schema": _refer("ErrorAnswer")}},
+    }
+    for path, operations in document["paths"].items():
+        if path not in OPEN_PATHS:
+            for operation in operations.values():
+                operation["security"] = [{"APIKeyHeader": []}]
+                responses = operation["responses"] | {"401": refusal}
+                operation["responses"] = dict(sorted(responses.items()))
+
+
+def _describe_operations(model: ServedModel, one: Json, many: Json) -> Iterator[tuple[str, Json]]:
+    """Write the two operations for one model, from those that stand for all."""
+    prefix = name_type(model.name)
+    example = dict(model.example)
+    for path, template, body, answer, sent in (
+        (_ONE, one, "Request", "Answer", {"input": example}),
+        (_MANY, many, "BatchRequest", "BatchAnswer", {"inputs": [example]}),
+    ):
+        operation: Json = template["post"]
+        yield (
+            path.format(name=model.name),
+            {
+                **{key: value for key, value in operation.items() if key != "parameters"},
+                "summary": f"{operation['summary']} ({model.name})",
+                "operationId": f"{operation['operationId']}_{model.name}",
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {"schema": _refer(prefix + body), "example": sent}
+                    },
+                },
+                "responses": {
+                    **operation["responses"],
+                    "200": {
+                        "description": "Successful Response",
+                        "content": {"application/json": {"schema": _refer(prefix + answer)}},
+                    },
+                },
+            },
+        )
+
+
+def _describe_types(model: ServedModel) -> Json:
+    """Schemas of the bodies of requests and answers, and of everything in them."""
+    prefix = name_type(model.name)
+    input_type: Any = model.input_type
+    error: Any = create_model(f"{prefix}Error", error=(InvalidInputAnswer, ...))
+    answer: Any = create_model(
+        f"{prefix}Answer",
+        prediction=(model.prediction_type, ...),
+        message=(str, Field(default="", description="the prediction in words, if it has any")),
+    )
+    request = create_model(f"{prefix}Request", input=(input_type, ...))
+    batch = create_model(
+        f"{prefix}BatchRequest",
+        # Whatever else stands there gets an error of its own.
+        inputs=(list[input_type | Any], Field(min_length=1, max_length=MAX_BATCH)),
+    )
+    results = create_model(
+        f"{prefix}BatchAnswer",
+        results=(
+            list[answer | error],
+            Field(description="one for each input, in the order of the inputs"),
+        ),
+    )
+    schemas: Json = {}
+    for type_ in (request, batch):
+        schemas |= _define(type_, "validation")
+        schemas[type_.__name__]["additionalProperties"] = False
+    for type_ in (answer, results):
+        schemas |= _define(type_, "serialization")
+    return schemas
+
+
+def _define(type_: type[BaseModel], mode: Any) -> Json:
+    schema = type_.model_json_schema(ref_template=_REFERENCE, mode=mode)
+    return {**schema.pop("$defs", {}), type_.__name__: schema}
+
+
+def _refer(name: str) -> Json:
+    return {"$ref": _REFERENCE.format(model=name)}
+
+
+def _describe_frame(model: ServedModel) -> Json:
+    """Describe MLflow's body by one of its four forms; the others hold the same in another way."""
+    house = model.input_type.model_json_schema()
+    required = {column for column, field in model.columns.items() if field in house["required"]}
+    columns = {
+        # What is null is as good as left out.
+        column: field if column in required else {"anyOf": [field, {"type": "null"}]}
+        for column, field in _name_columns(model, house["properties"]).items()
+    }
+    record = {"type": "object", "properties": columns, "required": sorted(required)}
+    return {
+        "type": "object",
+        "description": "with the column names of the training data; or as `dataframe_split`, "
+        "`instances` or `inputs`",
+        "properties": {"dataframe_records": {"type": "array", "items": record}},
+        "required": ["dataframe_records"],
+        "additionalProperties": False,
+    }
+
+
+def _name_columns(model: ServedModel, fields: Mapping[str, Any]) -> Json:
+    """Give values by field the names of the training columns."""
+    return {column: fields[name] for column, name in model.columns.items() if name in fields}

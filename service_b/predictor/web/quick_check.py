@@ -1,0 +1,46 @@
+"""The short way to checked inputs, for a body with nothing wrong in it."""
+
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import SchemaValidator
+
+from predictor.inference.served_model import ServedModel
+from predictor.web.schemas import BatchRequest, PredictRequest
+
+Form = type[PredictRequest[Any]] | type[BatchRequest[Any]]
+
+# Some eighty houses. The inputs of a larger body are better checked in pieces.
+_MAX_BYTES = 128 * 1024
+
+
+def check_quickly(model: ServedModel, form: Form, body: bytes) -> list[BaseModel] | None:
+    """Check the inputs of a body while it is parsed, in half the time of one after the other.
+
+    None if something is wrong with the body, or may be: it takes `parse_json` and `check` to
+    say what. None as well if the body is large or the model isn't quick: quick ones are made
+    from cards, and only of their types it is known that they take the same from JSON and Python.
+    """
+    if not model.quick_batch or len(body) > _MAX_BYTES:
+        return None
+    colons = body.count(b":")
+    # pydantic makes an error of about a kilobyte for each unknown field, however many there are.
+    if colons > 1 + len(model.input_type.model_fields) * body.count(b"{"):
+        return None
+    try:
+        request = _find_validator(form, model.input_type).validate_json(body)
+    except ValidationError:
+        return None
+    inputs: list[BaseModel] = request.list_inputs()
+    # A key that is there twice has left a colon more in the text, as has a string with a colon.
+    keys = 1 + sum([len(each.model_fields_set) for each in inputs])
+    return inputs if keys == colons else None
+
+
+# Types come and go with the versions of a model.
+@lru_cache(maxsize=32)
+def _find_validator(form: Form, input_type: type[BaseModel]) -> SchemaValidator:
+    specific: Any = form.__class_getitem__(input_type)
+    validator: SchemaValidator = specific.__pydantic_validator__
+    return validator

@@ -1,0 +1,122 @@
+"""MLflow's scoring protocol, so that its clients can use the models as they are."""
+
+import asyncio
+from collections.abc import Collection
+from typing import Any, get_args
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from predictor.errors import InputRejected, InvalidInput, ModelNotFound, ModelUnavailable
+from predictor.inference.served_model import ServedModel
+from predictor.versions.registry import ModelRegistry
+from predictor.web.json_body import parse_json
+from predictor.web.mlflow_frames import read_rows, to_fields
+from predictor.web.routes.failures import RETRY_AFTER_SECONDS
+from predictor.web.routes.predict import find_endpoint, predict_inputs, receive_body
+from predictor.web.schemas import MAX_BATCH, ErrorAnswer, ScoringAnswer, ScoringError
+from predictor.web.validation import check, reject
+
+router = APIRouter(tags=["mlflow"])
+
+_FRAME = {
+    "type": "object",
+    "description": "one of `dataframe_split`, `dataframe_records`, `instances` and `inputs`, "
+    "with the column names of the training data",
+}
+
+
+@router.get(
+    "/ping",
+    summary="Say whether the default model can predict",
+    response_class=Response,
+    responses={503: {"model": ErrorAnswer, "description": "No version of it is loaded"}},
+)
+async def ping(request: Request) -> Response:
+    registry: ModelRegistry = request.app.state.registry
+    _ = registry.default
+    return Response("\n", media_type="application/json")
+
+
+@router.post(
+    "/invocations",
+    summary="Predict the rows of a frame",
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _FRAME}}}
+    },
+    responses={
+        200: {"model": ScoringAnswer},
+        400: {"model": ScoringError, "description": "A row is wrong; none is predicted"},
+        404: {"model": ScoringError, "description": "There is no such model"},
+        408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
+        413: {"model": ErrorAnswer, "description": "The body is too large"},
+        415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},
+        503: {"model": ScoringError, "description": "No version of the model is loaded"},
+    },
+)
+async def invoke(
+    request: Request,
+    name: str | None = Query(
+        default=None,
+        alias="model",
+        description="the default if left out; any other model by its name",
+    ),
+) -> Response:
+    registry: ModelRegistry = request.app.state.registry
+    try:
+        model = registry.default if name is None else find_endpoint(request, name)
+        predictions = await _predict(request, model)
+    except InvalidInput as error:
+        return _fail(400, "BAD_REQUEST", _summarise(error), error.problems)
+    except ModelNotFound as error:
+        return _fail(404, "RESOURCE_DOES_NOT_EXIST", str(error), str(error))
+    except ModelUnavailable:
+        detail = "Model is not available"
+        return _fail(503, "TEMPORARILY_UNAVAILABLE", detail, detail)
+    return Response(to_json({"predictions": predictions}), media_type="application/json")
+
+
+async def _predict(request: Request, model: ServedModel) -> list[Any]:
+    body = parse_json(await receive_body(request), allow_nan=True)
+    rows = read_rows(body, list(model.columns))
+    nullable = _find_nullable(model.input_type)
+    inputs: list[BaseModel] = []
+    # In pieces, checked and predicted, so that other callers get their turn.
+    for start in range(0, len(rows), MAX_BATCH):
+        inputs += [
+            check(model.input_type, to_fields(row, model.columns, nullable), ["body", index])
+            for index, row in enumerate(rows[start : start + MAX_BATCH], start=start)
+        ]
+        await asyncio.sleep(0)
+    predictions = []
+    for start in range(0, len(inputs), MAX_BATCH):
+        some = inputs[start : start + MAX_BATCH]
+        outcomes = await predict_inputs(request, model, model.predict, some)
+        for index, outcome in enumerate(outcomes, start=start):
+            if isinstance(outcome, InputRejected):
+                raise reject(outcome, ["body", index])
+            predictions.append(model.to_value(outcome))
+    return predictions
+
+
+def _find_nullable(input_type: type[BaseModel]) -> Collection[str]:
+    return {
+        name
+        for name, field in input_type.model_fields.items()
+        if type(None) in get_args(field.annotation)
+    }
+
+
+def _summarise(error: InvalidInput) -> str:
+    first = error.problems[0]
+    place: Any = first["loc"]
+    more = len(error.problems) - 1
+    return f"{'.'.join(map(str, place))}: {first['msg']}" + (f" (and {more} more)" if more else "")
+
+
+def _fail(status: int, code: str, message: str, detail: object) -> Response:
+    body = {"error_code": code, "message": message, "detail": detail}
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
+    content = to_json(body, inf_nan_mode="strings")
+    return Response(content, status, headers=headers, media_type="application/json")

@@ -1,0 +1,58 @@
+"""What the service hosts, and the state of it."""
+
+from fastapi import APIRouter, Request
+
+from predictor.versions.deployment import Deployment
+from predictor.versions.registry import ModelRegistry
+from predictor.versions.watcher import Watcher
+from predictor.web.schemas import ErrorAnswer, ModelAnswer, ModelsAnswer, ModelState
+
+# A source that hangs keeps the caller of /reload waiting no longer than this.
+RELOAD_SECONDS = 60
+
+router = APIRouter(tags=["models"])
+
+
+@router.get("/models", summary="List the models")
+async def list_models(request: Request) -> ModelsAnswer:
+    return ModelsAnswer(models=_describe_all(request))
+
+
+@router.get(
+    "/models/{name}",
+    summary="Describe a model in full",
+    responses={
+        404: {"model": ErrorAnswer, "description": "There is no such model"},
+        503: {"model": ErrorAnswer, "description": "No version of the model is loaded"},
+    },
+)
+async def read_model(request: Request, name: str) -> ModelAnswer:
+    registry: ModelRegistry = request.app.state.registry
+    model = registry.get(name)
+    (state,) = [each for each in _describe_all(request) if each.name == name]
+    return ModelAnswer(**state.model_dump(), card=dict(model.metadata))
+
+
+@router.post("/reload", summary="Look for new versions now")
+async def reload(request: Request) -> ModelsAnswer:
+    watcher: Watcher = request.app.state.watcher
+    await watcher.check_now(RELOAD_SECONDS)
+    return ModelsAnswer(models=_describe_all(request))
+
+
+def _describe_all(request: Request) -> list[ModelState]:
+    registry: ModelRegistry = request.app.state.registry
+    deployments: list[Deployment] = request.app.state.deployments
+    loaded = registry.loaded
+    return [
+        ModelState(
+            name=each.name,
+            default=each.name == registry.default_name,
+            status="ready" if each.name in loaded else "unavailable",
+            version=loaded[each.name].version if each.name in loaded else None,
+            candidate=each.candidate,
+            last_error=each.public_error,
+            last_check=each.last_check,
+        )
+        for each in deployments
+    ]

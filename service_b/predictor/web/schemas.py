@@ -1,0 +1,98 @@
+"""Bodies of the predictor's fixed requests and answers. Inputs come from the model's card."""
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_BATCH = 1000
+
+
+class RootAnswer(BaseModel):
+    service: Literal["Service B - ML Prediction"] = "Service B - ML Prediction"
+    status: Literal["running"] = "running"
+
+
+class HealthAnswer(BaseModel):
+    model_config = ConfigDict(protected_namespaces=())
+
+    service: Literal["Service B"] = "Service B"
+    status: Literal["healthy", "unhealthy"]
+    model: str = Field(description="name of the default model")
+    model_version: str | None = Field(description="the version that answers, null when none does")
+
+
+class ModelState(BaseModel):
+    """What is served of a model, and what came of the last look for a new version."""
+
+    name: str
+    default: bool = Field(description="served by /predict")
+    status: Literal["ready", "unavailable"]
+    version: str | None = Field(description="the version that answers, null when none does")
+    candidate: str | None = Field(description="a version that was found and is not served")
+    last_error: str | None = Field(description="why not, or why a source could not be used")
+    last_check: datetime | None
+
+
+class ModelsAnswer(BaseModel):
+    models: list[ModelState]
+
+
+class ModelAnswer(ModelState):
+    card: dict[str, Any] = Field(description="all that is known of the version that answers")
+
+
+class LivenessAnswer(BaseModel):
+    status: Literal["alive"] = "alive"
+
+
+class Problem(BaseModel):
+    type: str
+    loc: list[str | int]
+    msg: str
+    input: Any = None
+
+
+class ScoringError(BaseModel):
+    """An error as MLflow's clients expect it; `detail` is the same as in all other answers."""
+
+    error_code: str
+    message: str
+    detail: str | list[Problem]
+
+
+class ScoringAnswer(BaseModel):
+    predictions: list[Any] = Field(description="one for each row, in order")
+
+
+class InvalidInputAnswer(BaseModel):
+    detail: list[Problem]
+
+
+class ErrorAnswer(BaseModel):
+    detail: str
+
+
+Input = TypeVar("Input")
+
+
+class PredictRequest(BaseModel, Generic[Input]):
+    """A request; with `Any`, before its input is looked at, which only a model's type can."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    input: Input
+
+    def list_inputs(self) -> list[Input]:
+        return [self.input]
+
+
+class BatchRequest(BaseModel, Generic[Input]):
+    """A batch; with `Any`, before its inputs are looked at, each on its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    inputs: list[Input] = Field(min_length=1, max_length=MAX_BATCH)
+
+    def list_inputs(self) -> list[Input]:
+        return self.inputs

@@ -1,0 +1,207 @@
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+from sklearn.linear_model import Ridge
+
+from predictor.errors import ModelRefused
+from predictor.inference.prediction import Prediction
+from predictor.inference.served_model import ServedModel
+from predictor.version import Folder
+from predictor.versions.loading import build_loader
+from predictor.versions.manifest import ModelEntry
+
+WriteVersion = Callable[..., Path]
+
+
+class FakeEstimator:
+    """Predicts what it is told."""
+
+    def __init__(self, *prices: float) -> None:
+        self.prices = prices
+
+    def predict(self, _: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
+        return np.array(self.prices)
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.folder),)
+
+
+def load(folder: Path) -> ServedModel:
+    entry = ModelEntry(name=folder.parent.name, sources=["models"])
+    return build_loader(entry)(Folder(LocalFileSystem(), str(folder), folder.name))
+
+
+def refuse(folder: Path) -> str:
+    with pytest.raises(ModelRefused) as caught:
+        load(folder)
+    return str(caught.value)
+
+
+def test_version_is_loaded_and_predicts(write_version: WriteVersion, house: dict[str, Any]) -> None:
+    model = load(write_version())
+    (prediction,) = model.predict([model.input_type.model_validate(house)])
+    assert isinstance(prediction, Prediction)
+    assert 80_000 < prediction.price < 130_000
+
+
+def test_artifact_is_never_unpickled_when_its_sha256_is_wrong(
+    write_version: WriteVersion, tmp_path: Path
+) -> None:
+    folder = write_version()
+    (folder / "model.joblib").write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
+    assert "sha256 is" in refuse(folder)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    ("library", "wanted", "installed"),
+    [("scikit-learn", "0.1.0", "installed is 1."), ("no-such-library", "1.0", "installed is none")],
+)
+def test_artifact_is_never_unpickled_when_a_library_differs(
+    write_version: WriteVersion,
+    tmp_path: Path,
+    library: str,
+    wanted: str,
+    installed: str,
+) -> None:
+    trap = pickle.dumps(Trap(tmp_path / "sprung"))
+    folder = write_version(pickle=trap, libraries={library: wanted})
+    reason = refuse(folder)
+    assert f"was trained with {library} {wanted}" in reason
+    assert installed in reason
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_trap_springs_when_everything_is_right(write_version: WriteVersion, tmp_path: Path) -> None:
+    """The two tests above would prove nothing if the trap didn't work."""
+    refuse(write_version(pickle=pickle.dumps(Trap(tmp_path / "sprung"))))
+    assert (tmp_path / "sprung").exists()
+
+
+def test_version_is_loaded_when_a_library_differs_in_its_last_number_only(
+    write_version: WriteVersion,
+) -> None:
+    major, minor, _ = np.__version__.split(".")
+    load(write_version(libraries={"numpy": f"{major}.{minor}.99"}))
+
+
+def test_version_is_refused_when_its_artifact_is_missing(write_version: WriteVersion) -> None:
+    folder = write_version()
+    (folder / "model.joblib").unlink()
+    assert refuse(folder).endswith("model.joblib: No such file or directory")
+
+
+@pytest.mark.parametrize("file", ["..", "."])
+def test_version_is_refused_when_its_artifact_is_a_folder(
+    write_version: WriteVersion, file: str
+) -> None:
+    folder = write_version(artifact={"file": file, "sha256": "0" * 64})
+    assert refuse(folder).endswith("Is a directory")
+
+
+@pytest.mark.parametrize(("model", "version"), [("tiny", "7"), ("other", "1")])
+def test_version_is_refused_when_its_card_is_of_another(
+    write_version: WriteVersion,
+    models_folder: Path,
+    model: str,
+    version: str,
+) -> None:
+    moved = models_folder / model / version
+    moved.parent.mkdir(exist_ok=True)
+    write_version().rename(moved)
+    assert refuse(moved).endswith("the card is of tiny version 1")
+
+
+def test_version_is_refused_when_its_card_is_missing(write_version: WriteVersion) -> None:
+    folder = write_version()
+    (folder / "card.json").unlink()
+    assert refuse(folder).endswith("card.json: No such file or directory")
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 1000, -1])
+def test_version_is_refused_when_its_pickle_is_truncated(
+    write_version: WriteVersion, artifact: bytes, size: int
+) -> None:
+    refuse(write_version(pickle=artifact[:size]))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"not a pickle",
+        b"\x80\x05\x95\xff\xff\xff\xff\xff\xff\xff\x7f.",  # a frame of 2**63 bytes
+        b"cno_such_module\nEstimator\n.",
+        b"cbuiltins\nno_such_class\n.",
+        b"cbuiltins\nint\n(S'x'\ntR.",  # int('x')
+        b"x\x9c",  # the start of zlib
+    ],
+)
+def test_version_is_refused_when_its_artifact_is_no_pickle(
+    write_version: WriteVersion, content: bytes
+) -> None:
+    refuse(write_version(pickle=content))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        {"not": "an estimator"},
+        Ridge(),  # not fitted
+        FakeEstimator(),
+        FakeEstimator(1.0, 2.0),
+        FakeEstimator(float("nan")),
+        FakeEstimator(float("inf")),
+        FakeEstimator(0.0),
+        FakeEstimator(-1.0),
+    ],
+    ids=repr,
+)
+def test_version_is_refused_when_its_estimator_fails_on_the_example(
+    write_version: WriteVersion, estimator: object
+) -> None:
+    reason = refuse(write_version(pickle=pickle.dumps(estimator)))
+    assert "fails on its example" in reason
+
+
+def test_version_is_refused_when_its_example_is_no_valid_input(write_version: WriteVersion) -> None:
+    reason = refuse(write_version(example={"first_flr_sf": 896}))
+    assert "fails on its example" in reason
+
+
+def test_version_is_refused_when_a_feature_can_not_be_a_field(
+    write_version: WriteVersion, card_content: dict[str, Any]
+) -> None:
+    card_content["features"][-1]["name"] = "model_config"
+    refuse(write_version(features=card_content["features"]))
+
+
+def test_version_is_refused_when_a_golden_prediction_does_not_come_out(
+    write_version: WriteVersion, house: dict[str, Any]
+) -> None:
+    good = load(write_version("1"))
+    price = good.to_value(
+        good.predict([good.input_type.model_validate(house)])[0]  # type: ignore[arg-type]
+    )
+    load(write_version("2", golden=[{"input": house, "price": price}]))
+    golden = [{"input": house, "price": price}, {"input": house, "price": price * 1.0001}]
+    reason = refuse(write_version("3", golden=golden))
+    assert f"golden prediction 2 is {price}" in reason
+
+
+def test_version_is_refused_when_a_golden_input_is_not_valid(write_version: WriteVersion) -> None:
+    reason = refuse(write_version(golden=[{"input": {}, "price": 1.0}]))
+    assert "fails on its golden inputs" in reason

@@ -1,0 +1,157 @@
+"""The service as a process of its own, over real sockets."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from predictor.serving.server import serve
+from predictor.settings import SERVICE_FOLDER, Settings
+from tests.service_process import (
+    DEADLINE_SECONDS,
+    MAIN,
+    find_free_port,
+    is_listening,
+    make_environment,
+    request,
+    start,
+    stop,
+)
+
+
+def open_post(port: int, *, length: int) -> socket.socket:
+    """Begin a request, and return when the service waits for its body."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_SECONDS)
+    client.sendall(
+        b"POST /predict HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % length
+    )
+    assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    return client
+
+
+def read_all(client: socket.socket) -> bytes:
+    parts = []
+    while part := client.recv(65536):
+        parts.append(part)
+    client.close()
+    return b"".join(parts)
+
+
+@pytest.fixture
+def tiny(write_version: Callable[..., Path], settings: Settings) -> dict[str, str]:
+    """Settings to serve the tiny model."""
+    write_version()
+    return {"PREDICTOR_MODELS": str(settings.models)}
+
+
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [(MAIN, signal.SIGINT), ((sys.executable, "-m", "uvicorn", "main:app"), signal.SIGTERM)],
+    ids=["main.py", "uvicorn"],
+)
+def test_service_predicts_until_a_signal_ends_it(
+    tiny: dict[str, str], house: dict[str, Any], command: tuple[str, ...], number: signal.Signals
+) -> None:
+    port = find_free_port()
+    options = () if command == MAIN else ("--port", str(port))
+    with start(port, *command, *options, **tiny) as process:
+        answer, content = request(port, "POST", "/predict", json.dumps({"input": house}).encode())
+        assert (answer.status, content["prediction"]["model"]) == (200, "tiny")
+        status, output = stop(process, number)
+    if command == MAIN:
+        assert status == 0
+        assert all(line.startswith("time=") for line in output.splitlines())
+    assert "path=/predict status=200" in output
+    assert "Traceback" not in output
+
+
+def test_sigterm_finishes_the_requests_under_way_and_ends_the_service_in_time(
+    tiny: dict[str, str], house: dict[str, Any]
+) -> None:
+    port = find_free_port()
+    body = json.dumps({"input": house}).encode()
+    with start(port, *MAIN, PREDICTOR_BODY_TIMEOUT_SECONDS="60", **tiny) as process:
+        with open_post(port, length=len(body)) as client, open_post(port, length=len(body)):
+            process.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + 10
+            while is_listening(port):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            client.sendall(body)
+            assert read_all(client).startswith(b"HTTP/1.1 200 OK")
+            # The second request never ends; the service does.
+            process.communicate(timeout=deadline - time.monotonic())
+        assert process.returncode == 0
+
+
+def test_service_runs_on_without_a_model_when_the_model_is_refused(tiny: dict[str, str]) -> None:
+    port = find_free_port()
+    artifact = Path(tiny["PREDICTOR_MODELS"]).parent / "models" / "tiny" / "1" / "model.joblib"
+    artifact.write_bytes(b"other bytes")
+    with start(port, *MAIN, **tiny) as process:
+        assert request(port, "GET", "/livez")[0].status == 200
+        assert request(port, "GET", "/health")[0].status == 503
+        assert request(port, "POST", "/predict", b'{"input": {}}')[0].status == 503
+        _, output = stop(process, signal.SIGTERM)
+    (line,) = [line for line in output.splitlines() if "level=ERROR" in line]
+    assert 'event="model is not available" model=tiny reason=' in line
+    assert "sha256 is" in line
+
+
+def test_body_too_slow_is_408_and_the_sender_of_one_too_large_sees_the_413(
+    tiny: dict[str, str],
+) -> None:
+    port = find_free_port()
+    limits = {"PREDICTOR_BODY_TIMEOUT_SECONDS": "0.5", "PREDICTOR_MAX_BODY_BYTES": "100000"}
+    with start(port, *MAIN, **tiny, **limits):
+        client = open_post(port, length=1000)
+        client.sendall(b'{"input":')
+        slow = read_all(client)
+        large, content = request(port, "POST", "/predict", b" " * 1_000_000)
+    assert slow.startswith(b"HTTP/1.1 408 ")
+    assert slow.endswith(b'{"detail":"The body did not arrive in time"}')
+    assert large.status == 413
+    assert content == {"detail": "The body is over the limit of 100000 bytes"}
+
+
+def test_bad_setting_stops_the_start_with_one_line() -> None:
+    done = subprocess.run(
+        MAIN,
+        cwd=SERVICE_FOLDER,
+        env=make_environment(PORT="80a"),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "PORT: Input should be a valid integer, unable to parse string as an integer (was '80a')\n"
+    )
+
+
+def test_taken_port_stops_the_start_with_one_line(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(SystemExit) as caught:
+            serve(FastAPI(), settings.model_copy(update={"port": port}))
+    assert caught.value.code == (
+        f"Cannot listen on 127.0.0.1 port {port}: Address already in use. "
+        "Set PORT to choose another."
+    )
+
+
+def test_unknown_host_stops_the_start_with_one_line(settings: Settings) -> None:
+    with pytest.raises(SystemExit) as caught:
+        serve(FastAPI(), settings.model_copy(update={"host": "host.invalid"}))
+    message = str(caught.value.code)
+    assert message.startswith("Cannot listen on host.invalid port 8001: ")
+    assert "Unknown error" not in message

@@ -1,0 +1,306 @@
+"""The versions that ship, and what is made of the real data."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from predictor.card import ModelCard, read_card
+from predictor.inference.input_schema import build_input_type
+from predictor.settings import SERVICE_FOLDER
+from training.__main__ import RECIPES
+from training.dataset import read_dataset
+from training.evaluation import Data
+from training.features import complete_features, read_descriptions, to_request
+from training.hidden_fields import keep_required, keep_some
+from training.measures import measure
+from training.preparation import Prepared, prepare
+from training.recipe import Recipe
+
+MODELS = ("ames", "california")
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A version that ships, and its recipe."""
+
+    recipe: Recipe
+    card: ModelCard
+    folder: Path
+
+    def load(self, file: str = "model.joblib") -> Any:
+        return joblib.load(self.folder / file)
+
+
+@dataclass(frozen=True)
+class Real:
+    """The real data, read with and without repairs."""
+
+    prepared: Prepared
+    unrepaired: Prepared
+    data: Data
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """As in training: beside other work several threads would wait for each other."""
+    with threadpool_limits(limits=1):
+        yield
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def shipped(request: pytest.FixtureRequest) -> Shipped:
+    folder = SERVICE_FOLDER / "models" / request.param / "1"
+    return Shipped(RECIPES[request.param], read_card(folder), folder)
+
+
+def read_real(recipe: Recipe) -> Real:
+    """Find the data: it is not part of the project.
+
+    A copy named by AMES_DATA or CALIFORNIA_DATA, what a training has downloaded, or a folder of
+    shared data beside the project.
+    """
+    variable = f"{recipe.name.upper()}_DATA"
+    name = recipe.dataset.file_name
+    files = [
+        Path(os.environ.get(variable, SERVICE_FOLDER / ".training" / name)),
+        SERVICE_FOLDER.parents[1] / "shared" / "data" / name,
+    ]
+    file = next((file for file in files if file.exists()), None)
+    if file is None:
+        pytest.skip(f"no {name} here: name a copy with {variable}")
+    raw = read_dataset(recipe.dataset, file, Path())
+    descriptions = read_descriptions(recipe.features_file)
+    prepared, unrepaired = (
+        prepare(raw, recipe.separator, descriptions, recipe.target.column, repairs)
+        for repairs in (recipe.repairs, ())
+    )
+    features = complete_features(descriptions, prepared.frame)
+    inputs = tuple(each for each in features if each.kind != "identifier")
+    return Real(prepared, unrepaired, Data(inputs, prepared.inputs, prepared.target))
+
+
+@pytest.fixture(scope="module")
+def real(shipped: Shipped) -> Real:
+    return read_real(shipped.recipe)
+
+
+@pytest.fixture(scope="module")
+def ames() -> tuple[Any, Data]:
+    folder = SERVICE_FOLDER / "models" / "ames" / "1"
+    return joblib.load(folder / "model.joblib"), read_real(RECIPES["ames"]).data
+
+
+def change(data: Data, name: str, values: Any) -> Any:
+    """The rows with one feature changed, kept within its bounds."""
+    column = [feature.name for feature in data.features].index(name)
+    feature, rows = data.features[column], data.inputs.copy()
+    changed = values(rows[:, column].astype(float))
+    rows[:, column] = np.clip(changed, feature.minimum, feature.maximum).astype(object)
+    return rows
+
+
+def test_shipped_ames_is_good_enough() -> None:
+    metrics = read_card(SERVICE_FOLDER / "models" / "ames" / "1").metrics
+    assert metrics["rows"] == 586
+    assert metrics["r2"] >= 0.93
+    assert metrics["mape_percent"] <= 7.0
+    assert metrics["rmsle"] <= 0.102
+    assert metrics["required_fields_only"]["mape_percent"] <= 11.5
+
+
+def test_shipped_california_is_good_enough() -> None:
+    metrics = read_card(SERVICE_FOLDER / "models" / "california" / "1").metrics
+    assert metrics["rows"] == 4128
+    assert metrics["r2"] >= 0.88
+    assert metrics["mape_percent"] <= 13.2
+    assert metrics["within_10_percent_share"] >= 0.57
+
+
+def test_shipped_version_beats_a_plain_forest(shipped: Shipped) -> None:
+    metrics = shipped.card.metrics
+    assert metrics["r2"] > metrics["random_forest_baseline"]["r2"]
+    assert metrics["mape_percent"] < metrics["random_forest_baseline"]["mape_percent"]
+
+
+def test_shipped_interval_covers_what_it_should(shipped: Shipped) -> None:
+    splits = shipped.card.metrics["other_splits"]
+    assert splits["splits"] >= 5
+    assert 0.88 <= splits["all_fields"]["interval_coverage_share"]["mean"] <= 0.92
+    assert all(0.85 <= each <= 0.95 for each in splits["interval_coverage_share_by_price_third"])
+
+
+def test_shipped_version_is_better_the_more_is_known(shipped: Shipped) -> None:
+    known = shipped.card.metrics["by_share_of_optional_fields_known"].values()
+    errors = [each["mape_percent"] for each in known]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_shipped_version_says_what_it_was_made_of(shipped: Shipped) -> None:
+    training, recipe = shipped.card.training, shipped.recipe
+    assert training.data_sha256 == recipe.dataset.sha256
+    assert [feature.name for feature in shipped.card.features] == [
+        each["name"] for each in read_descriptions(recipe.features_file)
+    ]
+    assert "-dirty" not in training.code_revision
+
+
+def test_shipped_artifacts_are_small_and_those_that_the_card_names(shipped: Shipped) -> None:
+    interval = shipped.card.interval
+    assert interval is not None
+    assert interval.artifact is not None
+    for artifact in (shipped.card.artifact, interval.artifact):
+        content = (shipped.folder / artifact.file).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == artifact.sha256
+        assert len(content) < 2 * 1024 * 1024
+
+
+def test_shipped_version_gives_its_golden_prices(shipped: Shipped) -> None:
+    assert 5 <= len(shipped.card.golden) <= 10
+    input_type = build_input_type(shipped.card)
+    names = [feature.name for feature in shipped.card.inputs]
+    none = {feature.name: feature.none for feature in shipped.card.features}
+    for each in shipped.card.golden:
+        given = input_type.model_validate(each.input).model_dump(exclude_unset=True)
+        row = [none[name] if given.get(name, "") is None else given.get(name) for name in names]
+        (price,) = shipped.load().predict(np.array([row], dtype=object))
+        assert price == pytest.approx(each.price, rel=1e-9)
+
+
+def test_ames_data_is_prepared_as_known() -> None:
+    prepared = read_real(RECIPES["ames"]).prepared
+    assert prepared.inputs.shape == (2930, 79)
+    assert prepared.frame["garage_yr_blt"].max() == 2010
+    assert prepared.frame["pool_qc"].value_counts()["NA"] == 2917
+    assert prepared.frame["lot_frontage"].isna().sum() == 490
+    assert prepared.frame["mas_vnr_type"].isna().sum() == 23
+    assert set(prepared.frame["sale_type"]) >= {"WD", "ConLD"}
+    assert set(prepared.frame["ms_zoning"]) >= {"C (all)"}
+    assert prepared.target.sum() == 529_732_456
+
+
+def test_california_data_is_prepared_as_known() -> None:
+    prepared = read_real(RECIPES["california"]).prepared
+    assert prepared.inputs.shape == (20_640, 9)
+    assert prepared.frame["total_bedrooms"].isna().sum() == 207
+    assert prepared.frame["ocean_proximity"].value_counts()["ISLAND"] == 5
+    assert prepared.target.max() == 500_001
+
+
+def test_every_described_category_is_in_the_data(real: Real) -> None:
+    for feature in real.data.features:
+        if feature.categories:
+            assert set(real.prepared.frame[feature.name].dropna()) == set(feature.categories)
+
+
+def test_shipped_card_has_the_features_and_the_example_of_the_data(
+    shipped: Shipped, real: Real
+) -> None:
+    descriptions = read_descriptions(shipped.recipe.features_file)
+    assert complete_features(descriptions, real.prepared.frame) == shipped.card.features
+    row = real.prepared.frame.iloc[shipped.recipe.example_row].to_dict()
+    assert to_request(shipped.card.features, row) == shipped.card.example
+
+
+def test_every_raw_row_is_a_valid_request(shipped: Shipped, real: Real) -> None:
+    input_type = build_input_type(shipped.card)
+    for row in real.unrepaired.frame.to_dict("records"):
+        input_type.model_validate(to_request(shipped.card.features, row))
+
+
+def test_every_sale_is_priced_near_what_was_paid(shipped: Shipped, real: Real) -> None:
+    measures = measure(real.data.prices, shipped.load().predict(real.data.inputs))
+    assert measures["median_ape_percent"] < 8
+    assert measures["r2"] > 0.9
+
+
+def test_no_valid_input_gets_an_absurd_price(shipped: Shipped, real: Real) -> None:
+    random = np.random.default_rng(0)
+    columns = [
+        random.choice(np.array(feature.categories, dtype=object), 4_000)
+        if feature.categories
+        else random.choice(np.array([feature.minimum, feature.maximum], dtype=object), 4_000)
+        for feature in real.data.features
+    ]
+    rows = np.array(columns, dtype=object).T
+    for share in (0, 0.5, 1):
+        asked = keep_some(real.data.features, rows, share, random)
+        prices = shipped.load().predict(asked)
+        assert prices.min() >= real.data.prices.min() / 2
+        assert prices.max() <= real.data.prices.max() * 2
+
+
+def test_interval_is_wider_when_fewer_fields_are_given(ames: tuple[Any, Data]) -> None:
+    _, data = ames
+    spread = joblib.load(SERVICE_FOLDER / "models" / "ames" / "1" / "spread.joblib")
+    widths = [
+        spread.predict(keep_some(data.features, data.inputs, share, np.random.default_rng(1)))
+        for share in (0, 0.5, 1)
+    ]
+    assert widths[0].mean() > widths[1].mean() > widths[2].mean()
+    assert widths[2].std() > 0.1 * widths[2].mean()
+
+
+@pytest.mark.parametrize("scant", [False, True])
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("gr_liv_area", 50),
+        ("gr_liv_area", 300),
+        ("overall_qual", 1),
+        ("garage_cars", 1),
+        ("garage_area", 100),
+    ],
+)
+def test_more_of_what_people_pay_for_never_lowers_the_price_on_average(
+    ames: tuple[Any, Data], name: str, step: float, scant: bool
+) -> None:
+    estimator, data = ames
+    rows = change(data, name, lambda values: values)
+    more = change(data, name, lambda values: values + step)
+    if scant and name in ("gr_liv_area", "overall_qual"):
+        rows, more = (keep_required(data.features, each) for each in (rows, more))
+    ratio = estimator.predict(more) / estimator.predict(rows)
+    assert ratio.mean() >= 1
+    # Nor, by more than a trace, in any part of town with more than a few houses.
+    places = rows[:, [feature.name for feature in data.features].index("neighborhood")]
+    for place in set(places):
+        if (places == place).sum() >= 20:
+            assert ratio[places == place].mean() >= 0.995, place
+
+
+def test_small_changes_make_no_jumps(ames: tuple[Any, Data]) -> None:
+    estimator, data = ames
+    before = estimator.predict(data.inputs)
+    for name in ("gr_liv_area", "lot_area", "garage_area", "total_bsmt_sf"):
+        rows = change(data, name, lambda values: values * 1.01)
+        jumps = np.abs(estimator.predict(rows) / before - 1)
+        assert np.quantile(jumps, 0.99) < 0.03, name
+        assert jumps.max() < 0.15, name
+
+
+def test_small_moves_make_no_jumps_in_california() -> None:
+    data = read_real(RECIPES["california"]).data
+    estimator = joblib.load(SERVICE_FOLDER / "models" / "california" / "1" / "model.joblib")
+    some = data.take(np.arange(0, len(data.prices), 5))
+    # A row of the training data stands on its own neighbour: move away from it first.
+    away = change(some, "latitude", lambda values: values + 0.004)
+    moved = Data(some.features, away, some.prices)
+    for name, step in (("latitude", 0.001), ("longitude", 0.001), ("median_income", 0.02)):
+        rows = change(moved, name, lambda values, step=step: values + step)
+        jumps = np.abs(estimator.predict(rows) / estimator.predict(away) - 1)
+        assert np.quantile(jumps, 0.95) < 0.06, name
+
+
+def test_more_income_never_lowers_the_price_on_average() -> None:
+    data = read_real(RECIPES["california"]).data
+    estimator = joblib.load(SERVICE_FOLDER / "models" / "california" / "1" / "model.joblib")
+    more = change(data, "median_income", lambda values: values * 1.1)
+    assert np.mean(estimator.predict(more) / estimator.predict(data.inputs)) >= 1

@@ -1,0 +1,181 @@
+import logging
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from predictor.errors import SourceUnavailable
+from predictor.version import Folder, Version
+from predictor.versions.deployment import Deployment
+from predictor.versions.loading import build_loader
+from predictor.versions.manifest import ModelEntry
+from predictor.versions.registry import ModelRegistry
+from predictor.versions.repository import ModelRepository
+
+WriteVersion = Callable[..., Path]
+
+
+class FakeSource:
+    """Has the versions of a folder, unless it is told that it is down."""
+
+    def __init__(self, location: str, folder: Path) -> None:
+        self.location = location
+        self.down = False
+        self.finds = 0
+        self.opens = 0
+        self._repository = ModelRepository(str(folder / "tiny"))
+
+    def find(self) -> Version:
+        self.finds += 1
+        if self.down:
+            raise SourceUnavailable(f"{self.location} is down")
+        version = self._repository.find()
+
+        def open_counted() -> Any:
+            self.opens += 1
+            return version.open()
+
+        return Version(version.number, version.fingerprint, open_counted)
+
+
+@pytest.fixture
+def registry() -> ModelRegistry:
+    return ModelRegistry(["tiny"], "tiny")
+
+
+@pytest.fixture
+def first(models_folder: Path) -> FakeSource:
+    return FakeSource("first", models_folder)
+
+
+@pytest.fixture
+def second(models_folder: Path) -> FakeSource:
+    return FakeSource("second", models_folder)
+
+
+@pytest.fixture
+def deployment(first: FakeSource, second: FakeSource, registry: ModelRegistry) -> Deployment:
+    load = build_loader(ModelEntry(name="tiny", sources=["models"]))
+    return Deployment("tiny", [first, second], load, registry)
+
+
+def list_reasons(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    return [
+        (record.getMessage(), vars(record)["fields"]["reason"])
+        for record in caplog.records
+        if record.levelno >= logging.WARNING
+    ]
+
+
+def test_first_source_is_used_and_the_others_are_not_asked(
+    deployment: Deployment, second: FakeSource, registry: ModelRegistry, write_version: WriteVersion
+) -> None:
+    write_version()
+    deployment.check()
+    assert (registry.default.version, deployment.source, second.finds) == ("1", "first", 0)
+    assert (deployment.candidate, deployment.last_error) == (None, None)
+    assert deployment.last_check is not None
+
+
+def test_next_source_is_used_and_the_reason_logged_when_the_first_fails(
+    deployment: Deployment,
+    first: FakeSource,
+    registry: ModelRegistry,
+    write_version: WriteVersion,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    write_version()
+    first.down = True
+    deployment.check()
+    assert (registry.default.version, deployment.source) == ("1", "second")
+    assert deployment.last_error == "first is down"
+    assert list_reasons(caplog) == [("source failed", "first is down")]
+
+
+def test_model_is_not_available_when_no_source_works(
+    deployment: Deployment, registry: ModelRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployment.check()
+    deployment.check()
+    assert dict(registry.loaded) == {}
+    *_, (event, reason) = list_reasons(caplog)
+    assert len(list_reasons(caplog)) == 3  # once each, however often it is checked
+    assert event == "model is not available"
+    assert reason.count("no version is there") == 2
+
+
+def test_version_serves_on_when_its_source_fails(
+    deployment: Deployment,
+    first: FakeSource,
+    second: FakeSource,
+    registry: ModelRegistry,
+    write_version: WriteVersion,
+) -> None:
+    write_version()
+    deployment.check()
+    first.down = True
+    deployment.check()
+    assert (registry.default.version, deployment.source) == ("1", "first")
+    assert (deployment.last_error, second.finds) == ("first is down", 0)
+
+
+def test_preferred_source_takes_over_when_it_is_back(
+    deployment: Deployment, first: FakeSource, write_version: WriteVersion
+) -> None:
+    write_version()
+    first.down = True
+    deployment.check()
+    first.down = False
+    deployment.check()
+    assert (deployment.source, deployment.last_error) == ("first", None)
+
+
+def test_version_is_loaded_once(
+    deployment: Deployment, first: FakeSource, write_version: WriteVersion
+) -> None:
+    write_version()
+    for _ in range(3):
+        deployment.check()
+    assert (first.finds, first.opens) == (3, 1)
+
+
+def test_refused_version_is_not_tried_again_until_it_changes(
+    deployment: Deployment,
+    first: FakeSource,
+    registry: ModelRegistry,
+    write_version: WriteVersion,
+    artifact: bytes,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    write_version("1")
+    deployment.check()
+    bad = write_version("2") / "model.joblib"
+    bad.write_bytes(b"damaged")
+    for _ in range(3):
+        deployment.check()
+    assert (registry.default.version, deployment.candidate, first.opens) == ("1", "2", 2)
+    assert "sha256 is" in (deployment.last_error or "")
+    assert len(list_reasons(caplog)) == 1
+    bad.write_bytes(artifact)
+    deployment.check()
+    assert (registry.default.version, deployment.candidate, deployment.last_error) == (
+        "2",
+        None,
+        None,
+    )
+
+
+def test_error_that_nobody_expected_is_logged_and_the_version_serves_on(
+    registry: ModelRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Folder | None) -> Any:
+        raise ZeroDivisionError
+
+    source = FakeSource("odd", Path())
+    source.find = lambda: Version("1", "x", nullcontext)  # type: ignore[method-assign]
+    deployment = Deployment("tiny", [source], fail, registry)
+    deployment.check()
+    assert deployment.last_error == "ZeroDivisionError()"
+    assert "ZeroDivisionError" in caplog.text

@@ -1,0 +1,145 @@
+"""MLflow itself: a real server as a source, a real client as a caller.
+
+The service doesn't need MLflow, and the tests of everything else don't. To run these:
+`pip install mlflow`, at the version that requirements-mlflow.txt has of mlflow-skinny.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from predictor.errors import SourceUnavailable
+from predictor.settings import Settings
+from predictor.versions.loading import build_loader
+from predictor.versions.manifest import ModelEntry
+from predictor.versions.mlflow_source import MlflowSource
+from tests.service_process import MAIN, find_free_port, start
+
+pytest.importorskip("mlflow.server", reason="MLflow is not installed")
+
+DEADLINE_SECONDS = 60
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["subprocess.Popen[bytes]"]:
+    """A tracking server with an empty registry, to which MLFLOW_TRACKING_URI leads."""
+    port = find_free_port()
+    url = f"http://127.0.0.1:{port}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
+    command += ["--port", str(port), "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db"]
+    command += ["--artifacts-destination", str(tmp_path / "artifacts")]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    process = subprocess.Popen(
+        command,
+        env=os.environ | {"PATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
+    )
+    try:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not is_up(url):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield process
+    finally:
+        stop(process)
+
+
+def is_up(url: str) -> bool:
+    try:
+        with urlopen(f"{url}/health", timeout=1):  # noqa: S310
+            return True
+    except (URLError, TimeoutError, ConnectionError):
+        return False
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End the server with its workers."""
+    if process.poll() is None:
+        os.killpg(process.pid, 9)
+    process.wait()
+
+
+def register(folder: Path) -> Any:
+    """Log a version folder, register it, and let the alias name it."""
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    if not client.search_registered_models():
+        client.create_registered_model("tiny")
+    with mlflow.start_run() as run:
+        mlflow.log_artifacts(str(folder), f"model/artifacts/{folder.name}")
+    source = f"{run.info.artifact_uri}/model"
+    version = client.create_model_version("tiny", source, run.info.run_id)
+    client.set_registered_model_alias("tiny", "champion", version.version)
+    return client
+
+
+@pytest.mark.filterwarnings("default")
+def test_version_of_the_alias_is_loaded_from_a_real_server(
+    server: "subprocess.Popen[bytes]", write_version: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = MlflowSource("models:/tiny@champion")
+    with pytest.raises(SourceUnavailable):
+        source.find()
+    load = build_loader(ModelEntry(name="tiny", sources=["models:/tiny@champion"]))
+    fingerprints = []
+    for number in ("7", "8"):
+        client = register(write_version(number))
+        version = source.find()
+        fingerprints.append(version.fingerprint)
+        with version.open() as folder:
+            assert load(folder).version == number  # the card's, not MLflow's
+    client.set_registered_model_alias("tiny", "champion", "1")
+    assert source.find().fingerprint == fingerprints[0] != fingerprints[1]
+    assert MlflowSource("models:/tiny/2").find().fingerprint == fingerprints[1]
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain/SHA256SUMS").touch()
+    register(tmp_path / "plain")
+    with source.find().open() as folder:
+        assert folder is not None
+        assert folder.number == "3"
+    stop(server)
+    with pytest.raises(SourceUnavailable):
+        source.find()
+
+
+@pytest.mark.filterwarnings("default")
+def test_client_of_mlflow_gets_its_predictions(
+    settings: Settings, write_version: Callable[..., Path]
+) -> None:
+    import pandas as pd
+    from mlflow.pyfunc.scoring_server.client import ScoringServerClient
+
+    write_version()
+    rows = pd.DataFrame(
+        {
+            "Id": [1, 2],
+            "1stFlrSF": [896, 1200],
+            "OverallQual": [5, 6],
+            "Neighborhood": ["NAmes", "Veenker"],
+            "MSSubClass": [20.0, None],
+            "PoolQC": [None, "Gd"],
+        }
+    )
+    port = find_free_port()
+    with start(port, *MAIN, PREDICTOR_MODELS=str(settings.models)):
+        client = ScoringServerClient("127.0.0.1", port)
+        client.wait_server_ready()
+        predictions = client.invoke(rows).get_predictions()
+        assert predictions.shape == (2, 1)
+        assert predictions[0].between(50_000, 300_000).all()
+        with pytest.raises(Exception, match=r"error code 400, .*overall_qual: Field required"):
+            client.invoke(rows.drop(columns="OverallQual"))

@@ -1,0 +1,40 @@
+import pytest
+from sklearn.dummy import DummyRegressor
+
+from predictor.card import ModelCard
+from predictor.errors import ModelNotFound, ModelUnavailable
+from predictor.inference.card_model import Model
+from predictor.versions.registry import ModelRegistry
+
+
+@pytest.fixture
+def registry() -> ModelRegistry:
+    return ModelRegistry(["tiny", "other"], "tiny")
+
+
+@pytest.fixture
+def model(card: ModelCard) -> Model:
+    return Model(card, DummyRegressor())
+
+
+def test_model_is_unavailable_before_a_version_is_put(registry: ModelRegistry) -> None:
+    with pytest.raises(ModelUnavailable, match="tiny is not loaded"):
+        _ = registry.default
+
+
+def test_model_is_unknown_when_no_such_name_is_hosted(registry: ModelRegistry) -> None:
+    with pytest.raises(ModelNotFound, match="no model 'big'; there is tiny, other"):
+        registry.get("big")
+
+
+def test_version_answers_after_it_is_put(registry: ModelRegistry, model: Model) -> None:
+    registry.put(model)
+    assert registry.default is registry.get("tiny") is model
+
+
+def test_snapshot_does_not_change_when_a_version_is_put(
+    registry: ModelRegistry, model: Model
+) -> None:
+    before = registry.loaded
+    registry.put(model)
+    assert (dict(before), dict(registry.loaded)) == ({}, {"tiny": model})
