@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from lab.commands import Beside, run
 from lab.ports import find_free_ports
@@ -16,22 +15,12 @@ from lab.steps import Steps
 from lab.venvs import find_python, prepare
 from lab.walkthrough import walk_through
 
-
-class Code(NamedTuple):
-    """What is tested, linted and type-checked together, in the venv of one service."""
-
-    folder: str
-    venv: str
-    typed: list[str]
-    linted_elsewhere: list[str]
-
-
-CODE = {
-    "service_a": Code("service_a", "service_a", ["main.py", "gateway", "tests"], []),
-    "service_b": Code("service_b", "service_b", ["main.py", "predictor", "training", "tests"], []),
-    "system": Code(".", "service_a", ["lab", "tests", "benchmarks"], ["service_a", "service_b"]),
+TYPED = {  # what mypy checks
+    "service_a": ["main.py", "gateway", "tests"],
+    "service_b": ["main.py", "predictor", "training", "tests"],
+    "system": ["lab", "tests", "benchmarks"],
 }
-PARTS = [*CODE, "walkthrough"]
+PARTS = [*TYPED, "walkthrough"]
 
 
 def run_parts(parts: Iterable[str], shell: Shell) -> bool:
@@ -39,8 +28,8 @@ def run_parts(parts: Iterable[str], shell: Shell) -> bool:
     steps = Steps()
     for part in parts:
         if steps.take(f"{part}: packages", partial(_prepare, part)):
-            if part in CODE:
-                _check(steps, part, CODE[part])
+            if part in TYPED:
+                _check(steps, part)
             else:
                 steps.take(part, partial(_walk_through_own_services, shell))
     steps.print_summary()
@@ -54,19 +43,21 @@ def _prepare(part: str) -> None:
         prepare("service_b", f"requirements{'-dev' if part == 'service_b' else ''}.txt")
 
 
-def _check(steps: Steps, name: str, code: Code) -> None:
-    folder = Path(code.folder)
-    module = [str(find_python(Path(code.venv, ".venv")).absolute()), "-m"]
-    linted = [*(f"--extend-exclude={other}" for other in code.linted_elsewhere), "."]
+def _check(steps: Steps, part: str) -> None:
+    folder, venv, linted = Path(part), Path(part, ".venv"), ["."]
+    if part == "system":
+        folder, venv = Path(), Path("service_a/.venv")
+        linted = ["--extend-exclude=service_a", "--extend-exclude=service_b", "."]
+    module = [str(find_python(venv).absolute()), "-m"]
     linters = [
         [*module, "ruff", "check", *linted],
         [*module, "ruff", "format", "--check", *linted],
-        [*module, "mypy", *code.typed],
+        [*module, "mypy", *TYPED[part]],
     ]
     # The tests leave a core idle for much of their time.
     with Beside(linters, folder) as beside:
-        steps.take(f"{name}: tests", partial(run, [*module, "pytest", "tests"], folder))
-        steps.take(f"{name}: ruff and mypy", beside.finish)
+        steps.take(f"{part}: tests", partial(run, [*module, "pytest", "tests"], folder))
+        steps.take(f"{part}: ruff and mypy", beside.finish)
 
 
 def _walk_through_own_services(shell: Shell) -> bool:

@@ -31,9 +31,9 @@ class Beside(ExitStack):
 
     def __init__(self, commands: Iterable[Sequence[str]], folder: Path) -> None:
         super().__init__()
-        environment, pipe = make_environment(), subprocess.PIPE
+        environment, pipe, merged = make_environment(), subprocess.PIPE, subprocess.STDOUT
         self._processes = [
-            subprocess.Popen(each, cwd=folder, env=environment, stdout=pipe, stderr=pipe)
+            subprocess.Popen(each, cwd=folder, env=environment, stdout=pipe, stderr=merged)
             for each in commands
         ]
         for process in self._processes:
@@ -43,7 +43,5 @@ class Beside(ExitStack):
     def finish(self) -> bool:
         """Wait for all of them, and say whether all ended well."""
         for process in self._processes:
-            print(
-                *(text.decode(errors="replace") for text in process.communicate()), sep="", end=""
-            )
+            print(process.communicate()[0].decode(errors="replace"), end="")
         return all(process.returncode == 0 for process in self._processes)
