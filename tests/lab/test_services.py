@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -15,7 +17,18 @@ if sys.platform == "win32":
     pytest.skip("stands in for a venv's Python with a link", allow_module_level=True)
 
 
-def start(folder: Path, program: str, monkeypatch: pytest.MonkeyPatch) -> Service:
+class FakeServiceWithoutModel(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/livez" else 503)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def start(
+    folder: Path, program: str, monkeypatch: pytest.MonkeyPatch, port: int | None = None
+) -> Service:
     """Start a Service A that is this program."""
     (folder / "service_a/.venv/bin").mkdir(parents=True)
     (folder / "service_a/.venv/bin/python").symlink_to(sys.executable)
@@ -23,7 +36,7 @@ def start(folder: Path, program: str, monkeypatch: pytest.MonkeyPatch) -> Servic
     (folder / "lab").symlink_to(Path(__file__).parents[2] / "lab")
     monkeypatch.chdir(folder)
     with (folder / "output").open("wb") as output:
-        return Service("A", find_free_port(), {}, output)
+        return Service("A", port or find_free_port(), {}, output)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +68,23 @@ def test_start_gives_up_when_a_service_never_answers(
         service.wait_until_healthy(0.1)
 
     service.stop()
+
+
+def test_missing_model_is_blamed_when_a_service_lives_and_is_not_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), FakeServiceWithoutModel) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        pause = "import signal; signal.pause()"
+        service = start(tmp_path, pause, monkeypatch, server.server_port)
+
+        with pytest.raises(LabFailure, match=r"A runs but has no model after 0\.1 s: its /health"):
+            service.wait_until_healthy(0.1)
+
+        service.stop()
+        server.shutdown()
+        thread.join()
 
 
 def test_services_are_told_their_address_whatever_the_caller_has_set(
