@@ -6,6 +6,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import IO
 
 import pytest
 
@@ -27,7 +28,11 @@ class FakeServiceWithoutModel(BaseHTTPRequestHandler):
 
 
 def start(
-    folder: Path, program: str, monkeypatch: pytest.MonkeyPatch, port: int | None = None
+    folder: Path,
+    program: str,
+    monkeypatch: pytest.MonkeyPatch,
+    port: int | None = None,
+    output: IO[bytes] | None = None,
 ) -> Service:
     """Start a Service A that is this program."""
     (folder / "service_a/.venv/bin").mkdir(parents=True)
@@ -35,8 +40,8 @@ def start(
     (folder / "service_a/main.py").write_text(program)
     (folder / "lab").symlink_to(Path(__file__).parents[2] / "lab")
     monkeypatch.chdir(folder)
-    with (folder / "output").open("wb") as output:
-        return Service("A", port or find_free_port(), {}, output)
+    with (folder / "output").open("wb") as file:
+        return Service("A", port or find_free_port(), {}, output or file)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,22 @@ def test_services_are_told_their_address_whatever_the_caller_has_set(
 
     assert (tmp_path / "output").read_text() == "A | 127.0.0.1 True\n"
     service.stop()
+
+
+def test_service_goes_on_and_nothing_is_said_when_nobody_reads_its_log_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    program = "for number in range(1000): print(number, flush=True)\nexit(3)"
+
+    with open(write, "wb") as log:
+        service = start(tmp_path, program, monkeypatch, output=log)
+    with pytest.raises(LabFailure, match="ended with status 3;"):
+        service.wait_until_healthy(60)
+
+    service.stop()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_watch_ends_when_the_parent_is_gone() -> None:
