@@ -50,11 +50,11 @@ def write_result(outcome: Outcome | InvalidInput, loc: Sequence[str | int]) -> A
 def describe(price: float, currency: str, bounds: Bounds | PredictionInterval | None) -> str:
     """Say a price in words, rounded as people say prices."""
     sign = "$" if currency == "USD" else f"{currency} "
-    message = f"Predicted price: {sign}{price:,.0f}"
     if bounds is None:
-        return message
+        return f"Predicted price: {sign}{price:,.0f}"
     lower, upper = _round(bounds.lower), _round(bounds.upper)
-    return f"{message} ({bounds.coverage:.0%} interval {sign}{lower} to {sign}{upper})"
+    interval = f"{bounds.coverage:.0%} interval {sign}{lower} to {sign}{upper}"
+    return f"Predicted price: {sign}{price:,.0f} ({interval})"
 
 
 def _round(price: float) -> str:
