@@ -8,7 +8,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-from gateway.serving.joined_writes import Connection
+from gateway.serving.joined_writes import JoinedWritesProtocol
 from gateway.settings import Settings
 
 # A caller may keep its connection open between two bursts of requests.
@@ -40,11 +40,9 @@ def serve(app: FastAPI, settings: Settings) -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     # What is there now stays. Looked through again and again, it would hold up requests.
     gc.freeze()
-    # Requests leave nothing for the collector, and looking all the time would slow large batches.
-    gc.set_threshold(20_000)
     config = uvicorn.Config(
         app,
-        http=Connection,
+        http="auto" if "joined_writes" in settings.plain else JoinedWritesProtocol,
         log_config=None,
         server_header=False,
         proxy_headers=False,  # nothing here looks at the caller's address

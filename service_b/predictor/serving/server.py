@@ -8,10 +8,10 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-from predictor.serving.joined_writes import Connection
+from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.settings import Settings
 
-# An idle connection of Service A stays open between two bursts of requests.
+# A caller may keep its connection open between two bursts of requests.
 KEEP_ALIVE_SECONDS = 75
 # Answers under way get this long after SIGTERM; a stopped service is gone within 10 s.
 DRAIN_SECONDS = 8
@@ -42,7 +42,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
     gc.freeze()
     config = uvicorn.Config(
         app,
-        http=Connection,
+        http="auto" if "joined_writes" in settings.plain else JoinedWritesProtocol,
         log_config=None,
         server_header=False,
         proxy_headers=False,  # nothing here looks at the caller's address

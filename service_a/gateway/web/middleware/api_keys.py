@@ -13,7 +13,7 @@ OPEN_PATHS = {"/health", "/metrics", "/docs", "/redoc", "/openapi.json"}
 _OPEN_FOLDER = "/static-offline-docs/"
 
 
-class Access:
+class ApiKeys:
     """ASGI middleware: takes only calls with one of the keys, but for those to the open paths."""
 
     def __init__(self, app: ASGIApp, keys: Collection[str]) -> None:

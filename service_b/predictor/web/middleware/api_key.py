@@ -12,7 +12,7 @@ OPEN_PATHS = {"/health", "/livez", "/ping", "/metrics", "/docs", "/redoc", "/ope
 _OPEN_FOLDER = "/static-offline-docs/"
 
 
-class Access:
+class ApiKey:
     """ASGI middleware: takes only calls with the key, but for those to the open paths."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:

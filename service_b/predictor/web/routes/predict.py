@@ -14,7 +14,7 @@ from predictor.inference.served_model import Outcome, ServedModel
 from predictor.settings import Settings
 from predictor.versions.registry import ModelRegistry
 from predictor.web.answers import Answer, write_answer, write_result
-from predictor.web.json_body import parse_json, read_body
+from predictor.web.json_body import BodyReader
 from predictor.web.quick_check import Form, check_quickly
 from predictor.web.schemas import BatchRequest, ErrorAnswer, InvalidInputAnswer, PredictRequest
 from predictor.web.validation import check, reject
@@ -64,40 +64,6 @@ async def predict_batch_by_name(request: Request, name: str) -> Response:
     return await _answer_many(request, find_endpoint(request, name))
 
 
-def find_endpoint(request: Request, name: str) -> ServedModel:
-    """Find a model that is open to callers by its name.
-
-    Raises:
-        ModelNotFound: there is none.
-        ModelUnavailable: none of its versions is loaded.
-    """
-    endpoints: set[str] = request.app.state.endpoints
-    if name not in endpoints:
-        raise ModelNotFound(name, sorted(endpoints))
-    return _registry(request).get(name)
-
-
-async def receive_body(request: Request) -> bytes:
-    """Read the body, within the limits of the settings."""
-    state = request.app.state
-    settings: Settings = state.settings
-    return await read_body(
-        request, max_bytes=settings.max_body_bytes, body_timeout=state.body_timeout
-    )
-
-
-async def predict_inputs(
-    request: Request, model: ServedModel, inputs: Sequence[BaseModel]
-) -> Sequence[Outcome]:
-    """Predict, and name the model in the request's log line."""
-    runner: Runner = request.app.state.runner
-    outcomes = await runner.predict(model, inputs)
-    fields = request.state.log_fields
-    predictions = fields.get("predictions", 0) + len(outcomes)
-    fields.update(model=model.name, model_version=model.version, predictions=predictions)
-    return outcomes
-
-
 # The model is passed on from here: one request is never answered by two versions.
 async def _answer_one(request: Request, model: ServedModel) -> Response:
     (value,) = await _read_values(request, model, PredictRequest)
@@ -117,7 +83,7 @@ async def _answer_many(request: Request, model: ServedModel) -> Response:
 async def _answer_piece(
     request: Request, model: ServedModel, values: Sequence[Any], start: int
 ) -> list[Answer]:
-    """Answer the inputs of a batch from `start` on: each has an outcome of its own."""
+    """Answer some inputs of a batch, of which the first has the index `start`."""
     valid: list[BaseModel] = []
     errors: dict[int, InvalidInput] = {}
     for index, value in enumerate(values, start):
@@ -135,15 +101,49 @@ async def _answer_piece(
 async def _read_values(request: Request, model: ServedModel, form: Form) -> list[Any]:
     """Read the inputs of a body; those that could be checked quickly are instances already."""
     body = await receive_body(request)
-    inputs = check_quickly(model, form, body)
-    return check(form, parse_json(body), ["body"]).list_inputs() if inputs is None else inputs
+    inputs = check_quickly(model, form, body) if request.app.state.quick_check else None
+    if inputs is None:
+        inputs = check(form, request.app.state.body_reader.parse(body), ["body"]).list_inputs()
+    return inputs
 
 
-def _respond(answer: Answer) -> Response:
-    # An input such as 1e400 is read as infinity, which only strings can echo in JSON.
-    return Response(to_json(answer, inf_nan_mode="strings"), media_type="application/json")
+async def receive_body(request: Request) -> bytes:
+    """Read the body, within the limits of the settings."""
+    settings: Settings = request.app.state.settings
+    reader: BodyReader = request.app.state.body_reader
+    return await reader.read(request, settings.max_body_bytes)
+
+
+async def predict_inputs(
+    request: Request, model: ServedModel, inputs: Sequence[BaseModel]
+) -> Sequence[Outcome]:
+    """Predict, and name the model in the request's log line."""
+    runner: Runner = request.app.state.runner
+    outcomes = await runner.predict(model, inputs)
+    fields = request.state.log_fields
+    predictions = fields.get("predictions", 0) + len(outcomes)
+    fields.update(model=model.name, model_version=model.version, predictions=predictions)
+    return outcomes
+
+
+def find_endpoint(request: Request, name: str) -> ServedModel:
+    """Find a model that is open to callers by its name.
+
+    Raises:
+        ModelNotFound: there is none.
+        ModelUnavailable: none of its versions is loaded.
+    """
+    endpoints: set[str] = request.app.state.endpoints
+    if name not in endpoints:
+        raise ModelNotFound(name, sorted(endpoints))
+    return _registry(request).get(name)
 
 
 def _registry(request: Request) -> ModelRegistry:
     registry: ModelRegistry = request.app.state.registry
     return registry
+
+
+def _respond(answer: Answer) -> Response:
+    # An input such as 1e400 is read as infinity, which only strings can echo in JSON.
+    return Response(to_json(answer, inf_nan_mode="strings"), media_type="application/json")
