@@ -13,7 +13,7 @@ from benchmarks.answers import WrongAnswer
 from benchmarks.bench import Bench, Plan
 from benchmarks.lineup import ROOT
 from benchmarks.machine import read_facts
-from benchmarks.page import write_page
+from benchmarks.page import make_table, write_page
 from benchmarks.parts import PARTS
 from benchmarks.report import Result, write_result, write_table
 from benchmarks.server import ServerFailed
@@ -27,9 +27,9 @@ _EPILOG = """\
 parts:
 {parts}
 
-Without a part it runs all except compare, which peers contains, and revisions: an hour and a
-half. --quick runs {quick} in about two minutes; parts that are named
-it only shortens. The load comes from wrk, on one thread, and goes to 127.0.0.1 only. Each part
+Without a part it runs all except compare, which peers contains, and revisions: well over an
+hour. --quick runs {quick} in about two minutes; it only shortens parts
+that are named. The load comes from wrk, on one thread, and goes to 127.0.0.1 only. Each part
 writes PART.json to the results, and their README.md anew. Needs Linux, and wrk (apt install wrk).
 """
 
@@ -113,7 +113,13 @@ def _run(part: str, options: argparse.Namespace, scratch: Path) -> None:
         _draw(result, options.results)
     write_result(options.results, result, facts)
     write_page(options.results)
-    print(f"\n{result.title}\n", *write_table(result.rows), *result.remarks, "", sep="\n")
+    print(
+        f"\n{result.title}\n",
+        *write_table(make_table(part, result.rows)),
+        *result.remarks,
+        "",
+        sep="\n",
+    )
 
 
 def _draw(result: Result, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Checks that all who are compared give the same prices."""
+"""Checks that all subjects give the same prices."""
 
 import http.client
 import json

@@ -1,5 +1,6 @@
 """The servers that are measured, apart from the model servers."""
 
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -65,6 +66,7 @@ class Lineup:
     def make_original(self) -> Subject:
         """Two services as such labs write them."""
         folder = PEERS / "original"
+        prepare_venv(folder)
         command = ["-m", "uvicorn", "--port", "{port}", "--log-level", "info"]
         environment = {"MODEL_FILE": str(self.model_file), "PYTHONPATH": str(ROOT / "service_b")}
         b = self.make_server("original B", folder, [*command, "service_b:app"], environment)
@@ -102,6 +104,12 @@ class Lineup:
     def write_row(self, house: House) -> House:
         """Write a house as the pipeline takes it."""
         return to_training_row(self.card, house)
+
+
+def prepare_venv(folder: Path) -> None:
+    """Make or refresh the venv in a folder, from its requirements.txt."""
+    command = ["./run_services.sh", "--prepare", "requirements.txt"]
+    subprocess.run([*command, str(folder.relative_to(ROOT))], cwd=ROOT, check=True)
 
 
 def _name_processes(service: str, kind: str, count: int | None) -> tuple[str, list[str]]:

@@ -33,7 +33,7 @@ def compare_revisions(bench: Bench) -> Result:
             "working tree": Lineup(scratch / "working-tree"),
         }
         comparisons, samples = compare_variants(bench, variants, _WORKLOADS)
-    rows = [row for each in comparisons for row in _make_rows(base, each)]
+    rows = [row for each in comparisons for row in make_rows(base, each)]
     return Result("revisions", f"{base} and the working tree", rows, samples=samples)
 
 
@@ -66,7 +66,7 @@ def _run_git(*arguments: str) -> str:
     return finished.stdout.strip()
 
 
-def _make_rows(base: str, each: Comparison) -> Iterator[Row]:
+def make_rows(base: str, each: Comparison) -> Iterator[Row]:
     """Make a row for each figure; more speed is better, and less processor time."""
     speed_name = "houses/s" if each.workload.batch else "requests/s"
     for name, figure, better in (

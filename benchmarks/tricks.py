@@ -100,7 +100,7 @@ def measure_tricks(bench: Bench) -> Result:
     samples: list[Sample] = []
     for trick in TRICKS:
         comparisons, own = measure_trick(bench, trick)
-        rows += [_make_row(trick, each) for each in comparisons]
+        rows += [make_row(trick, each) for each in comparisons]
         samples += own
     return Result("tricks", "Tricks for speed", rows, samples=samples)
 
@@ -116,7 +116,7 @@ def measure_trick(bench: Bench, trick: Trick) -> tuple[list[Comparison], list[Sa
     return compare_variants(bench, variants, trick.workloads)
 
 
-def _make_row(trick: Trick, each: Comparison) -> Row:
+def make_row(trick: Trick, each: Comparison) -> Row:
     speed, cpu = each.speed, each.cpu_us_per_request
     return {
         "trick": trick.plain,
