@@ -1,16 +1,15 @@
 """The composition root: makes the predictor's objects and hands them to each other."""
 
 import sys
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from predictor.errors import ManifestError
+from predictor.inference.runner import Runner
 from predictor.serving.direct_routes import Shortcut
 from predictor.settings import Settings
 from predictor.telemetry.log_lines import configure_logging
@@ -74,8 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.deployments = deployments
     app.state.watcher = watcher
     app.state.endpoints = {entry.name for entry in manifest.models if entry.create_endpoint}
-    # A model keeps a core busy by itself: more threads for it would only wait for each other.
-    app.state.limiters = defaultdict(lambda: CapacityLimiter(1))
+    app.state.runner = Runner(metrics)
     app.openapi = Contract(app, registry, app.state.endpoints).build  # type: ignore[method-assign]
     build_framework = app.build_middleware_stack
     app.build_middleware_stack = lambda: RequestLog(  # type: ignore[method-assign]
@@ -102,7 +100,7 @@ def _build_deployments(
     for index, entry in enumerate(manifest.models):
         try:
             sources = build_sources(entry, folder, settings.allowed_sources)
-            load = build_loader(entry)
+            load = build_loader(entry, fast_path="fast_path" not in settings.plain)
         except ManifestError as error:
             raise manifest.locate(error, "models", index) from error
         deployments.append(Deployment(entry.name, sources, load, registry))

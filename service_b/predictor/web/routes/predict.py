@@ -1,32 +1,23 @@
 """Predictions: of the default model, and of each model by its name."""
 
-import asyncio
-import time
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
-from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
 from predictor.errors import InputRejected, InvalidInput, ModelNotFound
-from predictor.inference.served_model import Answer, ServedModel
+from predictor.inference.runner import Runner, run_in_pieces
+from predictor.inference.served_model import Outcome, ServedModel
 from predictor.settings import Settings
-from predictor.telemetry.metrics import Metrics
 from predictor.versions.registry import ModelRegistry
+from predictor.web.answers import Answer, write_answer, write_result
 from predictor.web.json_body import parse_json, read_body
 from predictor.web.quick_check import Form, check_quickly
-from predictor.web.schemas import (
-    MAX_BATCH,
-    BatchRequest,
-    ErrorAnswer,
-    InvalidInputAnswer,
-    PredictRequest,
-)
+from predictor.web.schemas import BatchRequest, ErrorAnswer, InvalidInputAnswer, PredictRequest
 from predictor.web.validation import check, reject
-
-Outcome = TypeVar("Outcome")
 
 FAILURES: dict[int | str, dict[str, Any]] = {
     408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
@@ -96,26 +87,11 @@ async def receive_body(request: Request) -> bytes:
 
 
 async def predict_inputs(
-    request: Request,
-    model: ServedModel,
-    predict: Callable[[Sequence[BaseModel]], Sequence[Outcome]],
-    inputs: list[BaseModel],
-) -> list[Outcome]:
-    """Predict with a method of the model.
-
-    What isn't quick in a thread, so that health checks are answered meanwhile.
-    """
-    limiter = request.app.state.limiters[model.name]
-    metrics: Metrics = request.app.state.metrics
-    started = time.perf_counter()
-    outcomes: list[Outcome] = []
-    if inputs:
-        if len(inputs) <= model.quick_batch:
-            outcomes += predict(inputs)
-        else:
-            outcomes += await to_thread.run_sync(predict, inputs, limiter=limiter)
-        seconds = time.perf_counter() - started
-        metrics.count_predictions(model.name, model.version, len(inputs), seconds)
+    request: Request, model: ServedModel, inputs: Sequence[BaseModel]
+) -> Sequence[Outcome]:
+    """Predict, and name the model in the request's log line."""
+    runner: Runner = request.app.state.runner
+    outcomes = await runner.predict(model, inputs)
     fields = request.state.log_fields
     predictions = fields.get("predictions", 0) + len(outcomes)
     fields.update(model=model.name, model_version=model.version, predictions=predictions)
@@ -124,38 +100,24 @@ async def predict_inputs(
 
 # The model is passed on from here: one request is never answered by two versions.
 async def _answer_one(request: Request, model: ServedModel) -> Response:
-    values = await _read_values(request, model, PredictRequest)
-    value = check(model.input_type, values[0], ["body", "input"])
-    (outcome,) = await predict_inputs(request, model, model.answer, [value])
+    (value,) = await _read_values(request, model, PredictRequest)
+    checked = check(model.input_type, value, ["body", "input"])
+    (outcome,) = await predict_inputs(request, model, [checked])
     if isinstance(outcome, InputRejected):
         raise reject(outcome, ["body", "input"])
-    return _respond(outcome)
+    return _respond(write_answer(outcome))
 
 
 async def _answer_many(request: Request, model: ServedModel) -> Response:
     values = await _read_values(request, model, BatchRequest)
-    results: list[Answer] = []
-    # A fast model gets pieces, each checked when its turn comes: the checked inputs of a large
-    # batch don't fit into the processor's caches, and other callers get their turn in between.
-    size = model.quick_batch or MAX_BATCH
-    for start in range(0, len(values), size):
-        if start:
-            await asyncio.sleep(0)
-        results += await _answer_piece(request, model, values[start : start + size], start)
+    results = await run_in_pieces(model, values, partial(_answer_piece, request, model))
     return _respond({"results": results})
 
 
-async def _read_values(request: Request, model: ServedModel, form: Form) -> list[Any]:
-    """Read the inputs of a body; those that could be checked quickly are instances already."""
-    body = await receive_body(request)
-    inputs = check_quickly(model, form, body)
-    return check(form, parse_json(body), ["body"]).list_inputs() if inputs is None else inputs
-
-
 async def _answer_piece(
-    request: Request, model: ServedModel, values: list[Any], start: int
+    request: Request, model: ServedModel, values: Sequence[Any], start: int
 ) -> list[Answer]:
-    """Answer the inputs of a batch from `start` on, in one call of the model."""
+    """Answer the inputs of a batch from `start` on: each has an outcome of its own."""
     valid: list[BaseModel] = []
     errors: dict[int, InvalidInput] = {}
     for index, value in enumerate(values, start):
@@ -163,17 +125,18 @@ async def _answer_piece(
             valid.append(check(model.input_type, value, ["body", "inputs", index]))
         except InvalidInput as error:
             errors[index] = error
-    outcomes = iter(await predict_inputs(request, model, model.answer, valid))
-    results: list[Answer] = []
-    for index in range(start, start + len(values)):
-        outcome = errors.get(index) or next(outcomes)
-        if isinstance(outcome, InputRejected):
-            outcome = reject(outcome, ["body", "inputs", index])
-        if isinstance(outcome, InvalidInput):
-            results.append({"error": {"detail": outcome.problems}})
-        else:
-            results.append(outcome)
-    return results
+    outcomes = iter(await predict_inputs(request, model, valid))
+    return [
+        write_result(errors.get(index) or next(outcomes), ["body", "inputs", index])
+        for index in range(start, start + len(values))
+    ]
+
+
+async def _read_values(request: Request, model: ServedModel, form: Form) -> list[Any]:
+    """Read the inputs of a body; those that could be checked quickly are instances already."""
+    body = await receive_body(request)
+    inputs = check_quickly(model, form, body)
+    return check(form, parse_json(body), ["body"]).list_inputs() if inputs is None else inputs
 
 
 def _respond(answer: Answer) -> Response:
