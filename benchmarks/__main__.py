@@ -12,7 +12,7 @@ from benchmarks import wrk
 from benchmarks.answers import WrongAnswer
 from benchmarks.bench import Bench, Plan
 from benchmarks.lineup import ROOT
-from benchmarks.machine import read_facts
+from benchmarks.machine import read_machine, read_packages
 from benchmarks.page import make_table, write_page
 from benchmarks.parts import PARTS
 from benchmarks.report import Result, write_result, write_table
@@ -102,24 +102,19 @@ def _run(part: str, options: argparse.Namespace, scratch: Path) -> None:
 
     rounds = options.rounds or (2 if options.quick else 5)
     seconds = options.seconds or (1 if options.quick else 5)
-    facts = read_facts(scratch, peers=part == "peers")
-    facts["rounds"] = f"{rounds} of {seconds} s each"
+    facts = read_machine(scratch) | {"rounds": f"{rounds} of {seconds} s each"}
     try:
         plan = Plan(rounds, seconds, options.quick, options.base, scratch, say)
         result = PARTS[part](Bench(plan))
     except (ServerFailed, WrongAnswer, subprocess.CalledProcessError) as error:
         sys.exit(f"{part}: {error}")
+    facts |= read_packages(peers=part in _CHARTS)
     if part in _CHARTS:
         _draw(result, options.results)
     write_result(options.results, result, facts)
     write_page(options.results)
-    print(
-        f"\n{result.title}\n",
-        *write_table(make_table(part, result.rows)),
-        *result.remarks,
-        "",
-        sep="\n",
-    )
+    table = write_table(make_table(part, result.rows))
+    print(f"\n{result.title}\n", *table, *result.remarks, "", sep="\n")
 
 
 def _draw(result: Result, folder: Path) -> None:
