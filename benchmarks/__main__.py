@@ -114,7 +114,7 @@ def _run(part: str, options: argparse.Namespace, scratch: Path) -> None:
     write_result(options.results, result, facts)
     write_page(options.results)
     table = write_table(make_table(part, result.rows))
-    print(f"\n{result.title}\n", *table, *result.remarks, "", sep="\n")
+    print(f"\n{result.title}\n", *table, "", *result.remarks, sep="\n")
 
 
 def _draw(result: Result, folder: Path) -> None:

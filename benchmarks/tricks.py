@@ -61,8 +61,8 @@ TRICKS = [
     Trick(
         "key_count",
         "finds duplicate keys by counting keys and colons",
-        "`web/json_body.py`",
-        "the parser looks for them",
+        "`web/key_count.py`",
+        "`web/json_body.py`, where the parser looks at each key",
     ),
     Trick(
         "sqlite_writer",
@@ -73,8 +73,8 @@ TRICKS = [
     Trick(
         "joined_sends",
         "sends the head and the body of a call to Service B in one piece",
-        "`forwarding/deadline.py`",
-        "the HTTP client's own sends",
+        "`forwarding/joined_sends.py`",
+        "`forwarding/deadline.py`, with the HTTP client's own sends",
     ),
     Trick(
         "quick_check",
