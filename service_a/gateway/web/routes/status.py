@@ -1,4 +1,4 @@
-"""Who answers here, and whether it can log."""
+"""Which service answers here, whether it can log, and what it counted."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
