@@ -71,9 +71,11 @@ def create_app(settings: Settings) -> FastAPI:
             max_batch=settings.forward_max_batch,
             max_waiting=settings.forward_max_waiting,
         )
-        intake = Intake(LogQueue(log, metrics), forward_queue, breaker, metrics)
+        log_queue = LogQueue(log, metrics)
+        intake = Intake(log_queue, forward_queue, breaker, metrics)
         app.state.breaker = breaker
         app.state.intake = intake
+        app.state.log_queue = log_queue
         app.state.log_reader = LogReader(database)
         app.state.replay = Replay(ReplayQueue(database), intake)
         await _open_log(log)

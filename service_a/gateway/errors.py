@@ -39,7 +39,7 @@ class InputRejected(InvalidInput):
     """Service B says that the input is wrong; `loc` of a problem is a place within the input."""
 
     def place(self, *prefix: str | int) -> "InputRejected":
-        """Return the same for the caller, who has the input in a larger body at `prefix`."""
+        """Return the same for a caller whose body has the input at `prefix`."""
         return InputRejected(
             [{**problem, "loc": [*prefix, *problem["loc"]]} for problem in self.problems]
         )

@@ -12,65 +12,57 @@ from gateway.intake.entries import Answer
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
-_Shape = TypeVar("_Shape", bound=BaseModel)
 # What the log can keep.
 _Version = Annotated[str, Field(max_length=64, pattern="^[ -~]*$")]
 
 
-class _Prediction(BaseModel):
+class _Shape(BaseModel):
     model_config = ConfigDict(protected_namespaces=(), strict=True)
 
+
+_AnyShape = TypeVar("_AnyShape", bound=_Shape)
+
+
+class _Prediction(_Shape):
     price: float = Field(allow_inf_nan=False)
     model_version: _Version | None = None
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(strict=True)
-
+class _Answer(_Shape):
     prediction: _Prediction
     message: str
 
 
-class _OtherPrediction(BaseModel):
-    model_config = ConfigDict(protected_namespaces=(), strict=True)
-
+class _OtherPrediction(_Shape):
     price: float | None = Field(default=None, allow_inf_nan=False)
     model_version: _Version | None = None
 
 
-class _OtherAnswer(BaseModel):
+class _OtherAnswer(_Shape):
     """An answer of a model that was named: not every one predicts a price."""
-
-    model_config = ConfigDict(strict=True)
 
     prediction: _OtherPrediction
 
 
-class _Results(BaseModel):
+class _Results(_Shape):
     """One result for each input: an `_Answer`, or an `error` that is a `_Rejection`."""
-
-    model_config = ConfigDict(strict=True)
 
     results: list[dict[str, Any]]
 
 
-class _Problem(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow")
+class _Problem(_Shape):
+    model_config = ConfigDict(extra="allow")
 
     type: str
     loc: list[str | int]
     msg: str
 
 
-class _Rejection(BaseModel):
-    model_config = ConfigDict(strict=True)
-
+class _Rejection(_Shape):
     detail: list[_Problem] = Field(min_length=1)
 
 
-class _NotFound(BaseModel):
-    model_config = ConfigDict(strict=True)
-
+class _NotFound(_Shape):
     detail: str
 
 
@@ -94,8 +86,8 @@ def read_answers(
 ) -> list[Answer | GatewayError] | None:
     """Read what Service B answers to several inputs: a result for each, as `read_answer` has it.
 
-    None says that they were too much for one call, or that one of them spoils the whole by its
-    depth.
+    None says that they were too much for one call, or that one of them is nested so deeply that
+    the whole was refused.
 
     Raises:
         PredictorUnavailable: it is none of the answers that B may give.
@@ -155,7 +147,7 @@ def _parse(body: bytes) -> Any:
         raise PredictorUnavailable(f"not JSON: {error}") from error
 
 
-def _check(shape: type[_Shape], value: Any) -> _Shape:
+def _check(shape: type[_AnyShape], value: Any) -> _AnyShape:
     try:
         return shape.model_validate(value)
     except ValidationError as error:

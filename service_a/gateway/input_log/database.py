@@ -51,7 +51,7 @@ class LogDatabase:
             yield connection
 
     def open_sqlite(self) -> sqlite3.Connection:
-        """Open the driver's own connection for one owner, who closes it. To be used in `watch`."""
+        """Open the driver's own connection for one owner, which closes it; within `watch`."""
         connection = self._engine.raw_connection()
         opened = cast(sqlite3.Connection, connection.driver_connection)
         connection.detach()

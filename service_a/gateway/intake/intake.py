@@ -23,7 +23,7 @@ _RESULTS = (Answer, InputRejected, ModelUnknown, PredictorUnavailable)
 
 
 class Intake:
-    """Takes inputs in, by way of two queues: one before the log, one before Service B."""
+    """Takes inputs in. One queue leads to the log, and one from there to Service B."""
 
     def __init__(
         self, log: LogQueue, forward_queue: ForwardQueue, breaker: Breaker, counts: Counts
@@ -85,14 +85,6 @@ class Intake:
         )
         group.before = [claim.number for claim in claims]
         return await self._collect(group)
-
-    async def check_log(self) -> None:
-        """Raise `InputLogUnavailable` when the log can't be written."""
-        await self._log.check()
-
-    async def catch_up(self) -> None:
-        """Wait until the log has the outcomes of all that was answered, or they are lost."""
-        await self._log.catch_up()
 
     async def close(self) -> None:
         """Finish the forwards, then the log."""

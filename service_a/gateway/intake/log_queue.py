@@ -119,7 +119,7 @@ class LogQueue:
 
 
 def explain(error: TimeoutError | TooBusy) -> InputLogUnavailable:
-    """Say of an entry that the queue gave up what that means to its caller."""
+    """Turn an error of the queue into that of the log: to a caller they are the same."""
     return InputLogUnavailable(str(error) or "the log did not answer in time")
 
 

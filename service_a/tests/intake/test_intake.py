@@ -226,13 +226,12 @@ def test_nothing_is_forwarded_when_the_log_can_not_be_written(log: FakeLog) -> N
     log.error = InputLogUnavailable("disk full")
     predictor = FakePredictor()
 
-    for use in (
-        lambda intake: intake.predict([b"1"], TRACE),
-        lambda intake: intake.keep(b"1", TRACE),
-        lambda intake: intake.check_log(),
-    ):
-        with pytest.raises(InputLogUnavailable, match="disk full"):
-            run(log, predictor, use)
+    async def use(intake: Intake) -> None:
+        for call in (intake.predict([b"1"], TRACE), intake.keep(b"1", TRACE)):
+            with pytest.raises(InputLogUnavailable, match="disk full"):
+                await call
+
+    run(log, predictor, use)
 
     assert predictor.calls == []
     assert log.outcomes == {}
@@ -304,7 +303,8 @@ def test_inputs_are_refused_one_by_one_when_too_many_wait_for_service_b(log: Fak
             tasks.append(asyncio.create_task(intake.predict([b"1"], TRACE)))
             assert await asyncio.to_thread(asked.acquire, timeout=10)
         tasks.append(asyncio.create_task(intake.predict([b"2"], TRACE)))
-        await intake.catch_up()  # the last one is in the log, so it waits
+        await asyncio.sleep(0)
+        await intake.keep(b"0", TRACE)  # it comes after the last one, which now waits
         (refused,) = await intake.predict([b"3"], TRACE)
         assert isinstance(refused, PredictorUnavailable)
         assert str(refused) == "1 are waiting already"
@@ -313,7 +313,11 @@ def test_inputs_are_refused_one_by_one_when_too_many_wait_for_service_b(log: Fak
 
     run(log, FakePredictor(hang), use, forward_max_waiting=1)
 
-    assert log.read_outcomes() == ["predicted", "predicted", "predicted", "unavailable"]
+    assert log.read_outcomes() == [
+        *["predicted"] * 3,
+        "logged",
+        "unavailable",
+    ]
 
 
 def test_outcome_of_an_input_is_logged_when_its_caller_has_gone(log: FakeLog) -> None:

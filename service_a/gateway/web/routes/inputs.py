@@ -12,7 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from gateway.input_log.reader import InputFilter, LogReader
 from gateway.intake.entries import OutcomeKind
-from gateway.intake.intake import Intake
+from gateway.intake.log_queue import LogQueue
 from gateway.intake.replay import Replay
 from gateway.web.log_json import CURSOR, read_cursor, write_cursor, write_input
 from gateway.web.schemas import (
@@ -26,8 +26,8 @@ from gateway.web.schemas import (
 
 async def _catch_up(request: Request) -> None:
     """Whoever has an answer finds it in the log, though the answer didn't wait for the log."""
-    intake: Intake = request.app.state.intake
-    await intake.catch_up()
+    log_queue: LogQueue = request.app.state.log_queue
+    await log_queue.catch_up()
 
 
 router = APIRouter(
