@@ -20,7 +20,7 @@ from benchmarks.tricks import TRICKS, Trick, make_row, measure_trick
 from benchmarks.variants import LOG_ONLY, PREDICT, PROCESS, Comparison, Figure
 from benchmarks.wrk import Load
 
-from tests.lab import ROOT
+from tests.running_lab import ROOT
 
 measures = pytest.mark.skipif(
     not sys.platform.startswith("linux") or shutil.which("wrk") is None or "CI" not in os.environ,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.lab import Lab
+from tests.running_lab import Lab
 from tests.stub_predictor import StubPredictor
 
 NOT_LOGGED = (503, {"detail": "Input could not be logged"})

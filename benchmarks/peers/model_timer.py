@@ -12,7 +12,6 @@ from statistics import median
 from typing import Any
 
 from benchmarks.houses import make_houses
-
 from predictor.inference.registered_model import load_registered
 from predictor.versions.repository import ModelRepository
 
