@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from benchmarks.bench import Bench, Plan
 from benchmarks.measurement import Cost, Sample
 from benchmarks.page import make_table, write_page
@@ -19,7 +20,6 @@ from benchmarks.summary import Ratios, compare_rounds, read_cpu, read_speed
 from benchmarks.tricks import TRICKS, Trick, make_row, measure_trick
 from benchmarks.variants import LOG_ONLY, PREDICT, PROCESS, Comparison, Figure
 from benchmarks.wrk import Load
-
 from tests.running_lab import ROOT
 
 measures = pytest.mark.skipif(

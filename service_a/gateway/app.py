@@ -129,7 +129,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        # Nobody exports it from here, and it would be looked for with each request.
+        # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings

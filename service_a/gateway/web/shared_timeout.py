@@ -1,4 +1,4 @@
-"""A timeout for what is waited for often, and nearly always there.
+"""A timeout for waits that are frequent and nearly always short.
 
 Gain: see `benchmarks/`. The plain twin is `asyncio.timeout`.
 """

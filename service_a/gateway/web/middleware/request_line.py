@@ -14,14 +14,14 @@ from gateway.telemetry.trace import read_trace
 _HEADER = b"x-request-id"
 
 _logger = logging.getLogger("gateway.request")
-_PROBES = {"/health", "/metrics"}
+_PROBES = {"/health", "/livez", "/metrics"}
 
 
 class RequestLine:
     """ASGI middleware: every answer carries `X-Request-ID`, every request writes one line
     and is counted.
 
-    The caller's own id is kept if it is sane. Routes add to the line through
+    The caller's own id is kept if it is sane. Routes add fields to the line through
     `request.state.log_fields`. An exception that nobody expected is logged with its
     traceback and answered with a bare 500, so that nothing of the inside gets out.
     """
