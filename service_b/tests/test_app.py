@@ -40,19 +40,6 @@ def test_request_id_of_the_caller_comes_back(client: TestClient) -> None:
         assert answer.headers["X-Request-ID"] == "abc-1"
 
 
-def test_models_are_served_by_their_pipelines_when_the_fast_path_is_plain() -> None:
-    prices = []
-    for plain in ("0", "fast_path"):
-        app = create_app(Settings.model_validate({"LAB_PLAIN": plain}))
-        for deployment in app.state.deployments:
-            deployment.check()
-        models = app.state.registry.loaded.values()
-        assert [bool(each.quick_batch) for each in models] == [plain == "0"] * 2
-        examples = [(each, each.input_type.model_validate(each.example)) for each in models]
-        prices.append([model.predict([example])[0].price for model, example in examples])
-    assert prices[0] == pytest.approx(prices[1], rel=1e-9)
-
-
 def find_tricks(app: FastAPI) -> set[str]:
     """Name the fast pieces that an application is made of."""
     reader: BodyReader = app.state.body_reader
@@ -83,3 +70,16 @@ def test_fast_pieces_are_left_out_when_the_settings_say_so(
     monkeypatch.setenv("LAB_PLAIN", plain)
 
     assert find_tricks(create_app(Settings())) == tricks
+
+
+def test_models_are_served_by_their_pipelines_when_the_fast_path_is_plain() -> None:
+    prices = []
+    for plain in ("0", "fast_path"):
+        app = create_app(Settings.model_validate({"LAB_PLAIN": plain}))
+        for deployment in app.state.deployments:
+            deployment.check()
+        models = app.state.registry.loaded.values()
+        assert [bool(each.quick_batch) for each in models] == [plain == "0"] * 2
+        examples = [(each, each.input_type.model_validate(each.example)) for each in models]
+        prices.append([model.predict([example])[0].price for model, example in examples])
+    assert prices[0] == pytest.approx(prices[1], rel=1e-9)
