@@ -14,6 +14,10 @@ TESTS = {
 
 # What has no test file of its name, and the file that covers it.
 COVERED = {
+    "lab/checks.py": "tests/test_scripts.py",
+    "lab/errors.py": "tests/lab/test_main.py",
+    "lab/help.py": "tests/lab/test_main.py",
+    "lab/running.py": "tests/test_scripts.py",
     "service_a/gateway/errors.py": "service_a/tests/web/routes/test_process.py",
     "service_a/gateway/forwarding/joined_sends.py": "service_a/tests/forwarding/test_deadline.py",
     "service_a/gateway/input_log/sqlite_writer.py": "service_a/tests/input_log/test_writer.py",
