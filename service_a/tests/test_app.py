@@ -118,3 +118,17 @@ def test_fast_pieces_are_left_out_when_the_settings_say_so(
     monkeypatch.setenv("LAB_PLAIN", plain)
 
     assert find_tricks(create_app(load_settings())) == tricks
+
+
+@pytest.mark.parametrize("plain", ["0", "1"])
+def test_unexpected_error_is_a_bare_500_on_every_route(
+    monkeypatch: pytest.MonkeyPatch, plain: str
+) -> None:
+    monkeypatch.setenv("LAB_PLAIN", plain)
+    app = create_app(load_settings())
+    app.state.metrics.write = lambda: 1 / 0
+    app.state.intake = None
+    client = TestClient(app)
+
+    for answer in (client.get("/metrics"), client.post("/process", json={"data": 1})):
+        assert (answer.status_code, answer.json()) == (500, {"detail": "Internal error"})

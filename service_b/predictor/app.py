@@ -104,8 +104,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.contract = Contract(app, registry, app.state.endpoints)
     for router in (status.router, predict.router, models.router, invocations.router):
         app.include_router(router)
-    # Its pages need no internet access. All fields of all models unfolded would be a page of many
-    # hundred lines.
+    # Pages that need no internet access. Unfolded, the fields of all models would be many hundred
+    # lines.
     folded = {"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2}
     app.router.routes.extend(FastAPIOffline(title=app.title, swagger_ui_parameters=folded).routes)
     add_failure_handlers(app)

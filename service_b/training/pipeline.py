@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from training import steps
@@ -15,6 +16,8 @@ from training.workspace import Origin
 _TRAINING = Path(__file__).resolve().parent
 _ESTIMATORS = _TRAINING.parent / "predictor" / "estimators.py"
 _MODEL_CODE = ("estimator", "hidden_fields", "parameters")
+# Beside those on which a version depends: they read the rows and choose the parameters.
+_LIBRARIES = ("pandas", "optuna")
 _MODEL_RECIPE = ("sums", "products", "ratios", "spaces", "neighbours")
 
 
@@ -60,7 +63,7 @@ STEPS = {
             "tune",
             steps.tune,
             ("prepare", "split", "select"),
-            ("tuning", "selection", *_MODEL_CODE),
+            ("tuning", "journal", "selection", *_MODEL_CODE),
             (*_MODEL_RECIPE, "search"),
             ("seed", "trials"),
         ),
@@ -127,9 +130,10 @@ def _describe_origin(run: Run, step: Step) -> Origin:
     origin = {f"step {name}": run.workspace.digest(name) for name in step.needs}
     for name in step.code:
         origin[f"{name}.py"] = _hash_file(_TRAINING / f"{name}.py")
+    if step.code:
+        origin |= describe_libraries() | {name: version(name) for name in _LIBRARIES}
     if set(_MODEL_CODE) <= set(step.code):
         origin["estimators.py"] = _hash_file(_ESTIMATORS)
-        origin |= describe_libraries()
     for name in step.recipe:
         if name == "features":
             origin["features"] = _hash_file(run.recipe.features_file)

@@ -7,14 +7,36 @@ elsewhere and appears whole, by a rename.
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from training.errors import TrainingError
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _open_lock(folder: Path) -> int:
+        return os.open(folder / ".lock", os.O_RDWR | os.O_CREAT)
+
+    def _take(lock: int) -> None:
+        msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _open_lock(folder: Path) -> int:
+        return os.open(folder, os.O_RDONLY)
+
+    def _take(lock: int) -> None:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
 
 _MANIFEST = "step.json"
 
@@ -28,6 +50,34 @@ class Workspace:
 
     folder: Path
 
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other trainings out of the folder, and clear away what a killed one left.
+
+        The system gives the lock up when the process ends, however it ends.
+
+        Raises:
+            TrainingError: another training has it, or the folder can't be used.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = _open_lock(self.folder)
+        except OSError as error:
+            raise TrainingError(f"cannot use {self.folder}: {error.strerror}") from error
+        try:
+            _take(lock)
+        except OSError as error:
+            os.close(lock)
+            raise TrainingError(
+                f"another training works in {self.folder}; wait for its end, or give --work DIR"
+            ) from error
+        try:
+            for unfinished in self.folder.glob(f".*-{'[0-9a-f]' * 32}"):
+                shutil.rmtree(unfinished, ignore_errors=True)
+            yield
+        finally:
+            os.close(lock)
+
     def locate(self, step: str, file: str) -> Path:
         """Give the path of a step's file."""
         return self.folder / step / file
@@ -36,6 +86,11 @@ class Workspace:
         """Say in one word what a step made; `missing` if nothing."""
         manifest = self._read_manifest(step)
         return "missing" if manifest is None else _hash(json.dumps(manifest["files"]).encode())
+
+    def digest_whole(self, step: str) -> str:
+        """Say in one word what a step made and from what; `missing` if nothing."""
+        manifest = self._read_manifest(step)
+        return "missing" if manifest is None else _hash(json.dumps(manifest).encode())
 
     def find_fault(self, step: str, origin: Origin) -> str | None:
         """Say why a step's artifact can't be used, None if it can.
@@ -70,6 +125,8 @@ class Workspace:
             (unfinished / _MANIFEST).write_text(text + "\n", encoding="utf-8")
             shutil.rmtree(self.folder / step, ignore_errors=True)
             unfinished.rename(self.folder / step)
+        except BrokenPipeError:
+            raise  # nobody reads what is printed any more
         except OSError as error:
             reason = error.strerror or error
             raise TrainingError(f"cannot write the artifact of {step}: {reason}") from error
@@ -81,7 +138,10 @@ class Workspace:
             manifest = json.loads(self.locate(step, _MANIFEST).read_bytes())
         except (OSError, ValueError):
             return None
-        return manifest if isinstance(manifest, dict) and "files" in manifest else None
+        is_whole = isinstance(manifest, dict) and all(
+            isinstance(manifest.get(part), dict) for part in ("origin", "files")
+        )
+        return manifest if is_whole else None
 
 
 def _hash(content: bytes) -> str:

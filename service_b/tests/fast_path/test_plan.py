@@ -24,7 +24,7 @@ from predictor.version import Folder
 from tests.conftest import WriteVersion
 from tests.test_any_input import make_houses
 from tests.training.test_shipped import MODELS, read_real
-from training.__main__ import RECIPES
+from training.commands import RECIPES
 from training.features import to_request
 from training.hidden_fields import hide_fields, keep_required
 

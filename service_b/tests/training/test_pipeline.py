@@ -231,6 +231,35 @@ def test_failed_step_leaves_the_artifacts_of_those_before(
 
 
 @pytest.mark.usefixtures("done")
+def test_version_registered_just_before_an_interrupt_is_not_registered_again(
+    folder: Path,
+    recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = start(folder, recipe, models=tmp_path / "models").options
+    work = shutil.copytree(folder / "work", tmp_path / "work")
+
+    def register_and_fail(run: Run, folder: Path) -> None:
+        STEPS["register"].run(run, folder)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        broken = replace(STEPS["register"], run=register_and_fail)
+        patch.setattr("training.pipeline.STEPS", STEPS | {"register": broken})
+        with pytest.raises(KeyboardInterrupt):
+            run_pipeline(Run(recipe, options, Workspace(work)), ())
+    family = tmp_path / "models" / "ames"
+    (family / "alias.json").unlink()  # as if killed before that
+    again = Run(recipe, options, Workspace(work))
+    run_pipeline(again, ())
+    assert again.read_json("register", "version.json")["folder"] == str(family / "1")
+    assert sorted(each.name for each in family.iterdir()) == ["1", "alias.json"]
+    run_pipeline(Run(recipe, options, Workspace(work)), ["register"])
+    assert sorted(each.name for each in family.iterdir()) == ["1", "2", "alias.json"]
+
+
+@pytest.mark.usefixtures("done")
 def test_raw_data_is_not_changed(folder: Path, recipe: Recipe) -> None:
     content = (folder / "sales.txt").read_bytes()
     assert hashlib.sha256(content).hexdigest() == recipe.dataset.sha256

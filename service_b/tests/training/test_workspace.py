@@ -1,8 +1,11 @@
 import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from predictor.settings import SERVICE_FOLDER
 from training.errors import TrainingError
 from training.workspace import Workspace
 
@@ -81,3 +84,52 @@ def test_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "work").touch()
     with pytest.raises(TrainingError, match="cannot write the artifact of bake: Not a directory"):
         Workspace(tmp_path / "work").write("bake", {}, lambda _: None)
+
+
+def test_only_one_training_works_in_a_folder(workspace: Workspace) -> None:
+    with (
+        workspace.lock(),
+        pytest.raises(TrainingError, match=r"another training works in .*work"),
+        workspace.lock(),
+    ):
+        pass
+    with workspace.lock():
+        assert workspace.find_fault("bake", ORIGIN) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_killed_training_leaves_a_folder_that_can_be_worked_in(workspace: Workspace) -> None:
+    program = """
+import sys
+from pathlib import Path
+from training.workspace import Workspace
+
+def fill(folder):
+    (folder / "half").touch()
+    print("waits", flush=True)
+    sys.stdin.read()
+
+workspace = Workspace(Path(sys.argv[1]))
+with workspace.lock():
+    workspace.write("bake", {}, fill)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program, workspace.folder],
+        cwd=SERVICE_FOLDER,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"waits\n"
+        with pytest.raises(TrainingError, match="another training"), workspace.lock():
+            pass
+        process.kill()
+    assert len(list(workspace.folder.iterdir())) == 2
+    with workspace.lock():
+        assert [each.name for each in workspace.folder.iterdir()] == ["bake"]
+    assert workspace.find_fault("bake", ORIGIN) is None
+
+
+def test_record_without_its_parts_counts_as_missing(workspace: Workspace) -> None:
+    workspace.locate("bake", "step.json").write_text('{"files": {}}', encoding="utf-8")
+    assert workspace.find_fault("bake", ORIGIN) == "missing"
