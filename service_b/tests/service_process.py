@@ -16,7 +16,7 @@ from typing import Any
 from predictor.settings import SERVICE_FOLDER
 
 MAIN = (sys.executable, "main.py")
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 
 
 def find_free_port() -> int:
@@ -47,6 +47,7 @@ class Service:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            process_group=0,
         )
         self.pid = self._process.pid
         self._lines: list[str] = []
@@ -77,7 +78,9 @@ class Service:
         return status, self.output
 
     def kill(self) -> None:
-        self._process.kill()
+        """End it with its workers, if it hasn't ended."""
+        if self._process.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
         self.wait()
 
     def _read(self) -> None:
