@@ -32,16 +32,16 @@ class Beside(ExitStack):
     def __init__(self, commands: Iterable[Sequence[str]], folder: Path) -> None:
         super().__init__()
         environment, pipe, merged = make_environment(), subprocess.PIPE, subprocess.STDOUT
-        self._processes = [
+        self.processes = [
             subprocess.Popen(each, cwd=folder, env=environment, stdout=pipe, stderr=merged)
             for each in commands
         ]
-        for process in self._processes:
-            self.callback(process.communicate)
+        for process in self.processes:
+            self.enter_context(process)  # which waits for it
             self.callback(process.kill)
 
     def finish(self) -> bool:
         """Wait for all of them, and say whether all ended well."""
-        for process in self._processes:
+        for process in self.processes:
             print(process.communicate()[0].decode(errors="replace"), end="")
-        return all(process.returncode == 0 for process in self._processes)
+        return all(process.returncode == 0 for process in self.processes)

@@ -71,7 +71,9 @@ def _own_minor() -> str:
 
 def _was_moved(venv: Path) -> bool:
     """Say whether a venv was made elsewhere: its programs name its Python by the full path."""
-    made = re.search(r"^command = (.*)$", (venv / "pyvenv.cfg").read_text("utf-8"), re.MULTILINE)
+    settings = venv / "pyvenv.cfg"
+    text = settings.read_text("utf-8", errors="replace") if settings.is_file() else ""
+    made = re.search(r"^command = (.*)$", text, re.MULTILINE)
     here = tuple(f" {path}".casefold() for path in (venv.absolute(), venv.resolve()))
     return made is not None and not made[1].rstrip().casefold().endswith(here)
 

@@ -68,4 +68,4 @@ def test_programs_are_ended_when_the_context_is_left() -> None:
     with Beside([python("import signal; signal.pause()")], HERE) as beside:
         pass
 
-    assert not beside.finish()
+    assert [process.returncode for process in beside.processes] == [-signal.SIGKILL]
