@@ -23,8 +23,8 @@ from gateway.forwarding.deadline import (
     read_remaining_seconds,
 )
 
-# A timeout is set longer than needed by this, and set anew when it would be by twice this. So an
-# exchange may end too late by twice this at most.
+# A timeout is set this much longer than the time that is left, and kept until it is too short, or
+# too long by twice this. That is how late an exchange may end at most.
 _LATENESS_SECONDS = 0.05
 
 

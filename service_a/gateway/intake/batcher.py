@@ -65,7 +65,7 @@ class Group(Generic[Result]):
 
 
 class _Step:
-    """Has the place of a group for the item before it: passes on errors, and nothing else."""
+    """Stands for a group where the item before its own waits: passes on errors, nothing else."""
 
     __slots__ = ("following", "future", "group", "items", "since")
 
@@ -233,8 +233,8 @@ class Batcher(Generic[Item, Result]):
     def _choose_sleeper(self) -> _Wake | None:
         """Return what wakes a thread that sleeps, if there is one; from now on it counts as awake.
 
-        Call it when something has been added. A thread falls asleep with the same lock, and only
-        when nothing is there: so either it has seen what was added, or it is seen here.
+        To be called after something has been added. A thread falls asleep under the same lock, and
+        only when nothing is there: so either it has seen what was added, or it is found here.
         """
         with self._lock:
             # The one that was awake last has most of what it needs in the processor's caches.
