@@ -64,14 +64,14 @@ def search(
         def run(trial: optuna.Trial) -> float:
             return objective(_propose(trial, start, ranges), _prune(trial))
 
-        def tell(study: optuna.Study, _: optuna.trial.FrozenTrial) -> None:
+        def show_progress(study: optuna.Study, _: optuna.trial.FrozenTrial) -> None:
             if study.best_trials:
                 progress.set_postfix(best=f"{study.best_value:.4f}")
             progress.update()
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.optimize(run, n_trials=max(0, trials - len(done)), callbacks=[tell])
+            study.optimize(run, n_trials=max(0, trials - len(done)), callbacks=[show_progress])
     record = [
         {"number": each.number, "state": each.state.name, "score": each.value, **each.params}
         for each in study.get_trials(states=_DONE)

@@ -19,7 +19,7 @@ from training.errors import TrainingError
 _MANIFEST = "step.json"
 
 # What an artifact was made from; each part by name.
-Origin = Mapping[str, str]
+Dependencies = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Workspace:
         manifest = self._read_manifest(step)
         return "missing" if manifest is None else _hash(json.dumps(manifest["files"]).encode())
 
-    def find_fault(self, step: str, origin: Origin) -> str | None:
+    def find_fault(self, step: str, dependencies: Dependencies) -> str | None:
         """Say why a step's artifact can't be used, None if it can.
 
-        It has to be there, whole, and made from `origin`; what was recorded beyond that is its own.
+        It has to be there, whole, and made from `dependencies`; it may have others beside them.
         """
         manifest = self._read_manifest(step)
         if manifest is None:
@@ -49,10 +49,14 @@ class Workspace:
             path = self.locate(step, name)
             if not path.is_file() or _hash(path.read_bytes()) != sha256:
                 return f"damaged: {path}"
-        changed = [name for name, value in origin.items() if manifest["origin"].get(name) != value]
+        changed = [
+            name
+            for name, value in dependencies.items()
+            if manifest["dependencies"].get(name) != value
+        ]
         return f"stale: {', '.join(changed)} changed" if changed else None
 
-    def write(self, step: str, origin: Origin, make: Callable[[Path], None]) -> None:
+    def write(self, step: str, dependencies: Dependencies, make: Callable[[Path], None]) -> None:
         """Let `make` write the files of a step into a folder, then put it in place.
 
         Whatever interrupts it, the former artifact or none is there, never half a one.
@@ -66,7 +70,7 @@ class Workspace:
                 for path in sorted(unfinished.rglob("*"))
                 if path.is_file()
             }
-            text = json.dumps({"origin": dict(origin), "files": files}, indent=2)
+            text = json.dumps({"dependencies": dict(dependencies), "files": files}, indent=2)
             (unfinished / _MANIFEST).write_text(text + "\n", encoding="utf-8")
             shutil.rmtree(self.folder / step, ignore_errors=True)
             unfinished.rename(self.folder / step)
@@ -81,7 +85,8 @@ class Workspace:
             manifest = json.loads(self.locate(step, _MANIFEST).read_bytes())
         except (OSError, ValueError):
             return None
-        return manifest if isinstance(manifest, dict) and "files" in manifest else None
+        parts = {"dependencies", "files"}
+        return manifest if isinstance(manifest, dict) and parts <= manifest.keys() else None
 
 
 def _hash(content: bytes) -> str:
