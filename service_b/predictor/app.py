@@ -33,10 +33,10 @@ from predictor.web.routes import invocations, models, predict, status
 from predictor.web.routes.failures import add_failure_handlers
 from predictor.web.shared_timeout import SharedTimeout
 
-# A source that hangs keeps the service from listening no longer than this.
+# A source that hangs delays the start of the service by no more than this.
 FIRST_CHECK_SECONDS = 15
-# Loading a version is Python from end to end. Each time that predicting or the event loop want the
-# interpreter back from it, they wait this long.
+# Loading a version runs Python code from end to end. Whenever a prediction or the event loop needs
+# the interpreter meanwhile, it waits this long.
 SWITCH_SECONDS = 0.0005
 
 
@@ -88,7 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        # Nobody exports it from here, and it would be looked for with each request.
+        # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
@@ -104,8 +104,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.contract = Contract(app, registry, app.state.endpoints)
     for router in (status.router, predict.router, models.router, invocations.router):
         app.include_router(router)
-    # Its pages need no internet access. All fields of all models unfolded would be a page of many
-    # hundred lines.
+    # Pages that need no internet access. Unfolded, the fields of all models would be many hundred
+    # lines.
     folded = {"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2}
     app.router.routes.extend(FastAPIOffline(title=app.title, swagger_ui_parameters=folded).routes)
     add_failure_handlers(app)

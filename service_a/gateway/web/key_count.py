@@ -1,4 +1,4 @@
-"""Parsing JSON without looking at each key: they are counted when all of them are there.
+"""Strict JSON parsing that finds duplicate keys by counting all keys, and the colons in the text.
 
 Gain: see `benchmarks/`. The plain twin is `json_body.parse_strictly`.
 """

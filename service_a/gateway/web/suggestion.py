@@ -1,4 +1,4 @@
-"""The field that a caller most likely meant by a name that is unknown."""
+"""The field that a caller most likely meant by an unknown name."""
 
 from collections.abc import Sequence
 from functools import lru_cache

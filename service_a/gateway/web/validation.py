@@ -55,10 +55,10 @@ def check_each(
 ) -> Iterator[Checked]:
     """Yield each value as an instance of the model.
 
-    One that is gone before the next is made stays in the processor's caches.
+    An instance that is dropped before the next is made stays in the processor's caches.
 
     Raises:
-        InvalidInput: after the others, with the problems of all that are wrong, up to a limit.
+        InvalidInput: after the last one, with the problems of all wrong values, up to a limit.
     """
     problems: list[dict[str, Any]] = []
     for index, value in enumerate(values):
@@ -80,7 +80,7 @@ def _find_surplus(model: type[BaseModel], value: Any) -> str | None:
     pydantic makes an error of about a kilobyte for each unknown field, however many there are.
     """
     if not isinstance(value, dict) or len(value) <= _MAX_PROBLEMS:
-        return None  # most are: what follows takes longer than checking all the fields
+        return None  # as for most values: what follows takes longer than checking all the fields
     known = len(model.model_fields)
     if model.model_config.get("extra") != "forbid" or len(value) <= known + _MAX_PROBLEMS:
         return None

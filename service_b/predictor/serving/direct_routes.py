@@ -19,7 +19,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class DirectRoutes:
-    """ASGI middleware: calls the endpoints of the given routes, all else goes to the framework.
+    """ASGI middleware: calls the endpoints of the given routes; the rest goes to the framework.
 
     These endpoints read and write their bodies themselves. What FastAPI would do on the way to
     them (find the route, solve dependencies, keep stacks of what to close) buys them nothing,

@@ -1,4 +1,4 @@
-"""Running the application in this process until it is told to stop."""
+"""Running the application in this process until it is stopped."""
 
 import gc
 import signal
@@ -38,7 +38,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has stopped; this makes it a clean exit.
         signal.signal(number, lambda *_: sys.exit(0))
-    # What is there now stays. Looked through again and again, it would hold up requests.
+    # What exists now stays: looking through it again and again would hold up requests.
     gc.freeze()
     config = uvicorn.Config(
         app,

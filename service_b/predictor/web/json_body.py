@@ -70,7 +70,7 @@ class BodyReader:
 async def _receive(receive: Receive, max_bytes: int) -> bytes:
     """Return the body; if it is too large, only count its bytes.
 
-    A caller that is still sending when the connection closes sees a broken pipe in place
+    A caller that is still sending when the connection closes sees a broken pipe instead
     of the answer, so a body that is somewhat too large is read to its end.
     """
     chunks: list[bytes] = []

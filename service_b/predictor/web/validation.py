@@ -56,7 +56,7 @@ def _find_surplus(model: type[BaseModel], value: Any) -> str | None:
     pydantic makes an error of about a kilobyte for each unknown field, however many there are.
     """
     if not isinstance(value, dict) or len(value) <= _MAX_PROBLEMS:
-        return None  # most are: what follows takes longer than checking all the fields
+        return None  # as for most values: what follows takes longer than checking all the fields
     known = len(model.model_fields)
     if model.model_config.get("extra") != "forbid" or len(value) <= known + _MAX_PROBLEMS:
         return None

@@ -15,6 +15,8 @@ from predictor.inference.card_model import CardModel
 from predictor.inference.pipelines import Pipelines
 from predictor.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("plain")
+
 
 class FakeSlowEstimator:
     """Predicts, once it is allowed to."""
