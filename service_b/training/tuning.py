@@ -61,12 +61,12 @@ def search(
                 raise optuna.TrialPruned
             return known.score
 
-        def tell(study: optuna.Study, _: optuna.trial.FrozenTrial) -> None:
+        def show_progress(study: optuna.Study, _: optuna.trial.FrozenTrial) -> None:
             if study.best_trials:
                 progress.set_postfix(best=f"{study.best_value:.4f}")
             progress.update()
 
-        study.optimize(run, n_trials=trials, callbacks=[tell])
+        study.optimize(run, n_trials=trials, callbacks=[show_progress])
     record = [
         {"number": each.number, "state": each.state.name, "score": each.value, **each.params}
         for each in study.get_trials(states=_DONE)

@@ -41,7 +41,7 @@ else:
 _MANIFEST = "step.json"
 
 # What an artifact was made from; each part by name.
-Origin = Mapping[str, str]
+Dependencies = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,10 @@ class Workspace:
         manifest = self._read_manifest(step)
         return "missing" if manifest is None else _hash(json.dumps(manifest).encode())
 
-    def find_fault(self, step: str, origin: Origin) -> str | None:
+    def find_fault(self, step: str, dependencies: Dependencies) -> str | None:
         """Say why a step's artifact can't be used, None if it can.
 
-        It has to be there, whole, and made from `origin`; what was recorded beyond that is its own.
+        It has to be there, whole, and made from `dependencies`; it may have others beside them.
         """
         manifest = self._read_manifest(step)
         if manifest is None:
@@ -104,10 +104,14 @@ class Workspace:
             path = self.locate(step, name)
             if not path.is_file() or _hash(path.read_bytes()) != sha256:
                 return f"damaged: {path}"
-        changed = [name for name, value in origin.items() if manifest["origin"].get(name) != value]
+        changed = [
+            name
+            for name, value in dependencies.items()
+            if manifest["dependencies"].get(name) != value
+        ]
         return f"stale: {', '.join(changed)} changed" if changed else None
 
-    def write(self, step: str, origin: Origin, make: Callable[[Path], None]) -> None:
+    def write(self, step: str, dependencies: Dependencies, make: Callable[[Path], None]) -> None:
         """Let `make` write the files of a step into a folder, then put it in place.
 
         Whatever interrupts it, the former artifact or none is there, never half a one.
@@ -121,7 +125,7 @@ class Workspace:
                 for path in sorted(unfinished.rglob("*"))
                 if path.is_file()
             }
-            text = json.dumps({"origin": dict(origin), "files": files}, indent=2)
+            text = json.dumps({"dependencies": dict(dependencies), "files": files}, indent=2)
             (unfinished / _MANIFEST).write_text(text + "\n", encoding="utf-8")
             shutil.rmtree(self.folder / step, ignore_errors=True)
             unfinished.rename(self.folder / step)
@@ -139,7 +143,7 @@ class Workspace:
         except (OSError, ValueError):
             return None
         is_whole = isinstance(manifest, dict) and all(
-            isinstance(manifest.get(part), dict) for part in ("origin", "files")
+            isinstance(manifest.get(part), dict) for part in ("dependencies", "files")
         )
         return manifest if is_whole else None
 

@@ -1,4 +1,4 @@
-"""The model repository: a folder of versions, on any file system that fsspec knows."""
+"""The model repository: a folder of versions, on any file system that fsspec can use."""
 
 import hashlib
 import json
@@ -80,7 +80,7 @@ class ModelRepository:
         return max(numbers, key=int)
 
     def _identify(self, path: str) -> str:
-        """Sum up what the version's list of files says, and how those files look from outside."""
+        """Give a sum of the version's list of files and of what the file system says of each."""
         parts = [path]
         for name in (CARD, CHECKSUMS):
             try:
@@ -103,7 +103,7 @@ class ModelRepository:
 def _choose_options(location: str) -> dict[str, Any]:
     if not location.startswith(("http://", "https://")):
         return {}
-    # A server that hangs keeps its model's watcher for half a minute, one that trickles for five.
+    # How long the model's watcher waits for a server that hangs, or that sends very slowly.
     from aiohttp import ClientTimeout
 
     timeout = ClientTimeout(

@@ -125,8 +125,8 @@ def test_registered_version_is_made_again_from_its_card(
     folder: Path, recipe: Recipe, done: Run
 ) -> None:
     version = folder / "models" / "ames" / "1"
-    told = reproduce(recipe, read_card(version), version, done.options.data, folder / "work")
-    assert told.endswith("reproduced")
+    summary = reproduce(recipe, read_card(version), version, done.options.data, folder / "work")
+    assert summary.endswith("reproduced")
 
 
 def test_another_model_than_the_registered_one_is_told_from_it(
