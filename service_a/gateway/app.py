@@ -1,32 +1,44 @@
 """The composition root: makes the gateway's objects and hands them to each other."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
 from gateway.errors import InputLogUnavailable
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.forwarding.client import PredictorClient
-from gateway.forwarding.retries import Patience, RetryBudget
+from gateway.forwarding.deadline import DeadlineAdapter
+from gateway.forwarding.joined_sends import JoinedSendsAdapter
+from gateway.forwarding.retries import Retries, RetryBudget
+from gateway.input_log.database import LogDatabase
 from gateway.input_log.reader import LogReader
 from gateway.input_log.replay_queue import ReplayQueue
 from gateway.input_log.retention import Retention
-from gateway.input_log.writer import InputLog
+from gateway.input_log.sqlite_writer import SqliteLogWriter
+from gateway.input_log.writer import LogWriter
+from gateway.intake.entries import FORWARD_OUTCOMES
+from gateway.intake.forward_queue import make_forward_queue
 from gateway.intake.intake import Intake
+from gateway.intake.log_queue import LogQueue
 from gateway.intake.replay import Replay
-from gateway.serving.direct_routes import Shortcut
+from gateway.serving.direct_routes import DirectRoutes
 from gateway.settings import Settings
 from gateway.telemetry.log_lines import configure_logging
 from gateway.telemetry.metrics import Metrics
-from gateway.web.middleware.api_keys import Access
-from gateway.web.middleware.request_line import RequestLog
+from gateway.web.json_body import BodyReader, parse_strictly
+from gateway.web.key_count import parse_counting_keys
+from gateway.web.middleware.api_keys import ApiKeys
+from gateway.web.middleware.request_line import RequestLine
 from gateway.web.openapi import build_openapi
 from gateway.web.routes import inputs, price, process, status
 from gateway.web.routes.failures import add_failure_handlers
@@ -36,98 +48,129 @@ _logger = logging.getLogger(__name__)
 
 _RETRY_SHARE = 0.2
 _RETRY_WINDOW_SECONDS = 30
+# Requests leave nothing for the collector, and looking all the time would slow large batches.
+_COLLECTOR_THRESHOLD = 20_000
+
+
+class Gateway(FastAPI):
+    """The framework with the gateway's own layers around it, and its own OpenAPI document."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the layers together; calls of the direct routes don't go through the framework's."""
+        settings: Settings = self.state.settings
+        framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
+        # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
+        layers = framework.app
+        if "direct_routes" not in settings.plain:
+            hot_routes = [*process.router.routes, *price.router.routes]
+            layers = DirectRoutes(layers, hot_routes, self.exception_handlers)
+        if settings.api_keys:
+            layers = ApiKeys(layers, settings.api_keys)
+        if settings.cors_origins:
+            layers = CORSMiddleware(
+                layers,
+                allow_origins=sorted(settings.cors_origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
+                expose_headers=["X-Request-ID", "Retry-After"],
+            )
+        return RequestLine(layers, self.state.metrics, self.state.lines)
+
+    def openapi(self) -> dict[str, Any]:
+        return build_openapi(self)
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Make the application; threads and connections are opened when it starts."""
     lines = configure_logging(settings.log_level, settings.log_format)
-    metrics = Metrics()
+    metrics = Metrics(FORWARD_OUTCOMES, CircuitState)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        log = InputLog(settings.input_log_url)
-        log_reader = LogReader(settings.input_log_url)
-        replay_queue = ReplayQueue(settings.input_log_url)
+        gc.set_threshold(_COLLECTOR_THRESHOLD)
+        database = LogDatabase(settings.input_log_url)
+        log = _make_writer(database, settings)
         retention = Retention(
-            settings.input_log_url,
-            max_days=settings.retention_days,
-            max_inputs=settings.retention_inputs,
+            database, max_days=settings.retention_days, max_inputs=settings.retention_inputs
         )
         breaker = CircuitBreaker(
             failures_to_open=settings.breaker_failures,
             window_seconds=settings.breaker_window_seconds,
-            on_change=partial(_tell_circuit, metrics),
+            on_change=partial(_report_circuit, metrics),
         )
-        budget = RetryBudget(share=_RETRY_SHARE, window_seconds=_RETRY_WINDOW_SECONDS)
-        client = PredictorClient(
-            settings.predictor_url,
-            Patience(breaker, budget),
-            connect_timeout_seconds=settings.connect_timeout_seconds,
-            api_key=settings.predictor_api_key,
-        )
-        intake = Intake(
-            log,
+        metrics.set_circuit(breaker.state)
+        client = _make_client(breaker, settings)
+        forward_queue = make_forward_queue(
             client,
-            breaker,
             metrics,
-            forward_timeout_seconds=settings.forward_timeout_seconds,
-            forward_max_batch=settings.forward_max_batch,
-            forward_max_waiting=settings.forward_max_waiting,
+            timeout_seconds=settings.forward_timeout_seconds,
+            max_batch=settings.forward_max_batch,
+            max_waiting=settings.forward_max_waiting,
         )
+        log_queue = LogQueue(log, metrics)
+        intake = Intake(log_queue, forward_queue, breaker, metrics)
         app.state.breaker = breaker
         app.state.intake = intake
-        app.state.log_reader = log_reader
-        app.state.replay = Replay(replay_queue, intake)
+        app.state.log_queue = log_queue
+        app.state.log_reader = LogReader(database)
+        app.state.replay = Replay(ReplayQueue(database), intake)
         await _open_log(log)
         retaining = asyncio.create_task(retention.run())
         yield
         retaining.cancel()
         await intake.close()
-        for part in (client, log, log_reader, replay_queue, retention):
+        for part in (client, log, database):
             part.close()
 
-    app = FastAPIOffline(
+    app = Gateway(
         title="Service A - Input Logger",
         description="Logs every input and, on request, has Service B predict for it.",
         version="1.0.0",
         lifespan=lifespan,
-        # The schemas folded up: unfolded they are longer than the calls.
-        swagger_ui_parameters={"defaultModelsExpandDepth": 0},
-        # Nobody exports it from here, and it would be looked for with each request.
+        docs_url=None,
+        redoc_url=None,
+        # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
-    app.state.body_timeout = SharedTimeout(settings.body_timeout_seconds)
+    app.state.body_reader = _make_body_reader(settings)
     app.state.metrics = metrics
     app.state.lines = lines
-    build_framework = app.build_middleware_stack
-    app.build_middleware_stack = lambda: _surround(app, build_framework())  # type: ignore[method-assign]
-    app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     for router in (status.router, process.router, price.router, inputs.router):
         app.include_router(router)
+    # Pages that need no internet access. Unfolded, the schemas would be longer than the calls.
+    pages = FastAPIOffline(title=app.title, swagger_ui_parameters={"defaultModelsExpandDepth": 0})
+    app.router.routes.extend(pages.routes)
     add_failure_handlers(app)
     return app
 
 
-def _surround(app: FastAPI, framework: ASGIApp) -> ASGIApp:
-    """Put the gateway's own layers around the framework's, which hot calls don't go through."""
-    settings: Settings = app.state.settings
-    hot_routes = [*process.router.routes, *price.router.routes]
-    layers: ASGIApp = Shortcut(framework, hot_routes, app.exception_handlers)
-    if settings.api_keys:
-        layers = Access(layers, settings.api_keys)
-    if settings.cors_origins:
-        layers = CORSMiddleware(
-            layers,
-            allow_origins=sorted(settings.cors_origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
-            expose_headers=["X-Request-ID", "Retry-After"],
-        )
-    return RequestLog(layers, app.state.metrics, app.state.lines)
+def _make_body_reader(settings: Settings) -> BodyReader:
+    seconds, plain = settings.body_timeout_seconds, settings.plain
+    return BodyReader(
+        partial(asyncio.timeout, seconds) if "shared_timeout" in plain else SharedTimeout(seconds),
+        parse_strictly if "key_count" in plain else parse_counting_keys,
+    )
 
 
-async def _open_log(log: InputLog) -> None:
+def _make_writer(database: LogDatabase, settings: Settings) -> LogWriter:
+    if database.is_sqlite and "sqlite_writer" not in settings.plain:
+        return SqliteLogWriter(database)
+    return LogWriter(database)
+
+
+def _make_client(breaker: CircuitBreaker, settings: Settings) -> PredictorClient:
+    budget = RetryBudget(share=_RETRY_SHARE, window_seconds=_RETRY_WINDOW_SECONDS)
+    return PredictorClient(
+        settings.predictor_url,
+        Retries(breaker, budget),
+        DeadlineAdapter() if "joined_sends" in settings.plain else JoinedSendsAdapter(),
+        connect_timeout_seconds=settings.connect_timeout_seconds,
+        api_key=settings.predictor_api_key,
+    )
+
+
+async def _open_log(log: LogWriter) -> None:
     """Make or upgrade the tables before the first request. A log that fails may work later."""
     try:
         await asyncio.to_thread(log.write, [])
@@ -135,6 +178,6 @@ async def _open_log(log: InputLog) -> None:
         _logger.warning("the input log is unavailable", extra={"fields": {"reason": str(error)}})
 
 
-def _tell_circuit(metrics: Metrics, state: CircuitState) -> None:
+def _report_circuit(metrics: Metrics, state: CircuitState) -> None:
     metrics.set_circuit(state)
     _logger.warning("circuit to Service B", extra={"fields": {"state": state}})

@@ -4,10 +4,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from gateway.app import create_app
+from gateway.serving.direct_routes import DirectRoutes
 from gateway.settings import load_settings
+from gateway.web.json_body import BodyReader
+from gateway.web.key_count import parse_counting_keys
+from gateway.web.shared_timeout import SharedTimeout
 from tests.conftest import StartGateway
 from tests.log_file import read_inputs
 
@@ -49,14 +54,18 @@ def test_application_starts_without_service_b_and_without_a_log(
     assert client.get("/health").status_code == 503
 
 
-def test_every_route_is_in_the_contract_with_its_errors(client: TestClient) -> None:
-    paths = client.get("/openapi.json").json()["paths"]
+@pytest.mark.parametrize("plain", ["1", "sqlite_writer", "joined_sends"])
+def test_input_is_logged_and_forwarded_in_the_plain_way_as_well(
+    start_gateway: StartGateway, log_path: Path, plain: str
+) -> None:
+    client = start_gateway(LAB_PLAIN=plain)
 
-    assert {"/", "/health", "/process"} <= paths.keys()
-    assert {"200", "408", "413", "415", "422", "503"} <= paths["/process"]["post"][
-        "responses"
-    ].keys()
-    assert {"200", "503"} <= paths["/health"]["get"]["responses"].keys()
+    for _ in range(3):
+        assert client.post("/process", json={"data": {"a": 1}}).status_code == 200
+
+    assert [(row["data"], row["outcome"]) for row in read_inputs(log_path)] == [
+        ('{"a":1}', "predicted")
+    ] * 3
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
@@ -78,3 +87,48 @@ def test_nothing_is_called_before_the_first_forward(start_gateway: StartGateway)
 
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+def find_tricks(app: FastAPI) -> set[str]:
+    """Name the fast pieces that an application is made of."""
+    reader: BodyReader = app.state.body_reader
+    layers = [app.build_middleware_stack()]
+    while hasattr(layers[-1], "_app"):
+        layers.append(layers[-1]._app)
+    fast = {
+        "direct_routes": any(isinstance(layer, DirectRoutes) for layer in layers),
+        "shared_timeout": isinstance(reader._timeout, SharedTimeout),
+        "key_count": reader._parser is parse_counting_keys,
+    }
+    return {name for name, there in fast.items() if there}
+
+
+@pytest.mark.parametrize(
+    ("plain", "tricks"),
+    [
+        ("0", {"direct_routes", "shared_timeout", "key_count"}),
+        ("direct_routes,key_count", {"shared_timeout"}),
+        ("shared_timeout", {"direct_routes", "key_count"}),
+        ("1", set()),
+    ],
+)
+def test_fast_pieces_are_left_out_when_the_settings_say_so(
+    monkeypatch: pytest.MonkeyPatch, plain: str, tricks: set[str]
+) -> None:
+    monkeypatch.setenv("LAB_PLAIN", plain)
+
+    assert find_tricks(create_app(load_settings())) == tricks
+
+
+@pytest.mark.parametrize("plain", ["0", "1"])
+def test_unexpected_error_is_a_bare_500_on_every_route(
+    monkeypatch: pytest.MonkeyPatch, plain: str
+) -> None:
+    monkeypatch.setenv("LAB_PLAIN", plain)
+    app = create_app(load_settings())
+    app.state.metrics.write = lambda: 1 / 0
+    app.state.intake = None
+    client = TestClient(app)
+
+    for answer in (client.get("/metrics"), client.post("/process", json={"data": 1})):
+        assert (answer.status_code, answer.json()) == (500, {"detail": "Internal error"})

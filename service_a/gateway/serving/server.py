@@ -1,4 +1,4 @@
-"""Running the application in this process until it is told to stop."""
+"""Running the application in this process until it is stopped."""
 
 import gc
 import signal
@@ -8,7 +8,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-from gateway.serving.joined_writes import Connection
+from gateway.serving.joined_writes import JoinedWritesProtocol
 from gateway.settings import Settings
 
 # A caller may keep its connection open between two bursts of requests.
@@ -38,13 +38,11 @@ def serve(app: FastAPI, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has stopped; this makes it a clean exit.
         signal.signal(number, lambda *_: sys.exit(0))
-    # What is there now stays. Looked through again and again, it would hold up requests.
+    # What exists now stays: looking through it again and again would hold up requests.
     gc.freeze()
-    # Requests leave nothing for the collector, and looking all the time would slow large batches.
-    gc.set_threshold(20_000)
     config = uvicorn.Config(
         app,
-        http=Connection,
+        http="auto" if "joined_writes" in settings.plain else JoinedWritesProtocol,
         log_config=None,
         server_header=False,
         proxy_headers=False,  # nothing here looks at the caller's address

@@ -1,4 +1,4 @@
-"""Running the application in this process until it is told to stop."""
+"""Running the application in this process until it is stopped."""
 
 import gc
 import signal
@@ -8,10 +8,10 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-from predictor.serving.joined_writes import Connection
+from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.settings import Settings
 
-# An idle connection of Service A stays open between two bursts of requests.
+# A caller may keep its connection open between two bursts of requests.
 KEEP_ALIVE_SECONDS = 75
 # Answers under way get this long after SIGTERM; a stopped service is gone within 10 s.
 DRAIN_SECONDS = 8
@@ -38,11 +38,11 @@ def serve(app: FastAPI, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has stopped; this makes it a clean exit.
         signal.signal(number, lambda *_: sys.exit(0))
-    # What is there now stays. Looked through again and again, it would hold up requests.
+    # What exists now stays: looking through it again and again would hold up requests.
     gc.freeze()
     config = uvicorn.Config(
         app,
-        http=Connection,
+        http="auto" if "joined_writes" in settings.plain else JoinedWritesProtocol,
         log_config=None,
         server_header=False,
         proxy_headers=False,  # nothing here looks at the caller's address

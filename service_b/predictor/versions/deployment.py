@@ -1,4 +1,4 @@
-"""One hosted model: which version serves, which was refused, and the step from one to the next."""
+"""One hosted model: which version serves, which was refused, and how one replaces another."""
 
 import logging
 import re
@@ -12,7 +12,6 @@ from predictor.versions.loading import Load
 from predictor.versions.registry import ModelRegistry
 
 _logger = logging.getLogger(__name__)
-
 
 # What leads to a file, up to its name.
 _FOLDERS = re.compile(r"\S*[/\\]")
@@ -53,7 +52,7 @@ class Deployment:
     def check(self) -> None:
         """Look for a version, load it if it is new, and let it serve if it passes every check."""
         failures: dict[str, str] = {}
-        told: list[str] = []
+        public: list[str] = []
         candidate = None
         for source in self._sources:
             try:
@@ -64,17 +63,17 @@ class Deployment:
                 break
             except (SourceUnavailable, ModelRefused) as error:
                 failures[source.location] = str(error)
-                told.append(_tell(error))
+                public.append(_describe_publicly(error))
             except Exception as error:
-                # Nobody expected it, but the version that serves must go on, and so must the watch.
+                # Whatever it is: the version that serves must go on, and so must the watcher.
                 _logger.exception("check failed", extra={"fields": {"model": self.name}})
                 failures[source.location] = repr(error)
-                told.append(_tell(error))
+                public.append(_describe_publicly(error))
             if self._serving is not None and self._serving[0] is source:
                 break
         self.candidate = candidate
         self.last_error = "; ".join(failures.values()) or None
-        self.public_error = "; ".join(told) or None
+        self.public_error = "; ".join(public) or None
         self.last_check = datetime.now(UTC)
         self._log(failures)
 
@@ -113,8 +112,8 @@ class Deployment:
         self._logged = failures
 
 
-def _tell(error: Exception) -> str:
-    """Say what callers may know: why a version was refused, but neither paths nor hosts."""
+def _describe_publicly(error: Exception) -> str:
+    """Say why a version was refused, without paths and hosts, which no caller may see."""
     if isinstance(error, ModelRefused):
         return _FOLDERS.sub("", str(error))
     return "a source could not be used; the log says why"

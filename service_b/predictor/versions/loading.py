@@ -1,4 +1,4 @@
-"""How the versions of a model in models.yaml are loaded."""
+"""Loading a version of a model as its entry in models.yaml says: checks, hooks, warm-up."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +16,7 @@ from predictor.versions.manifest import ModelEntry
 Load = Callable[[Folder | None], ServedModel]
 
 
-def build_loader(entry: ModelEntry) -> Load:
+def build_loader(entry: ModelEntry, *, fast_path: bool = True) -> Load:
     """Make the function that loads, checks and warms up a version.
 
     It raises `ModelRefused` when a check fails, `SourceUnavailable` when files can't be read now.
@@ -26,7 +26,7 @@ def build_loader(entry: ModelEntry) -> Load:
     """
     load: Load
     if entry.class_path is None:
-        load = partial(_load_registered, entry.name)
+        load = partial(_load_registered, entry.name, fast_path)
     else:
         constructor = _import(entry, "class_path")
         load = partial(load_python, entry.name, constructor, entry.parameters)
@@ -42,7 +42,7 @@ def build_loader(entry: ModelEntry) -> Load:
         except (ModelRefused, SourceUnavailable):
             raise
         except SystemExit as error:
-            # Of a class or a pickle: it would end the thread that watches, and say nothing.
+            # Raised by a class or a pickle, it would silently end the thread that watches.
             raise ModelRefused(f"{where}: wants to end the process: {error!r}") from error
         except Exception as error:
             raise ModelRefused(f"{where}: fails on its example: {error!r}") from error
@@ -51,10 +51,10 @@ def build_loader(entry: ModelEntry) -> Load:
     return load_and_warm_up
 
 
-def _load_registered(name: str, folder: Folder | None) -> ServedModel:
+def _load_registered(name: str, fast_path: bool, folder: Folder | None) -> ServedModel:
     if folder is None:
         raise ModelRefused(f"{name}: has no files")
-    return load_registered(name, folder)
+    return load_registered(name, folder, fast_path=fast_path)
 
 
 def _import(entry: ModelEntry, key: str) -> Any:

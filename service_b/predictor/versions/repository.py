@@ -1,4 +1,4 @@
-"""The model repository: a folder of versions, on any file system that fsspec knows."""
+"""The model repository: a folder of versions, on any file system that fsspec can use."""
 
 import hashlib
 import json
@@ -9,9 +9,8 @@ from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 
 from predictor.card import parse_card
 from predictor.errors import ModelRefused, SourceUnavailable
-from predictor.version import CARD, CHECKSUMS, Folder, Version
+from predictor.version import ALIAS, CARD, CHECKSUMS, Folder, Version, parse_checksums
 
-ALIASES = "alias.json"
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 30
 _TOTAL_SECONDS = 300
@@ -55,15 +54,15 @@ class ModelRepository:
 
     def _read_champion(self) -> str | None:
         try:
-            content = self._files.cat_file(f"{self._path}/{ALIASES}")
+            content = self._files.cat_file(f"{self._path}/{ALIAS}")
         except FileNotFoundError:
             return None
         try:
             champion = json.loads(content)["champion"]
         except (ValueError, KeyError, TypeError) as error:
-            raise SourceUnavailable(f"{self.location}/{ALIASES} names no champion") from error
+            raise SourceUnavailable(f"{self.location}/{ALIAS} names no champion") from error
         if not (isinstance(champion, str) and _is_number(champion)):
-            raise SourceUnavailable(f"{self.location}/{ALIASES}: {champion!r} is no version")
+            raise SourceUnavailable(f"{self.location}/{ALIAS}: {champion!r} is no version")
         return champion
 
     def _find_highest(self) -> str:
@@ -81,7 +80,7 @@ class ModelRepository:
         return max(numbers, key=int)
 
     def _identify(self, path: str) -> str:
-        """Sum up what the version's list of files says, and how those files look from outside."""
+        """Give a sum of the version's list of files and of what the file system says of each."""
         parts = [path]
         for name in (CARD, CHECKSUMS):
             try:
@@ -104,7 +103,7 @@ class ModelRepository:
 def _choose_options(location: str) -> dict[str, Any]:
     if not location.startswith(("http://", "https://")):
         return {}
-    # A server that hangs keeps its model's watcher for half a minute, one that trickles for five.
+    # How long the model's watcher waits for a server that hangs, or that sends very slowly.
     from aiohttp import ClientTimeout
 
     timeout = ClientTimeout(
@@ -114,10 +113,9 @@ def _choose_options(location: str) -> dict[str, Any]:
 
 
 def _list_files(name: str, content: bytes) -> list[str]:
-    if name == CHECKSUMS:
-        lines = content.decode(errors="replace").splitlines()
-        return [line.partition(" ")[2].lstrip(" *") for line in lines]
     try:
+        if name == CHECKSUMS:
+            return [file for file, _ in parse_checksums(content, name)]
         return [artifact.file for artifact in parse_card(content, name).artifacts]
     except ModelRefused:
         return []

@@ -1,4 +1,4 @@
-"""From the words in models.yaml to the sources of a model."""
+"""The sources of a model, made from what models.yaml says."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -19,7 +19,7 @@ class ClassItself:
         self.location = location
 
     def find(self) -> Version:
-        """There is always the one."""
+        """Give the only version that there is."""
         return Version("", self.location, nullcontext)
 
 

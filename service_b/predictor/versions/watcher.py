@@ -1,12 +1,17 @@
-"""Watching for new versions, off the event loop."""
+"""Watching for new versions, in threads beside the event loop."""
 
 import asyncio
 import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import Protocol
 
-from predictor.versions.deployment import Deployment
+
+class Watched(Protocol):
+    """What is checked from time to time."""
+
+    def check(self) -> None: ...
 
 
 class Watcher:
@@ -16,12 +21,12 @@ class Watcher:
     threads are daemons: a source that hangs doesn't keep the process from ending.
     """
 
-    def __init__(self, deployments: Sequence[Deployment], interval_seconds: float) -> None:
+    def __init__(self, deployments: Sequence[Watched], interval_seconds: float) -> None:
         self._interval_seconds = interval_seconds
         self._requests = {each: queue.SimpleQueue[Future[None] | None]() for each in deployments}
 
     def start(self) -> None:
-        """Begin to watch; the first check comes when it is asked for, or after the interval."""
+        """Begin to watch; the first check is when one is asked for, or after the interval."""
         for deployment in self._requests:
             threading.Thread(target=self._watch, args=(deployment,), daemon=True).start()
 
@@ -41,16 +46,16 @@ class Watcher:
         for each in late:
             each.cancel()
 
-    def _watch(self, deployment: Deployment) -> None:
+    def _watch(self, deployment: Watched) -> None:
         while None not in (waiting := self._wait(deployment)):
             deployment.check()
             for request in waiting:
-                # A caller who gave up waiting has cancelled.
+                # A caller that gave up waiting has cancelled its request.
                 if request is not None and request.set_running_or_notify_cancel():
                     request.set_result(None)
 
-    def _wait(self, deployment: Deployment) -> list[Future[None] | None]:
-        """Give the requests that are there, after at most one interval."""
+    def _wait(self, deployment: Watched) -> list[Future[None] | None]:
+        """Wait for requests, for one interval at most, and give all that there are."""
         requests = self._requests[deployment]
         try:
             waiting = [requests.get(timeout=self._interval_seconds)]

@@ -1,5 +1,6 @@
 """The service as a process of its own, over real sockets."""
 
+import gc
 import json
 import signal
 import socket
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
+from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.serving.server import serve
-from predictor.settings import SERVICE_FOLDER, Settings
+from predictor.settings import SERVICE_FOLDER, Settings, load_settings
 from tests.service_process import (
     DEADLINE_SECONDS,
     MAIN,
@@ -23,7 +26,6 @@ from tests.service_process import (
     make_environment,
     request,
     start,
-    stop,
 )
 
 
@@ -54,19 +56,28 @@ def tiny(write_version: Callable[..., Path], settings: Settings) -> dict[str, st
 
 
 @pytest.mark.parametrize(
-    ("command", "number"),
-    [(MAIN, signal.SIGINT), ((sys.executable, "-m", "uvicorn", "main:app"), signal.SIGTERM)],
-    ids=["main.py", "uvicorn"],
+    ("command", "plain", "number"),
+    [
+        (MAIN, "0", signal.SIGINT),
+        (MAIN, "1", signal.SIGINT),
+        ((sys.executable, "-m", "uvicorn", "main:app"), "0", signal.SIGTERM),
+    ],
+    ids=["main.py", "main.py plain", "uvicorn"],
 )
 def test_service_predicts_until_a_signal_ends_it(
-    tiny: dict[str, str], house: dict[str, Any], command: tuple[str, ...], number: signal.Signals
+    tiny: dict[str, str],
+    house: dict[str, Any],
+    command: tuple[str, ...],
+    plain: str,
+    number: signal.Signals,
 ) -> None:
     port = find_free_port()
     options = () if command == MAIN else ("--port", str(port))
-    with start(port, *command, *options, **tiny) as process:
+    with start(port, *command, *options, LAB_PLAIN=plain, **tiny) as service:
         answer, content = request(port, "POST", "/predict", json.dumps({"input": house}).encode())
         assert (answer.status, content["prediction"]["model"]) == (200, "tiny")
-        status, output = stop(process, number)
+        service.signal(number)
+        status, output = service.wait()
     if command == MAIN:
         assert status == 0
         assert all(line.startswith("time=") for line in output.splitlines())
@@ -79,40 +90,41 @@ def test_sigterm_finishes_the_requests_under_way_and_ends_the_service_in_time(
 ) -> None:
     port = find_free_port()
     body = json.dumps({"input": house}).encode()
-    with start(port, *MAIN, PREDICTOR_BODY_TIMEOUT_SECONDS="60", **tiny) as process:
+    with start(port, *MAIN, PREDICTOR_BODY_TIMEOUT_SECONDS="60", **tiny) as service:
         with open_post(port, length=len(body)) as client, open_post(port, length=len(body)):
-            process.send_signal(signal.SIGTERM)
+            service.signal(signal.SIGTERM)
             deadline = time.monotonic() + 10
-            while is_listening(port):
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            service.wait_for("Waiting for connections to close")
+            assert not is_listening(port)
             client.sendall(body)
             assert read_all(client).startswith(b"HTTP/1.1 200 OK")
             # The second request never ends; the service does.
-            process.communicate(timeout=deadline - time.monotonic())
-        assert process.returncode == 0
+            status, _ = service.wait(deadline - time.monotonic())
+        assert status == 0
 
 
 def test_service_runs_on_without_a_model_when_the_model_is_refused(tiny: dict[str, str]) -> None:
     port = find_free_port()
     artifact = Path(tiny["PREDICTOR_MODELS"]).parent / "models" / "tiny" / "1" / "model.joblib"
     artifact.write_bytes(b"other bytes")
-    with start(port, *MAIN, **tiny) as process:
+    with start(port, *MAIN, **tiny) as service:
         assert request(port, "GET", "/livez")[0].status == 200
         assert request(port, "GET", "/health")[0].status == 503
         assert request(port, "POST", "/predict", b'{"input": {}}')[0].status == 503
-        _, output = stop(process, signal.SIGTERM)
+        service.signal(signal.SIGTERM)
+        _, output = service.wait()
     (line,) = [line for line in output.splitlines() if "level=ERROR" in line]
     assert 'event="model is not available" model=tiny reason=' in line
     assert "sha256 is" in line
 
 
+@pytest.mark.parametrize("plain", ["0", "1"])
 def test_body_too_slow_is_408_and_the_sender_of_one_too_large_sees_the_413(
-    tiny: dict[str, str],
+    tiny: dict[str, str], plain: str
 ) -> None:
     port = find_free_port()
     limits = {"PREDICTOR_BODY_TIMEOUT_SECONDS": "0.5", "PREDICTOR_MAX_BODY_BYTES": "100000"}
-    with start(port, *MAIN, **tiny, **limits):
+    with start(port, *MAIN, LAB_PLAIN=plain, **tiny, **limits):
         client = open_post(port, length=1000)
         client.sendall(b'{"input":')
         slow = read_all(client)
@@ -136,6 +148,33 @@ def test_bad_setting_stops_the_start_with_one_line() -> None:
     assert done.stderr == (
         "PORT: Input should be a valid integer, unable to parse string as an integer (was '80a')\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("plain", "protocol"), [("0", JoinedWritesProtocol), ("joined_writes", "auto")]
+)
+def test_writes_are_joined_unless_they_are_to_be_plain(
+    monkeypatch: pytest.MonkeyPatch, plain: str, protocol: object
+) -> None:
+    protocols = []
+
+    class FakeServer:
+        def __init__(self, config: uvicorn.Config) -> None:
+            protocols.append(config.http)
+
+        def run(self, sockets: list[socket.socket]) -> None:
+            sockets[0].close()
+
+    monkeypatch.setenv("PORT", str(find_free_port()))
+    monkeypatch.setenv("LAB_PLAIN", plain)
+    monkeypatch.setattr(uvicorn, "Server", FakeServer)
+    # What is this process's own stays as it is.
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+
+    serve(FastAPI(), load_settings())
+
+    assert protocols == [protocol]
 
 
 def test_taken_port_stops_the_start_with_one_line(settings: Settings) -> None:

@@ -18,7 +18,7 @@ WriteVersion = Callable[..., Path]
 
 
 class FakeSource:
-    """Has the versions of a folder, unless it is told that it is down."""
+    """Has the versions of a folder, unless it is down."""
 
     def __init__(self, location: str, folder: Path) -> None:
         self.location = location

@@ -1,4 +1,6 @@
+import asyncio
 import json
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -9,8 +11,9 @@ from sklearn.dummy import DummyRegressor
 
 from predictor.card import ModelCard
 from predictor.errors import InvalidInput
-from predictor.inference.card_model import Model
-from predictor.web.json_body import parse_json
+from predictor.inference.card_model import CardModel
+from predictor.inference.pipelines import Pipelines
+from predictor.web.json_body import BodyReader
 from predictor.web.quick_check import Form, check_quickly
 from predictor.web.schemas import BatchRequest, PredictRequest
 from predictor.web.validation import check
@@ -24,15 +27,16 @@ ODD = """
 
 
 @pytest.fixture(scope="module")
-def model(ames_card: ModelCard) -> Model:
-    model = Model(ames_card, DummyRegressor())
-    model.quick_batch = 128
-    return model
+def model(ames_card: ModelCard) -> CardModel:
+    pipelines = Pipelines(ames_card, [DummyRegressor()])
+    pipelines.quick_batch = 128
+    return CardModel(ames_card, pipelines)
 
 
-def check_slowly(model: Model, form: Form, body: bytes) -> list[BaseModel] | None:
+def check_plainly(model: CardModel, form: Form, body: bytes) -> list[BaseModel] | None:
+    reader = BodyReader(partial(asyncio.timeout, 60))
     try:
-        values = check(form, parse_json(body), ["body"]).list_inputs()
+        values = check(form, reader.parse(body), ["body"]).list_inputs()
         return [check(model.input_type, value, []) for value in values]
     except InvalidInput:
         return None
@@ -49,7 +53,9 @@ def write(house: object, count: int = 0) -> bytes:
 
 @settings(deadline=None)
 @given(data=st.data())
-def test_inputs_are_those_that_parsing_and_checking_give(model: Model, data: st.DataObject) -> None:
+def test_inputs_are_those_that_parsing_and_checking_give(
+    model: CardModel, data: st.DataObject
+) -> None:
     kinds = {(each.kind, each.nullable): each for each in model.card.features}
     features = st.sampled_from([*kinds.values(), *model.card.features])
     houses = []
@@ -69,12 +75,12 @@ def test_inputs_are_those_that_parsing_and_checking_give(model: Model, data: st.
     for form, body in ((PredictRequest, one.encode()), (BatchRequest, many.encode())):
         quick = check_quickly(model, form, body)
         if quick is not None:
-            slow = check_slowly(model, form, body)
-            assert slow is not None
-            assert describe(quick) == describe(slow)
+            plain = check_plainly(model, form, body)
+            assert plain is not None
+            assert describe(quick) == describe(plain)
 
 
-def test_right_bodies_are_checked_quickly(model: Model) -> None:
+def test_right_bodies_are_checked_quickly(model: CardModel) -> None:
     house = model.input_type.model_validate(model.card.example)
     assert check_quickly(model, PredictRequest, write(model.card.example)) == [house]
     assert check_quickly(model, BatchRequest, write(model.card.example, 3)) == [house] * 3
@@ -91,17 +97,17 @@ def test_right_bodies_are_checked_quickly(model: Model) -> None:
         (BatchRequest, write({}, 1001)),
     ],
 )
-def test_wrong_bodies_are_left_to_others(model: Model, form: Form, body: bytes) -> None:
+def test_wrong_bodies_are_left_to_others(model: CardModel, form: Form, body: bytes) -> None:
     assert check_quickly(model, form, body) is None
 
 
 @pytest.mark.parametrize("key", ['"input": {}, "input"', '"more": 1, "input"', '"inputs"'])
-def test_keys_that_should_not_be_there_are_left_to_others(model: Model, key: str) -> None:
+def test_keys_that_should_not_be_there_are_left_to_others(model: CardModel, key: str) -> None:
     body = write(model.card.example).replace(b'"input"', key.encode())
     assert check_quickly(model, PredictRequest, body) is None
 
 
-def test_field_that_is_there_twice_is_left_to_others(model: Model) -> None:
+def test_field_that_is_there_twice_is_left_to_others(model: CardModel) -> None:
     body = write(model.card.example)
     assert (
         check_quickly(model, PredictRequest, body.replace(b"}}", b', "id": 1, "id": 1}}')) is None
@@ -109,8 +115,8 @@ def test_field_that_is_there_twice_is_left_to_others(model: Model) -> None:
 
 
 def test_large_bodies_and_slow_models_are_left_to_others(
-    model: Model, ames_card: ModelCard
+    model: CardModel, ames_card: ModelCard
 ) -> None:
     assert check_quickly(model, BatchRequest, write(model.card.example, 200)) is None
-    slow = Model(ames_card, DummyRegressor())
+    slow = CardModel(ames_card, Pipelines(ames_card, [DummyRegressor()]))
     assert check_quickly(slow, PredictRequest, write(ames_card.example)) is None

@@ -1,17 +1,21 @@
 """Taking in an input: logged, and forwarded on request."""
 
 from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, InputRejected
 from gateway.intake.intake import Intake
 from gateway.settings import Settings
-from gateway.telemetry.trace import Origin
-from gateway.web.json_body import read_json, write_json
+from gateway.telemetry.trace import Trace
+from gateway.web.finite_json import write_json
+from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
 from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer, ProcessAnswer, ProcessRequest
 from gateway.web.validation import check
 
 router = APIRouter(tags=["process"])
+
+_LOGGED = to_json(ProcessAnswer(), exclude_none=True)
 
 
 @router.post(
@@ -32,24 +36,20 @@ async def process(request: Request) -> Response:
     """The input is on disk before it is forwarded and before this answers."""
     settings: Settings = request.app.state.settings
     intake: Intake = request.app.state.intake
-    origin: Origin = request.state.origin
-    content = await read_json(
-        request,
-        max_bytes=settings.max_body_bytes,
-        body_timeout=request.app.state.body_timeout,
-    )
+    trace: Trace = request.state.trace
+    reader: BodyReader = request.app.state.body_reader
+    content = reader.parse(await reader.read(request, settings.max_body_bytes))
     submission = check(ProcessRequest, content, ["body"])
     data = write_json(submission.data, ["body", "data"])
     if not submission.forward_to_model:
-        await intake.keep(data, origin, submission.model)
+        await intake.keep(data, trace, submission.model)
         request.state.log_fields["outcome"] = "logged"
-        return _answer(b'{"status":"Input logged successfully"}')
-    (answer,) = await intake.predict([data], origin, submission.model)
+        return Response(_LOGGED, media_type="application/json")
+    (answer,) = await intake.predict([data], trace, submission.model)
+    if isinstance(answer, InputRejected):
+        raise answer.place("body", "data")
     if isinstance(answer, GatewayError):
         raise answer
     request.state.log_fields["outcome"] = "predicted"
-    return _answer(b'{"status":"Input logged successfully","model_prediction":%b}' % answer.body)
-
-
-def _answer(body: bytes) -> Response:
+    body = b'%b,"model_prediction":%b}' % (_LOGGED[:-1], answer.body)
     return Response(body, media_type="application/json")

@@ -1,4 +1,4 @@
-"""What a caller is told of each error."""
+"""The status and the body with which each error is answered."""
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response

@@ -1,4 +1,4 @@
-"""What the service hosts, and the state of it."""
+"""Which models the service hosts, and the state of each."""
 
 from fastapi import APIRouter, Request
 
