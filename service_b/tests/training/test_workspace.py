@@ -65,6 +65,7 @@ def test_digest_says_whether_two_artifacts_are_the_same(workspace: Workspace) ->
     [
         (OSError(errno.ENOSPC, "No space left on device"), TrainingError),
         (KeyboardInterrupt(), KeyboardInterrupt),
+        (BrokenPipeError(), BrokenPipeError),  # of the output: it's no fault of the artifact
     ],
 )
 def test_failed_step_keeps_the_former_artifact_and_leaves_nothing_else(
