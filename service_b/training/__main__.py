@@ -69,11 +69,12 @@ def _fail(message: str, status: int = 1) -> int:
 
 def _find_variables(error: Exception) -> str:
     """Name the foreign variables of which, or of whose values, an error tells."""
+    words = {name: (name, value or repr(value)) for name, value in os.environ.items()}
     return ", ".join(
         name
-        for name, value in os.environ.items()
+        for name in words
         if name.startswith(_FOREIGN)
-        and re.search(rf"(?<!\w)({re.escape(name)}|{re.escape(value)})(?!\w)", str(error))
+        and re.search(rf"(?<![\w.])({'|'.join(map(re.escape, words[name]))})(?!\.?\w)", str(error))
     )
 
 

@@ -98,6 +98,17 @@ def test_only_one_training_works_in_a_folder(workspace: Workspace) -> None:
         assert workspace.find_fault("bake", ORIGIN) is None
 
 
+def test_file_system_without_locks_can_be_worked_in(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("training.workspace._take", fail)
+    with workspace.lock():
+        assert workspace.find_fault("bake", ORIGIN) is None
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_killed_training_leaves_a_folder_that_can_be_worked_in(workspace: Workspace) -> None:
     program = """
