@@ -79,8 +79,10 @@ def _find_variables(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    # joblib's word to those who stop asking for results: here it's an interrupt that does.
+    # joblib's words, here and in the process that clears up after it, when an interrupt stops it.
     warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed")
+    former = os.environ.get("PYTHONWARNINGS", "")
+    os.environ["PYTHONWARNINGS"] = f"{former},ignore:resource_tracker:UserWarning".strip(",")
     # Ended either way, it ends its processes too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ended = main()
