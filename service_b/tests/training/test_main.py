@@ -230,11 +230,12 @@ def test_variable_that_a_library_cannot_import_with_is_named_in_one_line() -> No
     ]
 
 
+@pytest.mark.parametrize("value", ["all", "1.5", ""])
 def test_variable_that_a_library_cannot_use_is_named_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "all")
-    monkeypatch.setenv("LOKY_OTHER", "1")
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", value)
+    monkeypatch.setenv("LOKY_OTHER", "1")  # no part of "base 10"
     assert main(["list"]) == 1
     assert capsys.readouterr().err == (
         "error: LOKY_MAX_CPU_COUNT: its value can't be used (ValueError); mend or unset it\n"
