@@ -115,6 +115,7 @@ def without_own_settings(environment: os._Environ[str]) -> dict[str, str]:
         "SERVICE_",
         "PUBLISH_ADDRESS",
         "LOG_",
+        "LAB_",
         "GATEWAY_",
         "PREDICTOR_",
         "INPUT_LOG_",

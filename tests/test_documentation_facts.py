@@ -32,7 +32,7 @@ print(json.dumps({{
     "settings": {{
         field.validation_alias or prefix + name.upper():
             field.default if isinstance(field.default, str)
-            else json.dumps(field.default, default=str)
+            else json.dumps(field.default or None, default=str)
         for name, field in Settings.model_fields.items()
     }},
     "metrics": re.findall(r"# TYPE (\\w+)", app.state.metrics.write().decode()),
@@ -149,7 +149,7 @@ def test_the_settings_table_names_every_setting_with_its_default(service: str) -
 
 
 def test_every_setting_that_a_document_names_exists() -> None:
-    names = re.compile(r"\b(?:GATEWAY|PREDICTOR|SERVICE_[AB]|INPUT_LOG|LOG|POSTGRES)_[A-Z_]+\b")
+    names = re.compile(r"\b(?:GATEWAY|PREDICTOR|SERVICE_[AB]|INPUT_LOG|LOG|LAB|POSTGRES)_[A-Z_]+\b")
     known = {name for service in PORTS for name in read_code(service)["settings"]}
     for file in ("run_services.sh", "docker-compose.yml"):
         known |= set(names.findall((ROOT / file).read_text()))

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -52,6 +52,28 @@ def _none_if_empty(value: object) -> object:
 
 Key = Annotated[str, Field(pattern="^[!-~]+$")]
 Origin = Annotated[str, Field(pattern="^https?://[^/,*]+$")]
+
+
+# Pieces that are there only for speed, in either service; each has a plain twin.
+Trick = Literal[
+    "direct_routes",
+    "fast_path",
+    "joined_sends",
+    "joined_writes",
+    "key_count",
+    "quick_check",
+    "shared_timeout",
+    "sqlite_writer",
+]
+
+
+def _read_tricks(value: object) -> object:
+    """Read names with commas between them; `1` is all of them, `0` or an empty text none."""
+    if not isinstance(value, str):
+        return value
+    if value in ("", "0"):
+        return ()
+    return get_args(Trick) if value == "1" else [name.strip() for name in value.split(",")]
 
 
 class Settings(BaseSettings):
@@ -126,6 +148,11 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
     """Time that a caller has to send a whole request body."""
 
+    plain: Annotated[frozenset[Trick], NoDecode, BeforeValidator(_read_tricks)] = Field(
+        default=frozenset(), validation_alias="LAB_PLAIN"
+    )
+    """What is done in the plain way instead of the fast one: `1` is all, or names with commas."""
+
     @property
     def predictor_url(self) -> str:
         """Base URL of Service B, without a slash at its end."""
@@ -156,7 +183,7 @@ def load_settings() -> Settings:
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> None:
     """Refuse any argument, and say what can be set instead."""
-    lines = [f"  {_name(field)} ({_tell(field)})" for field in Settings.model_fields]
+    lines = [f"  {_name(field)} ({_describe_default(field)})" for field in Settings.model_fields]
     argparse.ArgumentParser(
         prog="python main.py",
         description="Runs Service A until it is stopped, with Ctrl-C or SIGTERM.",
@@ -171,6 +198,6 @@ def _name(field: str) -> str:
     return alias if isinstance(alias, str) else f"GATEWAY_{field.upper()}"
 
 
-def _tell(field: str) -> str:
+def _describe_default(field: str) -> str:
     default = Settings.model_fields[field].default
-    return "unset" if default is None else str(default)
+    return str(default or "unset")

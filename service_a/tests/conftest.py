@@ -22,6 +22,7 @@ _SETTINGS = {
     "PORT",
     "LOG_LEVEL",
     "LOG_FORMAT",
+    "LAB_PLAIN",
     "SERVICE_B_URL",
     "INPUT_LOG_URL",
     "PREDICTOR_API_KEY",

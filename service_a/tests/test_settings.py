@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -6,6 +7,7 @@ from gateway.settings import (
     SERVICE_FOLDER,
     Settings,
     SettingsError,
+    Trick,
     load_settings,
     parse_arguments,
 )
@@ -62,6 +64,34 @@ def test_base_url_is_derived_from_the_prediction_url(
     assert load_settings().predictor_url == base
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", set()),
+        ("0", set()),
+        ("1", set(get_args(Trick))),
+        ("direct_routes", {"direct_routes"}),
+        ("key_count, fast_path", {"key_count", "fast_path"}),
+    ],
+)
+def test_tricks_are_left_out_when_they_are_named(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: set[str]
+) -> None:
+    monkeypatch.setenv("LAB_PLAIN", value)
+
+    assert load_settings().plain == expected
+
+
+def test_known_tricks_are_named_when_one_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_PLAIN", "direct_routes,no_such")
+
+    with pytest.raises(SettingsError, match="LAB_PLAIN: ") as caught:
+        load_settings()
+
+    assert all(repr(name) in str(caught.value) for name in get_args(Trick))
+    assert str(caught.value).endswith("(was 'no_such')")
+
+
 def test_keys_that_name_none_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_API_KEYS", " , ")
 
@@ -87,6 +117,7 @@ def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.Monkey
         ("PORT", "http"),
         ("PORT", ""),
         ("LOG_LEVEL", "LOUD"),
+        ("LAB_PLAIN", "2"),
         ("SERVICE_B_URL", "service_b:8001"),
         ("SERVICE_B_URL", "ftp://service_b/predict"),
         ("SERVICE_B_URL", "http://"),

@@ -1,8 +1,9 @@
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from predictor.settings import Settings, SettingsError, load_settings, parse_arguments
+from predictor.settings import Settings, SettingsError, Trick, load_settings, parse_arguments
 from predictor.versions.manifest import read_manifest
 
 VARIABLES = [
@@ -16,6 +17,7 @@ VARIABLES = [
     "PREDICTOR_ALLOWED_SOURCES",
     "PREDICTOR_MAX_BODY_BYTES",
     "PREDICTOR_BODY_TIMEOUT_SECONDS",
+    "LAB_PLAIN",
 ]
 
 
@@ -33,7 +35,7 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     values = ["0.0.0.0", "9001", "DEBUG", "json", "the-key", "/srv/models.yaml", "2.5"]  # noqa: S104
-    values += ['["s3://models/", "memory:"]', "2048", "1.5"]
+    values += ['["s3://models/", "memory:"]', "2048", "1.5", "quick_check"]
     for variable, value in zip(VARIABLES, values, strict=True):
         monkeypatch.setenv(variable, value)
     assert load_settings().model_dump() == {
@@ -47,7 +49,36 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "allowed_sources": ("s3://models/", "memory:"),
         "max_body_bytes": 2048,
         "body_timeout_seconds": 1.5,
+        "plain": {"quick_check"},
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", set()),
+        ("0", set()),
+        ("1", set(get_args(Trick))),
+        ("direct_routes", {"direct_routes"}),
+        ("key_count, fast_path", {"key_count", "fast_path"}),
+    ],
+)
+def test_tricks_are_left_out_when_they_are_named(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: set[str]
+) -> None:
+    monkeypatch.setenv("LAB_PLAIN", value)
+
+    assert load_settings().plain == expected
+
+
+def test_known_tricks_are_named_when_one_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_PLAIN", "direct_routes,no_such")
+
+    with pytest.raises(SettingsError, match="LAB_PLAIN: ") as caught:
+        load_settings()
+
+    assert all(repr(name) in str(caught.value) for name in get_args(Trick))
+    assert str(caught.value).endswith("(was 'no_such')")
 
 
 @pytest.mark.parametrize(
@@ -59,6 +90,7 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         ("PORT", "80a"),
         ("PORT", ""),
         ("LOG_LEVEL", "LOUD"),
+        ("LAB_PLAIN", "2"),
         ("PREDICTOR_WATCH_SECONDS", "0"),
         ("PREDICTOR_WATCH_SECONDS", "inf"),
         ("PREDICTOR_MAX_BODY_BYTES", "1023"),
