@@ -4,15 +4,16 @@ import gc
 import signal
 import socket
 import sys
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
 
+from gateway.serving.byte_budget import Budgeted
 from gateway.serving.joined_writes import Connection
+from gateway.serving.limits import Limits
 from gateway.settings import Settings
 
-# A caller may keep its connection open between two bursts of requests.
-KEEP_ALIVE_SECONDS = 75
 # Answers under way get this long after SIGTERM; a stopped service is gone within 10 s.
 DRAIN_SECONDS = 8
 
@@ -42,13 +43,18 @@ def serve(app: FastAPI, settings: Settings) -> None:
     gc.freeze()
     # Requests leave nothing for the collector, and looking all the time would slow large batches.
     gc.set_threshold(20_000)
+    limits = Limits(
+        max_connections=settings.max_connections,
+        head_seconds=settings.head_timeout_seconds,
+        max_bytes=settings.max_bytes_under_way,
+    )
     config = uvicorn.Config(
-        app,
-        http=Connection,
+        Budgeted(app, limits.budget),
+        http=partial(Connection, limits),  # type: ignore[arg-type]
+        ws="none",
         log_config=None,
         server_header=False,
         proxy_headers=False,  # nothing here looks at the caller's address
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[listener])

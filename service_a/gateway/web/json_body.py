@@ -6,12 +6,19 @@ from typing import Any
 import jiter
 from pydantic_core import to_json
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Receive
 
-from gateway.errors import BodyTimeout, BodyTooLarge, InvalidInput, WrongContentType
+from gateway.errors import (
+    BodiesOverBudget,
+    BodyTimeout,
+    BodyTooLarge,
+    InvalidInput,
+    WrongContentType,
+)
 from gateway.web.shared_timeout import SharedTimeout
 
 _DRAIN_FACTOR = 16
+# Each takes some hundred bytes of memory, however little of the text.
+_MAX_CONTAINERS = 150_000
 
 
 async def read_json(request: Request, *, max_bytes: int, body_timeout: SharedTimeout) -> Any:
@@ -24,24 +31,28 @@ async def read_json(request: Request, *, max_bytes: int, body_timeout: SharedTim
         WrongContentType: the body doesn't say that it is JSON.
         BodyTooLarge: the body has more than `max_bytes`.
         BodyTimeout: the body didn't arrive in time.
+        BodiesOverBudget: there is no room for it beside the bodies of other callers.
         InvalidInput: the body isn't JSON.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise WrongContentType(media_type)
     try:
-        body = await body_timeout.wait_for(_read(request.receive, max_bytes))
+        body = await body_timeout.wait_for(_read(request, max_bytes))
     except TimeoutError:
         raise BodyTimeout from None
     if not body:
         raise InvalidInput([_problem("The body is empty, a JSON object was expected")])
+    if body.count(b"{") + body.count(b"[") > _MAX_CONTAINERS:
+        message = f"The body has more than {_MAX_CONTAINERS} objects and arrays"
+        raise InvalidInput([_problem(message)])
     try:
         return _parse(body)
     except ValueError as error:
         raise InvalidInput([_problem(f"The body is not valid JSON: {error}")]) from None
 
 
-async def _read(receive: Receive, max_bytes: int) -> bytes:
+async def _read(request: Request, max_bytes: int) -> bytes:
     """Return the body; of one that is too large only count the bytes.
 
     A caller that is still sending when the connection closes sees a broken pipe in place
@@ -51,9 +62,11 @@ async def _read(receive: Receive, max_bytes: int) -> bytes:
     size = 0
     more = True
     while more and size <= max_bytes * _DRAIN_FACTOR:
-        message = await receive()
+        message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
+        if "over_budget" in request.scope.get("state", ()):
+            raise BodiesOverBudget
         chunk = message.get("body", b"")
         more = message.get("more_body", False)
         size += len(chunk)

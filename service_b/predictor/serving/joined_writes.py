@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, cast
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from predictor.serving.http_protocol import HTTPProtocol
 
 
 class JoinedWrites:
@@ -30,6 +30,10 @@ class JoinedWrites:
             self._transport.write(b"".join(self._pieces))
         self._pieces.clear()
 
+    def write_eof(self) -> None:
+        self.send()
+        self._transport.write_eof()
+
     def close(self) -> None:
         self.send()
         self._transport.close()
@@ -38,14 +42,14 @@ class JoinedWrites:
         return getattr(self._transport, name)
 
 
-class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """uvicorn's HTTP, with joined writes."""
+class Connection(HTTPProtocol):
+    """HTTP within the limits, with joined writes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        joined = JoinedWrites(cast(asyncio.Transport, transport))
-        super().connection_made(cast(asyncio.Transport, joined))
+        self._joined = JoinedWrites(cast(asyncio.Transport, transport))
+        super().connection_made(cast(asyncio.Transport, self._joined))
 
     def on_response_complete(self) -> None:
         # The caller needn't wait for what is still to be done, such as the log line.
-        self.transport.send()
+        self._joined.send()
         super().on_response_complete()

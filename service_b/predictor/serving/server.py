@@ -4,15 +4,16 @@ import gc
 import signal
 import socket
 import sys
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
 
+from predictor.serving.byte_budget import Budgeted
 from predictor.serving.joined_writes import Connection
+from predictor.serving.limits import Limits
 from predictor.settings import Settings
 
-# An idle connection of Service A stays open between two bursts of requests.
-KEEP_ALIVE_SECONDS = 75
 # Answers under way get this long after SIGTERM; a stopped service is gone within 10 s.
 DRAIN_SECONDS = 8
 
@@ -40,13 +41,18 @@ def serve(app: FastAPI, settings: Settings) -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     # What is there now stays. Looked through again and again, it would hold up requests.
     gc.freeze()
+    limits = Limits(
+        max_connections=settings.max_connections,
+        head_seconds=settings.head_timeout_seconds,
+        max_bytes=settings.max_bytes_under_way,
+    )
     config = uvicorn.Config(
-        app,
-        http=Connection,
+        Budgeted(app, limits.budget),
+        http=partial(Connection, limits),  # type: ignore[arg-type]
+        ws="none",
         log_config=None,
         server_header=False,
         proxy_headers=False,  # nothing here looks at the caller's address
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[listener])

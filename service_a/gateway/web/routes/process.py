@@ -40,11 +40,14 @@ async def process(request: Request) -> Response:
     )
     submission = check(ProcessRequest, content, ["body"])
     data = write_json(submission.data, ["body", "data"])
-    if not submission.forward_to_model:
-        await intake.keep(data, origin, submission.model)
+    forward_to_model, model = submission.forward_to_model, submission.model
+    # As Python objects the input takes several times the memory, too much to keep from here on.
+    del content, submission
+    if not forward_to_model:
+        await intake.keep(data, origin, model)
         request.state.log_fields["outcome"] = "logged"
         return _answer(b'{"status":"Input logged successfully"}')
-    (answer,) = await intake.predict([data], origin, submission.model)
+    (answer,) = await intake.predict([data], origin, model)
     if isinstance(answer, GatewayError):
         raise answer
     request.state.log_fields["outcome"] = "predicted"
