@@ -7,7 +7,7 @@ from gateway.serving.server import serve
 from gateway.settings import SettingsError, load_settings, parse_arguments
 
 if __name__ == "__main__":
-    parse_arguments()  # before a wrong setting stops whoever asks which there are
+    parse_arguments()  # before a wrong setting stops whoever asks for help
 
 try:
     settings = load_settings()

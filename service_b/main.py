@@ -8,7 +8,7 @@ from predictor.serving.server import serve
 from predictor.settings import SettingsError, load_settings, parse_arguments
 
 if __name__ == "__main__":
-    parse_arguments()  # before a wrong setting stops whoever asks which there are
+    parse_arguments()  # before a wrong setting stops whoever asks for help
 
 try:
     settings = load_settings()

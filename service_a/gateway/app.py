@@ -1,14 +1,17 @@
 """The composition root: makes the gateway's objects and hands them to each other."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
 from gateway.errors import InputLogUnavailable
@@ -21,12 +24,14 @@ from gateway.input_log.retention import Retention
 from gateway.input_log.writer import InputLog
 from gateway.intake.intake import Intake
 from gateway.intake.replay import Replay
-from gateway.serving.direct_routes import Shortcut
+from gateway.serving.direct_routes import DirectRoutes
 from gateway.settings import Settings
 from gateway.telemetry.log_lines import configure_logging
 from gateway.telemetry.metrics import Metrics
-from gateway.web.middleware.api_keys import Access
-from gateway.web.middleware.request_line import RequestLog
+from gateway.web.json_body import BodyReader, parse_strictly
+from gateway.web.key_count import parse_counting_keys
+from gateway.web.middleware.api_keys import ApiKeys
+from gateway.web.middleware.request_line import RequestLine
 from gateway.web.openapi import build_openapi
 from gateway.web.routes import inputs, price, process, status
 from gateway.web.routes.failures import add_failure_handlers
@@ -36,6 +41,36 @@ _logger = logging.getLogger(__name__)
 
 _RETRY_SHARE = 0.2
 _RETRY_WINDOW_SECONDS = 30
+# Requests leave nothing for the collector, and looking all the time would slow large batches.
+_COLLECTOR_THRESHOLD = 20_000
+
+
+class Gateway(FastAPI):
+    """The framework with the gateway's own layers around it, and its own OpenAPI document."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the layers together; calls of the direct routes don't go through the framework's."""
+        settings: Settings = self.state.settings
+        framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
+        # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
+        layers = framework.app
+        if "direct_routes" not in settings.plain:
+            hot_routes = [*process.router.routes, *price.router.routes]
+            layers = DirectRoutes(layers, hot_routes, self.exception_handlers)
+        if settings.api_keys:
+            layers = ApiKeys(layers, settings.api_keys)
+        if settings.cors_origins:
+            layers = CORSMiddleware(
+                layers,
+                allow_origins=sorted(settings.cors_origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
+                expose_headers=["X-Request-ID", "Retry-After"],
+            )
+        return RequestLine(layers, self.state.metrics, self.state.lines)
+
+    def openapi(self) -> dict[str, Any]:
+        return build_openapi(self)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -45,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        gc.set_threshold(_COLLECTOR_THRESHOLD)
         log = InputLog(settings.input_log_url)
         log_reader = LogReader(settings.input_log_url)
         replay_queue = ReplayQueue(settings.input_log_url)
@@ -56,7 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
         breaker = CircuitBreaker(
             failures_to_open=settings.breaker_failures,
             window_seconds=settings.breaker_window_seconds,
-            on_change=partial(_tell_circuit, metrics),
+            on_change=partial(_report_circuit, metrics),
         )
         budget = RetryBudget(share=_RETRY_SHARE, window_seconds=_RETRY_WINDOW_SECONDS)
         client = PredictorClient(
@@ -86,45 +122,36 @@ def create_app(settings: Settings) -> FastAPI:
         for part in (client, log, log_reader, replay_queue, retention):
             part.close()
 
-    app = FastAPIOffline(
+    app = Gateway(
         title="Service A - Input Logger",
         description="Logs every input and, on request, has Service B predict for it.",
         version="1.0.0",
         lifespan=lifespan,
-        # The schemas folded up: unfolded they are longer than the calls.
-        swagger_ui_parameters={"defaultModelsExpandDepth": 0},
-        # Nobody exports it from here, and it would be looked for with each request.
+        docs_url=None,
+        redoc_url=None,
+        # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
-    app.state.body_timeout = SharedTimeout(settings.body_timeout_seconds)
+    app.state.body_reader = _make_body_reader(settings)
     app.state.metrics = metrics
     app.state.lines = lines
-    build_framework = app.build_middleware_stack
-    app.build_middleware_stack = lambda: _surround(app, build_framework())  # type: ignore[method-assign]
-    app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     for router in (status.router, process.router, price.router, inputs.router):
         app.include_router(router)
+    # Its pages need no internet access. The schemas folded up: unfolded they are longer than the
+    # calls.
+    pages = FastAPIOffline(title=app.title, swagger_ui_parameters={"defaultModelsExpandDepth": 0})
+    app.router.routes.extend(pages.routes)
     add_failure_handlers(app)
     return app
 
 
-def _surround(app: FastAPI, framework: ASGIApp) -> ASGIApp:
-    """Put the gateway's own layers around the framework's, which hot calls don't go through."""
-    settings: Settings = app.state.settings
-    hot_routes = [*process.router.routes, *price.router.routes]
-    layers: ASGIApp = Shortcut(framework, hot_routes, app.exception_handlers)
-    if settings.api_keys:
-        layers = Access(layers, settings.api_keys)
-    if settings.cors_origins:
-        layers = CORSMiddleware(
-            layers,
-            allow_origins=sorted(settings.cors_origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
-            expose_headers=["X-Request-ID", "Retry-After"],
-        )
-    return RequestLog(layers, app.state.metrics, app.state.lines)
+def _make_body_reader(settings: Settings) -> BodyReader:
+    seconds, plain = settings.body_timeout_seconds, settings.plain
+    return BodyReader(
+        partial(asyncio.timeout, seconds) if "shared_timeout" in plain else SharedTimeout(seconds),
+        parse_strictly if "key_count" in plain else parse_counting_keys,
+    )
 
 
 async def _open_log(log: InputLog) -> None:
@@ -135,6 +162,6 @@ async def _open_log(log: InputLog) -> None:
         _logger.warning("the input log is unavailable", extra={"fields": {"reason": str(error)}})
 
 
-def _tell_circuit(metrics: Metrics, state: CircuitState) -> None:
+def _report_circuit(metrics: Metrics, state: CircuitState) -> None:
     metrics.set_circuit(state)
     _logger.warning("circuit to Service B", extra={"fields": {"state": state}})

@@ -51,7 +51,7 @@ def _none_if_empty(value: object) -> object:
 
 
 Key = Annotated[str, Field(pattern="^[!-~]+$")]
-Origin = Annotated[str, Field(pattern="^https?://[^/,*]+$")]
+CorsOrigin = Annotated[str, Field(pattern="^https?://[^/,*]+$")]
 
 
 # Pieces that are there only for speed, in either service; each has a plain twin.
@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     api_keys: Annotated[frozenset[Key] | None, NoDecode, BeforeValidator(_split)] = None
     """Keys, with commas between them, of which every call needs one; unset lets anybody call."""
 
-    cors_origins: Annotated[frozenset[Origin] | None, NoDecode, BeforeValidator(_split)] = None
+    cors_origins: Annotated[frozenset[CorsOrigin] | None, NoDecode, BeforeValidator(_split)] = None
     """Web pages, such as `https://example.com`, whose scripts may call; unset is none."""
 
     service_b_url: Annotated[str, AfterValidator(_check_http_url)] = Field(

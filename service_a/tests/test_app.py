@@ -4,10 +4,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from gateway.app import create_app
+from gateway.serving.direct_routes import DirectRoutes
 from gateway.settings import load_settings
+from gateway.web.json_body import BodyReader
+from gateway.web.key_count import parse_counting_keys
+from gateway.web.shared_timeout import SharedTimeout
 from tests.conftest import StartGateway
 from tests.log_file import read_inputs
 
@@ -78,3 +83,34 @@ def test_nothing_is_called_before_the_first_forward(start_gateway: StartGateway)
 
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+def find_tricks(app: FastAPI) -> set[str]:
+    """Name the fast pieces that an application is made of."""
+    reader: BodyReader = app.state.body_reader
+    layers = [app.build_middleware_stack()]
+    while hasattr(layers[-1], "_app"):
+        layers.append(layers[-1]._app)
+    fast = {
+        "direct_routes": any(isinstance(layer, DirectRoutes) for layer in layers),
+        "shared_timeout": isinstance(reader._timeout, SharedTimeout),
+        "key_count": reader._parser is parse_counting_keys,
+    }
+    return {name for name, there in fast.items() if there}
+
+
+@pytest.mark.parametrize(
+    ("plain", "tricks"),
+    [
+        ("0", {"direct_routes", "shared_timeout", "key_count"}),
+        ("direct_routes,key_count", {"shared_timeout"}),
+        ("shared_timeout", {"direct_routes", "key_count"}),
+        ("1", set()),
+    ],
+)
+def test_fast_pieces_are_left_out_when_the_settings_say_so(
+    monkeypatch: pytest.MonkeyPatch, plain: str, tricks: set[str]
+) -> None:
+    monkeypatch.setenv("LAB_PLAIN", plain)
+
+    assert find_tricks(create_app(load_settings())) == tricks

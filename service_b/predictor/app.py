@@ -1,17 +1,21 @@
 """The composition root: makes the predictor's objects and hands them to each other."""
 
+import asyncio
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, cast
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
 from predictor.errors import ManifestError
-from predictor.serving.direct_routes import Shortcut
+from predictor.serving.direct_routes import DirectRoutes
 from predictor.settings import Settings
 from predictor.telemetry.log_lines import configure_logging
 from predictor.telemetry.metrics import Metrics
@@ -21,19 +25,40 @@ from predictor.versions.manifest import Manifest, read_manifest
 from predictor.versions.registry import ModelRegistry
 from predictor.versions.sources import build_sources
 from predictor.versions.watcher import Watcher
-from predictor.web.middleware.api_key import Access
-from predictor.web.middleware.request_line import RequestLog
+from predictor.web.json_body import BodyReader, parse_strictly
+from predictor.web.key_count import parse_counting_keys
+from predictor.web.middleware.api_key import ApiKey
+from predictor.web.middleware.request_line import RequestLine
 from predictor.web.openapi import Contract
 from predictor.web.routes import invocations, models, predict, status
 from predictor.web.routes.failures import add_failure_handlers
 from predictor.web.shared_timeout import SharedTimeout
 
-# A source that hangs keeps the service from listening no longer than this.
+# A source that hangs delays the start of the service by no more than this.
 FIRST_CHECK_SECONDS = 15
-# Loading a version is Python from end to end. Each time that predicting or the event loop want the
-# interpreter back from it, they wait this long. With one swap after another (medians of five runs
-# on a busy machine of 2 cores): 51 requests/s and p99 460 ms, with Python's own 5 ms 29 and 1,249.
+# Loading a version runs Python code from end to end. Whenever a prediction or the event loop needs
+# the interpreter meanwhile, it waits this long.
 SWITCH_SECONDS = 0.0005
+
+
+class Predictor(FastAPI):
+    """The framework with the predictor's own layers around it, and its own OpenAPI document."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the layers together; calls of the direct routes don't go through the framework's."""
+        settings: Settings = self.state.settings
+        framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
+        # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
+        layers = framework.app
+        if "direct_routes" not in settings.plain:
+            layers = DirectRoutes(layers, predict.router.routes, self.exception_handlers)
+        if settings.api_key is not None:
+            layers = ApiKey(layers, settings.api_key)
+        return RequestLine(layers, self.state.metrics, self.state.lines)
+
+    def openapi(self) -> dict[str, Any]:
+        contract: Contract = self.state.contract
+        return contract.build()
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -57,41 +82,44 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         watcher.stop()
 
-    app = FastAPIOffline(
+    app = Predictor(
         title=manifest.title,
         description="Predicts with the models it hosts.",
         version="1.0.0",
         lifespan=lifespan,
-        # Nobody exports it from here, and it would be looked for with each request.
+        docs_url=None,
+        redoc_url=None,
+        # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        # All fields of all models unfolded would be a page of many hundred lines.
-        swagger_ui_parameters={"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2},
     )
     app.state.settings = settings
-    app.state.body_timeout = SharedTimeout(settings.body_timeout_seconds)
+    app.state.body_reader = _make_body_reader(settings)
+    app.state.quick_check = "quick_check" not in settings.plain
     app.state.metrics = metrics
+    app.state.lines = lines
     app.state.registry = registry
     app.state.deployments = deployments
     app.state.watcher = watcher
     app.state.endpoints = {entry.name for entry in manifest.models if entry.create_endpoint}
     # A model keeps a core busy by itself: more threads for it would only wait for each other.
     app.state.limiters = defaultdict(lambda: CapacityLimiter(1))
-    app.openapi = Contract(app, registry, app.state.endpoints).build  # type: ignore[method-assign]
-    build_framework = app.build_middleware_stack
-    app.build_middleware_stack = lambda: RequestLog(  # type: ignore[method-assign]
-        _surround(app, build_framework()), metrics, lines
-    )
+    app.state.contract = Contract(app, registry, app.state.endpoints)
     for router in (status.router, predict.router, models.router, invocations.router):
         app.include_router(router)
+    # Its pages need no internet access. All fields of all models unfolded would be a page of many
+    # hundred lines.
+    folded = {"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2}
+    app.router.routes.extend(FastAPIOffline(title=app.title, swagger_ui_parameters=folded).routes)
     add_failure_handlers(app)
     return app
 
 
-def _surround(app: FastAPI, framework: ASGIApp) -> ASGIApp:
-    """Put the predictor's own layers around the framework's, which hot calls don't go through."""
-    settings: Settings = app.state.settings
-    layers: ASGIApp = Shortcut(framework, predict.router.routes, app.exception_handlers)
-    return layers if settings.api_key is None else Access(layers, settings.api_key)
+def _make_body_reader(settings: Settings) -> BodyReader:
+    seconds, plain = settings.body_timeout_seconds, settings.plain
+    return BodyReader(
+        partial(asyncio.timeout, seconds) if "shared_timeout" in plain else SharedTimeout(seconds),
+        parse_strictly if "key_count" in plain else parse_counting_keys,
+    )
 
 
 def _build_deployments(

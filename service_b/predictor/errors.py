@@ -1,6 +1,7 @@
 """Everything that can go wrong in the predictor, as facts."""
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class PredictorError(Exception):
@@ -45,7 +46,7 @@ class InputRejected(PredictorError):
 class InvalidInput(PredictorError):
     """The caller's input is wrong; `problems` has one entry each, in FastAPI's shape."""
 
-    def __init__(self, problems: list[dict[str, object]]) -> None:
+    def __init__(self, problems: list[dict[str, Any]]) -> None:
         super().__init__("invalid input")
         self.problems = problems
 

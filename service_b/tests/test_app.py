@@ -1,10 +1,15 @@
 import re
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from predictor.app import create_app
+from predictor.serving.direct_routes import DirectRoutes
 from predictor.settings import Settings
+from predictor.web.json_body import BodyReader
+from predictor.web.key_count import parse_counting_keys
+from predictor.web.shared_timeout import SharedTimeout
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
@@ -33,3 +38,35 @@ def test_request_id_of_the_caller_comes_back(client: TestClient) -> None:
     for path in ("/", "/health", "/predict", "/nothing", "/docs"):
         answer = client.get(path, headers={"X-Request-ID": "abc-1"})
         assert answer.headers["X-Request-ID"] == "abc-1"
+
+
+def find_tricks(app: FastAPI) -> set[str]:
+    """Name the fast pieces that an application is made of."""
+    reader: BodyReader = app.state.body_reader
+    layers = [app.build_middleware_stack()]
+    while hasattr(layers[-1], "_app"):
+        layers.append(layers[-1]._app)
+    fast = {
+        "direct_routes": any(isinstance(layer, DirectRoutes) for layer in layers),
+        "shared_timeout": isinstance(reader._timeout, SharedTimeout),
+        "key_count": reader._parser is parse_counting_keys,
+        "quick_check": app.state.quick_check,
+    }
+    return {name for name, there in fast.items() if there}
+
+
+@pytest.mark.parametrize(
+    ("plain", "tricks"),
+    [
+        ("0", {"direct_routes", "shared_timeout", "key_count", "quick_check"}),
+        ("direct_routes,key_count", {"shared_timeout", "quick_check"}),
+        ("shared_timeout,quick_check", {"direct_routes", "key_count"}),
+        ("1", set()),
+    ],
+)
+def test_fast_pieces_are_left_out_when_the_settings_say_so(
+    monkeypatch: pytest.MonkeyPatch, plain: str, tricks: set[str]
+) -> None:
+    monkeypatch.setenv("LAB_PLAIN", plain)
+
+    assert find_tricks(create_app(Settings())) == tricks

@@ -9,13 +9,15 @@ from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-from gateway.serving.limits import Limits
+from gateway.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
 
 _logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
 
 INVALID = "The request is not valid HTTP"
+LONG_HEAD = f"The head is over the limit of {MAX_HEAD_BYTES} bytes or {MAX_HEAD_FIELDS} fields"
+LONG_FRAMING = "The chunks or the trailers of the body are over the limit"
 TOO_BUSY = "Too much is under way"
 
 

@@ -6,7 +6,13 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from gateway.serving.bounded_protocol import INVALID, TOO_BUSY, BoundedProtocol
+from gateway.serving.bounded_protocol import (
+    INVALID,
+    LONG_FRAMING,
+    LONG_HEAD,
+    TOO_BUSY,
+    BoundedProtocol,
+)
 from gateway.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
 
 
@@ -25,10 +31,11 @@ class BoundedH11Protocol(BoundedProtocol, H11Protocol):  # type: ignore[misc]
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         error = sys.exception()
-        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
-        limits = f"{MAX_HEAD_BYTES} bytes or {MAX_HEAD_FIELDS} fields"
-        too_long = f"The head of the request is over the limit of {limits}"
-        self.refuse(status, too_long if status == 431 else INVALID)
+        too_long = isinstance(error, h11.RemoteProtocolError) and error.error_status_hint == 431
+        if too_long and not self._is_under_way():
+            self.refuse(431, LONG_HEAD)
+        else:
+            self.refuse(400, LONG_FRAMING if too_long else INVALID)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

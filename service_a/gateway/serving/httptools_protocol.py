@@ -6,7 +6,14 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.serving.bounded_protocol import INVALID, TOO_BUSY, BoundedProtocol, Refused
+from gateway.serving.bounded_protocol import (
+    INVALID,
+    LONG_FRAMING,
+    LONG_HEAD,
+    TOO_BUSY,
+    BoundedProtocol,
+    Refused,
+)
 from gateway.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
 
 # What the parser gets at once, so that it never runs far beyond a limit.
@@ -83,7 +90,7 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
             if cycle.more_body:
                 self._framing_bytes += len(data)
                 if self._framing_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEAD_FIELDS:
-                    self.refuse(400, "Too much stands around the body or in its trailers")
+                    self.refuse(400, LONG_FRAMING)
         elif self.scope is not None:
             self._read_more_of_head(len(data))
 
@@ -102,8 +109,7 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
             return Refused(
                 414, f"The URL and the head are over the limit of {MAX_HEAD_BYTES} bytes"
             )
-        limits = f"{MAX_HEAD_BYTES} bytes or {MAX_HEAD_FIELDS} fields"
-        return Refused(431, f"The head of the request is over the limit of {limits}")
+        return Refused(431, LONG_HEAD)
 
     def _hold_all(self) -> bool:
         waiting = _WAITING_BYTES * len(self.pipeline)

@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 def refer_to_body(name: str) -> Json:
-    """Say that a route, which reads its body itself, takes the body named in the components."""
+    """Name the body, one of the components, of a route that reads its body itself."""
     schema = _refer(name)
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
@@ -29,12 +29,12 @@ def build_openapi(app: FastAPI) -> Json:
         )
         app.openapi_schema["components"]["schemas"] |= _describe_bodies()
         if app.state.settings.api_keys:
-            _describe_access(app.openapi_schema)
+            _describe_keys(app.openapi_schema)
     return app.openapi_schema
 
 
-def _describe_access(document: Json) -> None:
-    """Say which calls need a key, and that they are refused for the lack of it."""
+def _describe_keys(document: Json) -> None:
+    """Say which calls need a key, and what a call without one gets."""
     document["components"]["securitySchemes"] = {
         "APIKeyHeader": {
             "type": "apiKey",

@@ -76,7 +76,7 @@ _HOUSES = Field(min_length=1, max_length=1000)
 
 
 class PriceBatch(BaseModel):
-    """A batch before its houses are looked at, each by itself."""
+    """A batch whose houses are still to be checked, each by itself."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"data": [HOUSE]}})
 

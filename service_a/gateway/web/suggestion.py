@@ -1,12 +1,12 @@
-"""The field that a caller most likely meant by a name that is unknown."""
+"""The field that a caller most likely meant by an unknown name."""
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache, reduce
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
-from operator import getitem
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel
+from pydantic.fields import FieldInfo
 
 # No field has a longer name, but a hostile caller's may be a megabyte.
 _MAX_CHARS = 64
@@ -16,42 +16,38 @@ Pairs = frozenset[tuple[str, str]]
 
 
 def suggest_field(model: type[BaseModel], value: Any, place: Sequence[str | int]) -> str | None:
-    """Return the field most like the last name of `place`, which leads into the value.
+    """Return the field most like the last name of `place`, in camelCase if the name is.
 
-    None if no field is like it, or if the caller has given that field already. Letter pairs find
-    what difflib finds, in a sixth of the time: 0.04 ms among 80 fields.
+    None if no field is like it, if the caller has given that field already, or if the place is
+    deeper than the value's own fields. Letter pairs find what difflib finds, in less time.
     """
-    *outer, last = place
-    name = str(last)
-    if len(name) > _MAX_CHARS:
+    name = str(place[-1])
+    if len(place) > 1 or len(name) > _MAX_CHARS:
         return None
     pairs = _pair(name)
-    known = _index(_find_model(model, outer))
-    likeness = {field: _compare(pairs, theirs) for field, theirs in known.items()}
-    nearest = max(likeness, key=likeness.__getitem__, default="")
-    given = reduce(getitem, outer, value)
-    return None if likeness.get(nearest, 0) < _MIN_LIKENESS or nearest in given else nearest
+    likeness = {names: _compare(pairs, theirs) for names, theirs in _index(model).items()}
+    nearest = max(likeness, key=likeness.__getitem__, default=())
+    if likeness.get(nearest, 0) < _MIN_LIKENESS or any(each in value for each in nearest):
+        return None
+    return next((each for each in nearest if _is_camel(each) == _is_camel(name)), nearest[0])
 
 
-def _find_model(model: type[BaseModel], place: Sequence[str | int]) -> type[BaseModel]:
-    """Follow a place through fields and lists to the model of the objects there."""
-    for part in place:
-        if isinstance(part, str):
-            field = model.model_fields.get(part)
-            model = next(_find_models(field and field.annotation), BaseModel)
-    return model
+# Types come and go with the versions of a model.
+@lru_cache(maxsize=32)
+def _index(model: type[BaseModel]) -> dict[tuple[str, ...], Pairs]:
+    """Return the names that each field goes by, and the letter pairs of the first."""
+    all_names = [_list_names(*each) for each in model.model_fields.items()]
+    return {names: _pair(names[0]) for names in all_names}
 
 
-def _find_models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _find_models(argument)
+def _list_names(name: str, field: FieldInfo) -> tuple[str, ...]:
+    alias = field.validation_alias
+    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return tuple(each for each in choices if isinstance(each, str)) or (name,)
 
 
-@lru_cache
-def _index(model: type[BaseModel]) -> dict[str, Pairs]:
-    return {field: _pair(field) for field in model.model_fields}
+def _is_camel(name: str) -> bool:
+    return "_" not in name and name != name.lower()
 
 
 def _pair(name: str) -> Pairs:

@@ -1,4 +1,4 @@
-"""Checking input against a pydantic model, with problems told in the caller's terms."""
+"""Checking input against a pydantic model; problems are described in the caller's terms."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ _MESSAGES = {
 }
 _MAX_PROBLEMS = 100
 _MAX_ECHO_CHARS = 200
-# Each takes as long as checking an input.
+# Each takes as long as checking an input, and a batch has a thousand inputs.
 _MAX_SUGGESTIONS = 3
 # A number such as 1e400 is read as infinity, which JSON can't echo.
 _INFINITIES = (math.inf, -math.inf)
@@ -41,7 +41,7 @@ def check(model: type[Checked], value: Any, loc: Sequence[str | int]) -> Checked
         return model.model_validate(value)
     except ValidationError as error:
         details = error.errors(include_url=False)[:_MAX_PROBLEMS]
-        problems = [_tell(detail, loc) for detail in details]
+        problems = [_describe(detail, loc) for detail in details]
         unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
         for problem in unknown[:_MAX_SUGGESTIONS]:
             likely = suggest_field(model, value, problem["loc"][len(loc) :])
@@ -55,10 +55,10 @@ def check_each(
 ) -> Iterator[Checked]:
     """Yield each value as an instance of the model.
 
-    One that is gone before the next is made stays in the processor's caches.
+    An instance that is dropped before the next is made stays in the processor's caches.
 
     Raises:
-        InvalidInput: after the others, with the problems of all that are wrong, up to a limit.
+        InvalidInput: after the last one, with the problems of all wrong values, up to a limit.
     """
     problems: list[dict[str, Any]] = []
     for index, value in enumerate(values):
@@ -80,14 +80,14 @@ def _find_surplus(model: type[BaseModel], value: Any) -> str | None:
     pydantic makes an error of about a kilobyte for each unknown field, however many there are.
     """
     if not isinstance(value, dict) or len(value) <= _MAX_PROBLEMS:
-        return None  # most are: what follows takes longer than checking all the fields
+        return None  # as for most values: what follows takes longer than checking all the fields
     known = len(model.model_fields)
     if model.model_config.get("extra") != "forbid" or len(value) <= known + _MAX_PROBLEMS:
         return None
     return f"Input has {len(value)} fields, only {known} are known"
 
 
-def _tell(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, Any]:
+def _describe(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, Any]:
     problem: dict[str, Any] = {
         "type": detail["type"],
         "loc": [*loc, *detail["loc"]],

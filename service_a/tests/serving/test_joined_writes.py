@@ -1,11 +1,14 @@
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.server import ServerState
 
-from gateway.serving.joined_writes import Connection, JoinedWrites
+from gateway.serving.joined_writes import JoinedWrites, JoinedWritesProtocol
 
 
 class FakeTransport(asyncio.Transport):
@@ -24,6 +27,12 @@ class FakeTransport(asyncio.Transport):
 
     def is_closing(self) -> bool:
         return self.closed
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
 
 
 def run(use: Callable[[JoinedWrites], None]) -> FakeTransport:
@@ -63,27 +72,63 @@ def test_what_was_written_is_sent_once_when_it_is_not_to_wait_for_the_next_turn(
     assert run(write_and_send).sent == [b"headbody", b"next"]
 
 
-def test_answer_is_sent_before_the_application_has_ended() -> None:
-    async def answer() -> list[bytes]:
-        transport = FakeTransport()
-        sent_meanwhile: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
+Sent = list[bytes]
 
-        async def app(_: Scope, __: Receive, send: Send) -> None:
+
+def answer(protocol_type: type[Any], requests: bytes) -> tuple[Sent, Sent]:
+    """Serve requests; return what was sent when the first answer was given, and in all."""
+
+    async def serve() -> tuple[Sent, Sent]:
+        transport = FakeTransport()
+        sent_meanwhile: list[Sent] = []
+        paths: list[str] = []
+        ended = asyncio.Event()
+
+        async def app(scope: Scope, _: Receive, send: Send) -> None:
+            paths.append(scope["path"])
             headers = [(b"content-length", b"2")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": b"ok"})
-            sent_meanwhile.set_result(transport.sent.copy())
+            sent_meanwhile.append(transport.sent.copy())
+            if scope["path"] == "/last":
+                ended.set()
 
         config = uvicorn.Config(app, date_header=False, server_header=False)
         config.load()
-        connection = Connection(config=config, server_state=ServerState(), app_state={})
-        connection.connection_made(transport)
-        connection.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-        sent = await sent_meanwhile
-        connection.connection_lost(None)
-        return sent
+        protocol = protocol_type(config=config, server_state=ServerState(), app_state={})
+        protocol.connection_made(transport)
+        protocol.data_received(requests)
+        async with asyncio.timeout(30):
+            await ended.wait()
+        await asyncio.sleep(0)
+        protocol.connection_lost(None)
+        return sent_meanwhile[0], transport.sent
 
-    assert asyncio.run(answer()) == [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"]
+    return asyncio.run(serve())
+
+
+REQUEST = b"GET /%b HTTP/1.1\r\nhost: a\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize("protocol_type", [AutoHTTPProtocol, JoinedWritesProtocol])
+def test_every_request_of_a_connection_is_answered_in_turn(protocol_type: type[Any]) -> None:
+    _, sent = answer(protocol_type, REQUEST % b"" * 2 + REQUEST % b"last")
+
+    assert b"".join(sent) == ANSWER * 3
+
+
+@pytest.mark.parametrize("protocol_type", [AutoHTTPProtocol, JoinedWritesProtocol])
+def test_answer_is_sent_before_the_application_has_ended(protocol_type: type[Any]) -> None:
+    sent_meanwhile, _ = answer(protocol_type, REQUEST % b"last")
+
+    assert b"".join(sent_meanwhile) == ANSWER
+
+
+def test_answer_is_sent_in_one_piece() -> None:
+    _, sent = answer(JoinedWritesProtocol, REQUEST % b"last")
+
+    assert sent == [ANSWER]
 
 
 def test_what_was_written_is_sent_before_the_connection_is_closed() -> None:

@@ -1,5 +1,6 @@
 """The gateway as a process of its own, over real sockets."""
 
+import gc
 import os
 import signal
 import socket
@@ -11,17 +12,22 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
+from gateway.serving.joined_writes import JoinedWritesProtocol
 from gateway.serving.server import serve
 from gateway.settings import SERVICE_FOLDER, load_settings
 
 WAIT_SECONDS = 30
 
 
-@pytest.fixture
-def process(free_port: int, log_path: Path) -> Iterator[subprocess.Popen[str]]:
+@pytest.fixture(params=["0", "1"], ids=["fast", "plain"])
+def process(
+    request: pytest.FixtureRequest, free_port: int, log_path: Path
+) -> Iterator[subprocess.Popen[str]]:
     settings = {
+        "LAB_PLAIN": request.param,
         "PORT": str(free_port),
         "INPUT_LOG_URL": f"sqlite:///{log_path}",
         "GATEWAY_BODY_TIMEOUT_SECONDS": "0.5",
@@ -103,6 +109,33 @@ def test_next_request_of_a_connection_is_answered_after_a_bad_one(free_port: int
     connection.close()
 
     assert statuses == [422, 200]
+
+
+@pytest.mark.parametrize(
+    ("plain", "protocol"), [("0", JoinedWritesProtocol), ("joined_writes", "auto")]
+)
+def test_writes_are_joined_unless_they_are_to_be_plain(
+    monkeypatch: pytest.MonkeyPatch, free_port: int, plain: str, protocol: object
+) -> None:
+    protocols = []
+
+    class FakeServer:
+        def __init__(self, config: uvicorn.Config) -> None:
+            protocols.append(config.http)
+
+        def run(self, sockets: list[socket.socket]) -> None:
+            sockets[0].close()
+
+    monkeypatch.setenv("PORT", str(free_port))
+    monkeypatch.setenv("LAB_PLAIN", plain)
+    monkeypatch.setattr(uvicorn, "Server", FakeServer)
+    # What is this process's own stays as it is.
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+
+    serve(FastAPI(), load_settings())
+
+    assert protocols == [protocol]
 
 
 def test_taken_port_stops_the_start_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

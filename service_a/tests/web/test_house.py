@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from gateway.web.house import House
 from gateway.web.schemas import HOUSE
-from generate_contract import SOURCE, TARGET, describe_house, generate_contract
+from generate_house import SOURCE, TARGET, describe_house, generate_house
 
 
 def find_problems(**changes: object) -> list[tuple[Any, str]]:
@@ -16,7 +16,7 @@ def find_problems(**changes: object) -> list[tuple[Any, str]]:
 
 @pytest.mark.skipif(not SOURCE.exists(), reason="Service B's contract is not beside this folder")
 def test_contract_is_what_service_b_takes_now() -> None:
-    assert generate_contract() == TARGET.read_text(), "run: python generate_contract.py"
+    assert generate_house() == TARGET.read_text(), "run: python generate_house.py"
 
 
 def test_every_field_is_named_in_camel_case_and_described() -> None:

@@ -1,4 +1,7 @@
-"""Connections on which an answer is sent in one piece."""
+"""HTTP with each answer sent in one piece.
+
+Gain: see `benchmarks/`. The plain twin is `http_protocol.HTTPProtocol`.
+"""
 
 import asyncio
 from typing import Any, cast
@@ -9,8 +12,8 @@ from predictor.serving.http_protocol import HTTPProtocol
 class JoinedWrites:
     """A transport that sends in one piece what is written to it in one turn of the event loop.
 
-    uvicorn writes the head of an answer and its body one after the other. To send each by itself
-    is a system call more, and wakes the caller twice.
+    uvicorn writes the head of an answer and its body one after the other. Sending each by itself
+    would take one more system call, and wake the caller twice.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -24,7 +27,7 @@ class JoinedWrites:
         self._pieces.append(data)
 
     def send(self) -> None:
-        """Send what was written, if that hasn't been done."""
+        """Send now what was written and not yet sent."""
         # Between a write and now the caller may have gone.
         if self._pieces and not self._transport.is_closing():
             self._transport.write(b"".join(self._pieces))
@@ -42,7 +45,7 @@ class JoinedWrites:
         return getattr(self._transport, name)
 
 
-class Connection(HTTPProtocol):
+class JoinedWritesProtocol(HTTPProtocol):
     """HTTP within the limits, with joined writes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -50,6 +53,6 @@ class Connection(HTTPProtocol):
         super().connection_made(cast(asyncio.Transport, self._joined))
 
     def on_response_complete(self) -> None:
-        # The caller needn't wait for what is still to be done, such as the log line.
+        # The caller needn't wait for what is done after the answer, such as the log line.
         self._joined.send()
         super().on_response_complete()

@@ -1,4 +1,4 @@
-"""Running the application in this process until it is told to stop."""
+"""Running the application in this process until it is stopped."""
 
 import gc
 import signal
@@ -10,7 +10,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from predictor.serving.byte_budget import Budgeted
-from predictor.serving.joined_writes import Connection
+from predictor.serving.http_protocol import HTTPProtocol
+from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.serving.limits import Limits
 from predictor.settings import Settings
 
@@ -39,16 +40,17 @@ def serve(app: FastAPI, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has stopped; this makes it a clean exit.
         signal.signal(number, lambda *_: sys.exit(0))
-    # What is there now stays. Looked through again and again, it would hold up requests.
+    # What exists now stays: looking through it again and again would hold up requests.
     gc.freeze()
     limits = Limits(
         max_connections=settings.max_connections,
         head_seconds=settings.head_timeout_seconds,
         max_bytes=settings.max_bytes_under_way,
     )
+    protocol = HTTPProtocol if "joined_writes" in settings.plain else JoinedWritesProtocol
     config = uvicorn.Config(
         Budgeted(app, limits.budget),
-        http=partial(Connection, limits),  # type: ignore[arg-type]
+        http=partial(protocol, limits),  # type: ignore[arg-type]
         ws="none",
         log_config=None,
         server_header=False,

@@ -1,4 +1,4 @@
-"""Log lines: one event a line, as `key=value` or as JSON, whatever the values hold."""
+"""Log lines: one event per line, as `key=value` or as JSON, whatever the values hold."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+-]+")
 
 
 def quote(value: object) -> str:
-    """Write a value so that it can neither end its field nor its line."""
+    """Write a value so that it can end neither its field nor its line."""
     if type(value) in _NUMBERS:
         return str(value)
     text = value if isinstance(value, str) else json.dumps(value, default=str)

@@ -1,8 +1,11 @@
-"""The trace that a request is a part of, by W3C's `traceparent`."""
+"""The id of a request, and the trace that it is a part of, by W3C's `traceparent`."""
 
 import re
 import secrets
+from typing import NamedTuple
 
+# A batch carries the ids of all its callers, with commas between them.
+_SANE_ID = re.compile(r"[A-Za-z0-9._:,-]{1,16384}")
 # https://www.w3.org/TR/trace-context/: version, trace id, id of the caller's span, flags. A
 # later version may have more to follow.
 _TRACEPARENT = re.compile(
@@ -10,7 +13,16 @@ _TRACEPARENT = re.compile(
 )
 
 
-def find_trace(traceparent: str) -> str:
-    """Return the caller's trace id, or a new one if the header is missing or not sane."""
+class Trace(NamedTuple):
+    """What ties together all that is logged for one request, here and in Service A."""
+
+    request_id: str
+    trace_id: str
+
+
+def read_trace(request_id: str, traceparent: str) -> Trace:
+    """Read the caller's headers; what is missing or not sane is made anew."""
+    if not _SANE_ID.fullmatch(request_id):
+        request_id = secrets.token_hex(16)
     match = _TRACEPARENT.fullmatch(traceparent)
-    return match[1] if match else secrets.token_hex(16)
+    return Trace(request_id, match[1] if match else secrets.token_hex(16))

@@ -1,6 +1,7 @@
 """Reading a request's JSON body, strictly and within limits."""
 
-from itertools import chain
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import jiter
@@ -13,57 +14,75 @@ from predictor.errors import (
     InvalidInput,
     WrongContentType,
 )
-from predictor.web.shared_timeout import SharedTimeout
 
 _DRAIN_FACTOR = 16
-# Each takes some hundred bytes of memory, however little of the text.
+# Each takes some hundred bytes of memory, however few bytes of the body.
 _MAX_CONTAINERS = 150_000
 
-
-async def read_body(request: Request, *, max_bytes: int, body_timeout: SharedTimeout) -> bytes:
-    """Read a body that is declared as JSON.
-
-    Raises:
-        WrongContentType: the body doesn't say that it is JSON.
-        BodyTooLarge: the body has more than `max_bytes`.
-        BodyTimeout: the body didn't arrive in time.
-        BodiesOverBudget: there is no room for it beside the bodies of other callers.
-    """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not media_type.endswith("+json"):
-        raise WrongContentType(media_type)
-    try:
-        return await body_timeout.wait_for(_read(request, max_bytes))
-    except TimeoutError:
-        raise BodyTimeout from None
+Timeout = Callable[[], AbstractAsyncContextManager[object]]
+Parser = Callable[[bytes, bool], Any]
 
 
-def parse_json(body: bytes, *, allow_nan: bool = False) -> Any:
-    """Parse a body as JSON per RFC 8259.
-
-    Duplicate keys, lone surrogates, integers of more than 4,300 digits and nesting beyond
-    200 levels are refused, and NaN and infinities unless `allow_nan`: each parser would read
-    them differently.
+def parse_strictly(body: bytes, allow_nan: bool) -> Any:
+    """Parse JSON, and look at each key for one that is there twice.
 
     Raises:
-        InvalidInput: the body isn't JSON.
+        ValueError: the body isn't JSON; the message says what is wrong first.
     """
-    if not body:
-        raise InvalidInput([_problem("The body is empty, a JSON object was expected")])
-    if body.count(b"{") + body.count(b"[") > _MAX_CONTAINERS:
-        message = f"The body has more than {_MAX_CONTAINERS} objects and arrays"
-        raise InvalidInput([_problem(message)])
-    try:
-        return _parse(body, allow_nan=allow_nan)
-    except ValueError as error:
-        raise InvalidInput([_problem(f"The body is not valid JSON: {error}")]) from None
+    return jiter.from_json(body, allow_inf_nan=allow_nan, catch_duplicate_keys=True)
 
 
-async def _read(request: Request, max_bytes: int) -> bytes:
-    """Return the body; of one that is too large only count the bytes.
+class BodyReader:
+    """Reads the bodies of requests that are declared as JSON."""
 
-    A caller that is still sending when the connection closes sees a broken pipe in place
-    of the answer, so what is somewhat too large is read to its end.
+    def __init__(self, timeout: Timeout, parser: Parser = parse_strictly) -> None:
+        self._timeout = timeout
+        self._parser = parser
+
+    async def read(self, request: Request, max_bytes: int) -> bytes:
+        """Return the whole body, as it was sent.
+
+        Raises:
+            WrongContentType: the body doesn't say that it is JSON.
+            BodyTooLarge: the body has more than `max_bytes`.
+            BodyTimeout: the body didn't arrive in time.
+            BodiesOverBudget: the bodies of other callers leave no room for it.
+        """
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json" and not media_type.endswith("+json"):
+            raise WrongContentType(media_type)
+        try:
+            async with self._timeout():
+                return await _receive(request, max_bytes)
+        except TimeoutError:
+            raise BodyTimeout from None
+
+    def parse(self, body: bytes, *, allow_nan: bool = False) -> Any:
+        """Parse a body as JSON per RFC 8259.
+
+        Duplicate keys, lone surrogates, integers of more than 4,300 digits and nesting beyond
+        200 levels are refused, and NaN and infinities unless `allow_nan`: each parser would read
+        them differently.
+
+        Raises:
+            InvalidInput: the body isn't JSON.
+        """
+        if not body:
+            raise InvalidInput([_problem("The body is empty, a JSON object was expected")])
+        if body.count(b"{") + body.count(b"[") > _MAX_CONTAINERS:
+            message = f"The body has more than {_MAX_CONTAINERS} objects and arrays"
+            raise InvalidInput([_problem(message)])
+        try:
+            return self._parser(body, allow_nan)
+        except ValueError as error:
+            raise InvalidInput([_problem(f"The body is not valid JSON: {error}")]) from None
+
+
+async def _receive(request: Request, max_bytes: int) -> bytes:
+    """Return the body; if it is too large, only count its bytes.
+
+    A caller that is still sending when the connection closes sees a broken pipe instead
+    of the answer, so a body that is somewhat too large is read to its end.
     """
     chunks: list[bytes] = []
     size = 0
@@ -82,36 +101,6 @@ async def _read(request: Request, max_bytes: int) -> bytes:
     if size > max_bytes:
         raise BodyTooLarge(max_bytes)
     return b"".join(chunks)
-
-
-def _parse(body: bytes, *, allow_nan: bool) -> Any:
-    try:
-        value = jiter.from_json(body, allow_inf_nan=allow_nan)
-        # In the text each key has a colon of its own; what was there twice is in the value once.
-        if _count_keys(value, body.count(b"{")) == body.count(b":"):
-            return value
-    except ValueError:
-        pass  # what is wrong first is for the parser below to say
-    # There is a colon in a string, or a duplicate. Looking out for one takes twice as long.
-    return jiter.from_json(body, allow_inf_nan=allow_nan, catch_duplicate_keys=True)
-
-
-def _count_keys(value: Any, objects_left: int) -> int:
-    """Count the keys of all objects in a value, of which there are no more than `objects_left`.
-
-    From level to level, and no deeper than the last object: below are only plain values.
-    """
-    keys = 0
-    level = [value]
-    while level:
-        objects = [each for each in level if isinstance(each, dict)]
-        keys += sum(map(len, objects))
-        objects_left -= len(objects)
-        if not objects_left:
-            break
-        arrays = [each for each in level if isinstance(each, list)]
-        level = [*chain.from_iterable(each.values() for each in objects), *chain(*arrays)]
-    return keys
 
 
 def _problem(message: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The field that a caller most likely meant by a name that is unknown."""
+"""The field that a caller most likely meant by an unknown name."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -19,8 +19,7 @@ def suggest_field(model: type[BaseModel], value: Any, place: Sequence[str | int]
     """Return the field most like the last name of `place`, in camelCase if the name is.
 
     None if no field is like it, if the caller has given that field already, or if the place is
-    deeper than the value's own fields. Letter pairs find what difflib finds, in a sixth of the
-    time: 0.04 ms among 80 fields.
+    deeper than the value's own fields. Letter pairs find what difflib finds, in less time.
     """
     name = str(place[-1])
     if len(place) > 1 or len(name) > _MAX_CHARS:

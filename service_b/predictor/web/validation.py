@@ -1,4 +1,4 @@
-"""Checking input against a pydantic model, with problems told in the caller's terms."""
+"""Checking input against a pydantic model; problems are described in the caller's terms."""
 
 import math
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def check(model: type[Checked], value: Any, loc: Sequence[str | int]) -> Checked
         return model.model_validate(value)
     except ValidationError as error:
         details = error.errors(include_url=False)[:_MAX_PROBLEMS]
-        problems = [_tell(detail, loc) for detail in details]
+        problems = [_describe(detail, loc) for detail in details]
         unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
         for problem in unknown[:_MAX_SUGGESTIONS]:
             likely = suggest_field(model, value, problem["loc"][len(loc) :])
@@ -56,7 +56,7 @@ def _find_surplus(model: type[BaseModel], value: Any) -> str | None:
     pydantic makes an error of about a kilobyte for each unknown field, however many there are.
     """
     if not isinstance(value, dict) or len(value) <= _MAX_PROBLEMS:
-        return None  # most are: what follows takes longer than checking all the fields
+        return None  # as for most values: what follows takes longer than checking all the fields
     known = len(model.model_fields)
     if model.model_config.get("extra") != "forbid" or len(value) <= known + _MAX_PROBLEMS:
         return None
@@ -64,11 +64,11 @@ def _find_surplus(model: type[BaseModel], value: Any) -> str | None:
 
 
 def reject(rejection: InputRejected, loc: Sequence[str | int]) -> InvalidInput:
-    """Tell a hook's rejection of the input at `loc` as a problem like any other."""
+    """Describe a hook's rejection of the input at `loc` as a problem like any other."""
     return InvalidInput([{"type": "rejected", "loc": [*loc], "msg": str(rejection)}])
 
 
-def _tell(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, Any]:
+def _describe(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, Any]:
     problem: dict[str, Any] = {
         "type": detail["type"],
         "loc": [*loc, *detail["loc"]],

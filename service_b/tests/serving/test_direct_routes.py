@@ -1,9 +1,14 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
-from predictor.errors import BodyTimeout, ModelNotFound, PredictorError
-from predictor.serving.direct_routes import Shortcut
+from predictor.errors import BodyTimeout, PredictorError, WrongContentType
+from predictor.serving.direct_routes import DirectRoutes
 
 router = APIRouter()
 
@@ -16,12 +21,19 @@ class SlowBody(BodyTimeout):
     """An error whose base has a handler."""
 
 
+RAISED = {
+    "late": SlowBody,
+    "gone": ClientDisconnect,
+    "new": NoSuchErrorYet,
+    "broken": KeyError,
+}
+
+
 @router.post("/hot")
-async def answer_fast(request: Request) -> Response:
-    raised = {"late": SlowBody, "new": NoSuchErrorYet, "broken": KeyError}
+async def answer_hot(request: Request) -> Response:
     wanted = (await request.body()).decode()
-    if wanted in raised:
-        raise raised[wanted]
+    if wanted in RAISED:
+        raise RAISED[wanted]
     return Response(f"{request.scope['route'].path} got {wanted}")
 
 
@@ -30,40 +42,61 @@ async def answer_by_name(name: str) -> str:
     return name
 
 
-@pytest.fixture
-def client() -> TestClient:
-    app = FastAPI()
+async def answer_late(_: Request, __: Exception) -> Response:
+    return Response("late", status_code=408)
+
+
+async def answer_wrongly(_: Request, __: Exception) -> Response:
+    raise AssertionError("is another error's")
+
+
+HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Any]] = {
+    WrongContentType: answer_wrongly,
+    BodyTimeout: answer_late,
+}
+
+
+@pytest.fixture(params=["plain", "fast"])
+def client(request: pytest.FixtureRequest) -> TestClient:
+    """The framework's own routing, then the direct routes before it."""
+    app = FastAPI(exception_handlers=HANDLERS)
     app.include_router(router)
-
-    async def answer_late(_: Request, __: Exception) -> Response:
-        return Response("late", status_code=408)
-
-    handlers = {BodyTimeout: answer_late, ModelNotFound: answer_late}
-    return TestClient(Shortcut(app, router.routes, handlers))
+    return TestClient(
+        app if request.param == "plain" else DirectRoutes(app, router.routes, HANDLERS)
+    )
 
 
 def test_endpoint_is_called_with_its_request(client: TestClient) -> None:
     assert client.post("/hot", content="this").text == "/hot got this"
 
 
-def test_other_methods_and_paths_are_left_to_the_framework(client: TestClient) -> None:
+def test_other_methods_and_paths_are_answered_by_the_framework(client: TestClient) -> None:
     assert client.get("/hot").status_code == 405
+    assert client.options("/hot").headers["Allow"] == "POST"
     assert client.post("/hot/", follow_redirects=False).status_code == 307
     assert client.post("/cold").status_code == 404
 
 
-def test_route_with_a_name_in_its_path_is_left_to_the_framework(client: TestClient) -> None:
+def test_name_in_the_path_is_read(client: TestClient) -> None:
     for name in ("this", "{name}"):
         assert client.post(f"/hot/{name}").json() == name
 
 
 def test_error_is_answered_by_the_handler_of_its_nearest_base(client: TestClient) -> None:
-    assert client.post("/hot", content="late").status_code == 408
+    answer = client.post("/hot", content="late")
+    assert (answer.status_code, answer.text) == (408, "late")
 
 
-@pytest.mark.parametrize(("wanted", "error"), [("new", NoSuchErrorYet), ("broken", KeyError)])
-def test_error_goes_on_when_nobody_handles_it(
-    client: TestClient, wanted: str, error: type[Exception]
-) -> None:
-    with pytest.raises(error):
+@pytest.mark.parametrize("wanted", ["gone", "new", "broken"])
+def test_error_goes_on_when_it_has_no_handler(client: TestClient, wanted: str) -> None:
+    with pytest.raises(RAISED[wanted]):
         client.post("/hot", content=wanted)
+
+
+def test_hot_call_does_not_go_through_the_framework() -> None:
+    async def fail(_: Scope, __: Receive, ___: Send) -> None:
+        raise AssertionError("was called")
+
+    client = TestClient(DirectRoutes(fail, router.routes, HANDLERS))
+
+    assert client.post("/hot", content="late").text == "late"

@@ -1,5 +1,6 @@
 """The service as a process of its own, over real sockets."""
 
+import gc
 import json
 import signal
 import socket
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
+from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.serving.server import serve
-from predictor.settings import SERVICE_FOLDER, Settings
+from predictor.settings import SERVICE_FOLDER, Settings, load_settings
 from tests.service_process import (
     DEADLINE_SECONDS,
     MAIN,
@@ -54,16 +57,24 @@ def tiny(write_version: Callable[..., Path], settings: Settings) -> dict[str, st
 
 
 @pytest.mark.parametrize(
-    ("command", "number"),
-    [(MAIN, signal.SIGINT), ((sys.executable, "-m", "uvicorn", "main:app"), signal.SIGTERM)],
-    ids=["main.py", "uvicorn"],
+    ("command", "plain", "number"),
+    [
+        (MAIN, "0", signal.SIGINT),
+        (MAIN, "1", signal.SIGINT),
+        ((sys.executable, "-m", "uvicorn", "main:app"), "0", signal.SIGTERM),
+    ],
+    ids=["main.py", "main.py plain", "uvicorn"],
 )
 def test_service_predicts_until_a_signal_ends_it(
-    tiny: dict[str, str], house: dict[str, Any], command: tuple[str, ...], number: signal.Signals
+    tiny: dict[str, str],
+    house: dict[str, Any],
+    command: tuple[str, ...],
+    plain: str,
+    number: signal.Signals,
 ) -> None:
     port = find_free_port()
     options = () if command == MAIN else ("--port", str(port))
-    with start(port, *command, *options, **tiny) as process:
+    with start(port, *command, *options, LAB_PLAIN=plain, **tiny) as process:
         answer, content = request(port, "POST", "/predict", json.dumps({"input": house}).encode())
         assert (answer.status, content["prediction"]["model"]) == (200, "tiny")
         status, output = stop(process, number)
@@ -107,12 +118,13 @@ def test_service_runs_on_without_a_model_when_the_model_is_refused(tiny: dict[st
     assert "sha256 is" in line
 
 
+@pytest.mark.parametrize("plain", ["0", "1"])
 def test_body_too_slow_is_408_and_the_sender_of_one_too_large_sees_the_413(
-    tiny: dict[str, str],
+    tiny: dict[str, str], plain: str
 ) -> None:
     port = find_free_port()
     limits = {"PREDICTOR_BODY_TIMEOUT_SECONDS": "0.5", "PREDICTOR_MAX_BODY_BYTES": "100000"}
-    with start(port, *MAIN, **tiny, **limits):
+    with start(port, *MAIN, LAB_PLAIN=plain, **tiny, **limits):
         client = open_post(port, length=1000)
         client.sendall(b'{"input":')
         slow = read_all(client)
@@ -136,6 +148,33 @@ def test_bad_setting_stops_the_start_with_one_line() -> None:
     assert done.stderr == (
         "PORT: Input should be a valid integer, unable to parse string as an integer (was '80a')\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("plain", "protocol"), [("0", JoinedWritesProtocol), ("joined_writes", "auto")]
+)
+def test_writes_are_joined_unless_they_are_to_be_plain(
+    monkeypatch: pytest.MonkeyPatch, plain: str, protocol: object
+) -> None:
+    protocols = []
+
+    class FakeServer:
+        def __init__(self, config: uvicorn.Config) -> None:
+            protocols.append(config.http)
+
+        def run(self, sockets: list[socket.socket]) -> None:
+            sockets[0].close()
+
+    monkeypatch.setenv("PORT", str(find_free_port()))
+    monkeypatch.setenv("LAB_PLAIN", plain)
+    monkeypatch.setattr(uvicorn, "Server", FakeServer)
+    # What is this process's own stays as it is.
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+
+    serve(FastAPI(), load_settings())
+
+    assert protocols == [protocol]
 
 
 def test_taken_port_stops_the_start_with_one_line(settings: Settings) -> None:

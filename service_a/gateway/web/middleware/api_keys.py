@@ -1,4 +1,4 @@
-"""Who may call: anybody, or who has one of the keys."""
+"""Access by key: every call needs one of the gateway's keys."""
 
 from collections.abc import Collection
 from hmac import compare_digest
@@ -8,13 +8,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 HEADER = "X-API-Key"
 
-# For those that watch the gateway, and those who want to know how to call it.
+# For whatever watches the gateway, and for whoever wants to learn how to call it.
 OPEN_PATHS = {"/health", "/metrics", "/docs", "/redoc", "/openapi.json"}
 _OPEN_FOLDER = "/static-offline-docs/"
 
 
-class Access:
-    """ASGI middleware: takes only calls with one of the keys, but for those to the open paths."""
+class ApiKeys:
+    """ASGI middleware: refuses calls without one of the keys, except those to open paths."""
 
     def __init__(self, app: ASGIApp, keys: Collection[str]) -> None:
         self._app = app
@@ -36,6 +36,6 @@ class Access:
 
     def _has_key(self, scope: Scope) -> bool:
         given = dict(scope["headers"]).get(HEADER.lower().encode(), b"")
-        # Every key is compared, in a time that doesn't tell how much of one was right.
+        # Every key is compared, and the time it takes doesn't reveal how much of one was right.
         matches = [compare_digest(given, key) for key in self._keys]
         return any(matches)

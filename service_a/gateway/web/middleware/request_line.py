@@ -17,7 +17,7 @@ _logger = logging.getLogger("gateway.request")
 _PROBES = {"/health", "/metrics"}
 
 
-class RequestLog:
+class RequestLine:
     """ASGI middleware: every answer carries `X-Request-ID`, every request writes one line
     and is counted.
 

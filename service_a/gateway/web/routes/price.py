@@ -11,7 +11,7 @@ from gateway.forwarding.client import Answer
 from gateway.intake.intake import Intake
 from gateway.settings import Settings
 from gateway.web.house import House
-from gateway.web.json_body import read_json
+from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
 from gateway.web.schemas import (
     ErrorAnswer,
@@ -67,9 +67,8 @@ async def predict_prices(request: Request) -> Response:
 
 
 async def _read(request: Request, max_bytes: int) -> Any:
-    return await read_json(
-        request, max_bytes=max_bytes, body_timeout=request.app.state.body_timeout
-    )
+    reader: BodyReader = request.app.state.body_reader
+    return reader.parse(await reader.read(request, max_bytes))
 
 
 def _split(content: Any) -> tuple[list[float], list[bytes]]:

@@ -6,7 +6,8 @@ from gateway.errors import GatewayError
 from gateway.intake.intake import Intake
 from gateway.settings import Settings
 from gateway.telemetry.trace import Origin
-from gateway.web.json_body import read_json, write_json
+from gateway.web.finite_json import write_json
+from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
 from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer, ProcessAnswer, ProcessRequest
 from gateway.web.validation import check
@@ -33,11 +34,8 @@ async def process(request: Request) -> Response:
     settings: Settings = request.app.state.settings
     intake: Intake = request.app.state.intake
     origin: Origin = request.state.origin
-    content = await read_json(
-        request,
-        max_bytes=settings.max_body_bytes,
-        body_timeout=request.app.state.body_timeout,
-    )
+    reader: BodyReader = request.app.state.body_reader
+    content = reader.parse(await reader.read(request, settings.max_body_bytes))
     submission = check(ProcessRequest, content, ["body"])
     data = write_json(submission.data, ["body", "data"])
     forward_to_model, model = submission.forward_to_model, submission.model

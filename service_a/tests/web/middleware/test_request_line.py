@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.telemetry.log_lines import configure_logging
 from gateway.telemetry.metrics import Metrics
-from gateway.web.middleware.request_line import RequestLog
+from gateway.web.middleware.request_line import RequestLine
 from tests.telemetry.test_log_lines import parse_line
 
 
@@ -31,7 +31,7 @@ async def disconnect(_: Scope, __: Receive, ___: Send) -> None:
 
 
 def start(app: ASGIApp, level: str = "INFO") -> TestClient:
-    return TestClient(RequestLog(app, Metrics(), configure_logging(level)))
+    return TestClient(RequestLine(app, Metrics(), configure_logging(level)))
 
 
 def read_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:

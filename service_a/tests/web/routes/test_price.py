@@ -14,6 +14,8 @@ from tests.conftest import StartGateway
 from tests.log_file import read_inputs
 from tests.stub_server import REJECTION, StubServer, answer, predict
 
+pytestmark = pytest.mark.usefixtures("plain")
+
 ONE = "/api/v1/price/predict"
 MANY = "/api/v1/price/predict/batch"
 

@@ -15,6 +15,8 @@ from tests.conftest import StartGateway
 from tests.log_file import read_inputs
 from tests.stub_server import PREDICTION, REJECTION, Behaviour, Exchange, StubServer, answer, hang
 
+pytestmark = pytest.mark.usefixtures("plain")
+
 JSON = {"Content-Type": "application/json"}
 LOGGED = {"status": "Input logged successfully"}
 UNAVAILABLE = {"detail": "Service B is unavailable"}

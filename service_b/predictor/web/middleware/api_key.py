@@ -1,4 +1,4 @@
-"""Who may call: anybody, or who has the key."""
+"""Access by key: every call needs the predictor's key."""
 
 from hmac import compare_digest
 
@@ -7,13 +7,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 HEADER = "X-API-Key"
 
-# For those that watch the service, and those who want to know how to call it.
+# For whatever watches the service, and for whoever wants to learn how to call it.
 OPEN_PATHS = {"/health", "/livez", "/ping", "/metrics", "/docs", "/redoc", "/openapi.json"}
 _OPEN_FOLDER = "/static-offline-docs/"
 
 
-class Access:
-    """ASGI middleware: takes only calls with the key, but for those to the open paths."""
+class ApiKey:
+    """ASGI middleware: refuses calls without the key, except those to open paths."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self._app = app
@@ -35,5 +35,5 @@ class Access:
 
     def _has_key(self, scope: Scope) -> bool:
         given = dict(scope["headers"]).get(HEADER.lower().encode(), b"")
-        # In a time that doesn't tell how much of it was right.
+        # The time it takes doesn't reveal how much of the key was right.
         return compare_digest(given, self._key)

@@ -1,8 +1,6 @@
 """The request's id and its log line."""
 
 import logging
-import re
-import secrets
 import time
 
 from starlette.requests import ClientDisconnect
@@ -11,21 +9,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from predictor.telemetry.log_lines import LineHandler
 from predictor.telemetry.metrics import Metrics
-from predictor.telemetry.trace import find_trace
+from predictor.telemetry.trace import read_trace
 
 _HEADER = b"x-request-id"
 
 _logger = logging.getLogger("predictor.request")
-# A batch carries the ids of all its callers, with commas between them.
-_SANE_ID = re.compile(r"[A-Za-z0-9._:,-]{1,16384}")
 _PROBES = {"/health", "/livez", "/metrics"}
 
 
-class RequestLog:
+class RequestLine:
     """ASGI middleware: every answer carries `X-Request-ID`, every request writes one line
     and is counted.
 
-    The caller's own id is kept if it is sane. Routes add to the line through
+    The caller's own id is kept if it is sane. Routes add fields to the line through
     `request.state.log_fields`. An exception that nobody expected is logged with its
     traceback and answered with a bare 500, so that nothing of the inside gets out.
     """
@@ -41,14 +37,15 @@ class RequestLog:
             return
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        given = headers.get(_HEADER, b"").decode("latin-1")
-        request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(16)
-        trace_id = find_trace(headers.get(b"traceparent", b"").decode("latin-1"))
-        ids = {"request_id": request_id, "trace_id": trace_id}
-        header = (_HEADER, request_id.encode())
+        trace = read_trace(
+            headers.get(_HEADER, b"").decode("latin-1"),
+            headers.get(b"traceparent", b"").decode("latin-1"),
+        )
+        header = (_HEADER, trace.request_id.encode())
+        ids = {"request_id": trace.request_id, "trace_id": trace.trace_id}
         fields: dict[str, object] = {}
         state = scope.setdefault("state", {})
-        state["request_id"] = request_id
+        state["trace"] = trace
         state["log_fields"] = fields
         status = 0
 

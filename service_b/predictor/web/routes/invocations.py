@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from predictor.errors import InputRejected, InvalidInput, ModelNotFound, ModelUnavailable
 from predictor.inference.served_model import ServedModel
 from predictor.versions.registry import ModelRegistry
-from predictor.web.json_body import parse_json
+from predictor.web.json_body import BodyReader
 from predictor.web.mlflow_frames import read_rows, to_fields
 from predictor.web.routes.failures import RETRY_AFTER_SECONDS
 from predictor.web.routes.predict import find_endpoint, predict_inputs, receive_body
@@ -78,7 +78,8 @@ async def invoke(
 
 
 async def _predict(request: Request, model: ServedModel) -> list[Any]:
-    body = parse_json(await receive_body(request), allow_nan=True)
+    reader: BodyReader = request.app.state.body_reader
+    body = reader.parse(await receive_body(request), allow_nan=True)
     rows = read_rows(body, list(model.columns))
     nullable = _find_nullable(model.input_type)
     inputs: list[BaseModel] = []

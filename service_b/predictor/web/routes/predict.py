@@ -15,7 +15,7 @@ from predictor.inference.served_model import Answer, ServedModel
 from predictor.settings import Settings
 from predictor.telemetry.metrics import Metrics
 from predictor.versions.registry import ModelRegistry
-from predictor.web.json_body import parse_json, read_body
+from predictor.web.json_body import BodyReader
 from predictor.web.quick_check import Form, check_quickly
 from predictor.web.schemas import (
     MAX_BATCH,
@@ -88,11 +88,9 @@ def find_endpoint(request: Request, name: str) -> ServedModel:
 
 async def receive_body(request: Request) -> bytes:
     """Read the body, within the limits of the settings."""
-    state = request.app.state
-    settings: Settings = state.settings
-    return await read_body(
-        request, max_bytes=settings.max_body_bytes, body_timeout=state.body_timeout
-    )
+    settings: Settings = request.app.state.settings
+    reader: BodyReader = request.app.state.body_reader
+    return await reader.read(request, settings.max_body_bytes)
 
 
 async def predict_inputs(
@@ -148,8 +146,10 @@ async def _answer_many(request: Request, model: ServedModel) -> Response:
 async def _read_values(request: Request, model: ServedModel, form: Form) -> list[Any]:
     """Read the inputs of a body; those that could be checked quickly are instances already."""
     body = await receive_body(request)
-    inputs = check_quickly(model, form, body)
-    return check(form, parse_json(body), ["body"]).list_inputs() if inputs is None else inputs
+    inputs = check_quickly(model, form, body) if request.app.state.quick_check else None
+    if inputs is None:
+        inputs = check(form, request.app.state.body_reader.parse(body), ["body"]).list_inputs()
+    return inputs
 
 
 async def _answer_piece(

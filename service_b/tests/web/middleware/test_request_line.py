@@ -12,7 +12,7 @@ from starlette.types import Message, Scope
 
 from predictor.telemetry.log_lines import LineFormatter, LineHandler
 from predictor.telemetry.metrics import Metrics
-from predictor.web.middleware.request_line import RequestLog
+from predictor.web.middleware.request_line import RequestLine
 
 
 @pytest.fixture
@@ -38,12 +38,12 @@ def log(lines: LineHandler) -> StringIO:
 def app(lines: LineHandler) -> FastAPI:
     """A service with a route for each way in which a request can go."""
     app = FastAPI()
-    app.add_middleware(RequestLog, metrics=Metrics([]), lines=lines)
+    app.add_middleware(RequestLine, metrics=Metrics([]), lines=lines)
 
     @app.get("/fields")
     async def add_fields(request: Request) -> str:
         request.state.log_fields["model"] = "tiny"
-        return str(request.state.request_id)
+        return str(request.state.trace.request_id)
 
     @app.get("/health")
     async def read_health(healthy: bool = True) -> StreamingResponse:

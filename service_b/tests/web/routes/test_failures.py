@@ -8,6 +8,8 @@ from fastapi.testclient import TestClient
 from predictor.app import create_app
 from predictor.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("plain")
+
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])

@@ -14,6 +14,8 @@ from predictor.card import ModelCard
 from predictor.inference.card_model import Model
 from predictor.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("plain")
+
 
 class FakeSlowEstimator:
     """Predicts, once it is allowed to."""

@@ -1,0 +1,24 @@
+"""Writing a value as JSON, which has no number that is too large to be read."""
+
+from typing import Any
+
+import jiter
+from pydantic_core import to_json
+
+from gateway.errors import InvalidInput
+
+
+def write_json(value: Any, loc: list[str | int]) -> bytes:
+    """Write a value that was parsed from JSON, as compact JSON in UTF-8.
+
+    Raises:
+        InvalidInput: a number in it, such as 1e400, was too large to be read; `loc` is where.
+    """
+    text = to_json(value)
+    if b"Infinity" in text:
+        try:
+            jiter.from_json(text, allow_inf_nan=False)  # the word may stand in a string
+        except ValueError:
+            message = "Input holds a number beyond the range of a 64-bit float"
+            raise InvalidInput([{"type": "finite_number", "loc": loc, "msg": message}]) from None
+    return text

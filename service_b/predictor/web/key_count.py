@@ -1,0 +1,42 @@
+"""Strict JSON parsing that finds duplicate keys by counting all keys, and the colons in the text.
+
+Gain: see `benchmarks/`. The plain twin is `json_body.parse_strictly`.
+"""
+
+from itertools import chain
+from typing import Any
+
+import jiter
+
+from predictor.web.json_body import parse_strictly
+
+
+def parse_counting_keys(body: bytes, allow_nan: bool) -> Any:
+    """Parse JSON as `parse_strictly` does: with the same values and the same errors."""
+    try:
+        value = jiter.from_json(body, allow_inf_nan=allow_nan)
+        # In the text each key has a colon of its own; a key that was there twice counts once.
+        if _count_keys(value, body.count(b"{")) == body.count(b":"):
+            return value
+    except ValueError:
+        pass  # the strict parser says what is wrong first
+    # There is a colon in a string, or a duplicate key.
+    return parse_strictly(body, allow_nan)
+
+
+def _count_keys(value: Any, objects_left: int) -> int:
+    """Count the keys of all objects in a value, which has at most `objects_left` objects.
+
+    It goes from level to level, and no deeper than the last object: below are only plain values.
+    """
+    keys = 0
+    level = [value]
+    while level:
+        objects = [each for each in level if isinstance(each, dict)]
+        keys += sum(map(len, objects))
+        objects_left -= len(objects)
+        if not objects_left:
+            break
+        arrays = [each for each in level if isinstance(each, list)]
+        level = [*chain.from_iterable(each.values() for each in objects), *chain(*arrays)]
+    return keys

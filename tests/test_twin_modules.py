@@ -1,0 +1,145 @@
+"""What stands in both services on purpose stays equal, apart from the service's name.
+
+The services share no code: each is built, tested and deployed alone. What both need is in both.
+"""
+
+import ast
+import difflib
+from pathlib import Path
+
+import pytest
+
+from tests.lab import ROOT
+
+GATEWAY = ROOT / "service_a" / "gateway"
+PREDICTOR = ROOT / "service_b" / "predictor"
+NAMES = {
+    "gateway": "predictor",
+    "Gateway": "Predictor",
+    "GATEWAY": "PREDICTOR",
+    "Service A": "Service B",
+}
+
+# Equal from the first line to the last. Their tests are too.
+EQUAL = [
+    "serving/direct_routes.py",
+    "serving/joined_writes.py",
+    "serving/server.py",
+    "telemetry/log_lines.py",
+    "web/json_body.py",
+    "web/key_count.py",
+    "web/middleware/request_line.py",
+    "web/shared_timeout.py",
+    "web/suggestion.py",
+]
+# These two start a process of their own service, or look into its own log lines.
+OWN_TESTS = {
+    "serving/server.py",
+    "telemetry/log_lines.py",
+    "web/middleware/request_line.py",
+}
+# In other modules of the same name, what has the same name is equal as well, except for these.
+OWN = {
+    "app.py": {"create_app"},
+    "errors.py": {"InputRejected"},  # by a hook of Service B; by Service B itself
+    "settings.py": {
+        "Settings",
+        "load_settings",  # a URL of Service A's may hold a password
+        "_describe_default",  # a setting of Service B's is a list
+    },
+    "telemetry/metrics.py": {"Metrics", "_DURATIONS_SECONDS"},
+    "telemetry/trace.py": {"Trace", "_SANE_ID", "_TRACEPARENT", "read_trace"},
+    "web/routes/failures.py": {"add_failure_handlers"},
+    "web/routes/status.py": {"read_health"},
+    "web/schemas.py": {"HealthAnswer", "RootAnswer"},
+}
+
+
+def read_as_predictor(module: Path) -> str:
+    text = module.read_text(encoding="utf-8")
+    for ours, theirs in NAMES.items():
+        text = text.replace(ours, theirs)
+    return text
+
+
+def read_definitions(text: str) -> dict[str, str]:
+    """Return the text of each function, class and constant, by its name."""
+    lines = text.splitlines()
+    definitions = {}
+    for node in ast.parse(text).body:
+        start = node.lineno
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                name = node.name
+                start = min([start, *(each.lineno for each in node.decorator_list)])
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                pass
+            case _:
+                continue
+        definitions[name] = "\n".join(lines[start - 1 : node.end_lineno])
+    return definitions
+
+
+def find_differing(module: str) -> dict[str, str]:
+    """Return how the definitions of the same name differ, by name."""
+    gateway, predictor = (
+        read_definitions(read_as_predictor(package / module)) for package in (GATEWAY, PREDICTOR)
+    )
+    return {
+        name: compare(module, gateway[name], predictor[name])
+        for name in gateway.keys() & predictor.keys()
+        if gateway[name] != predictor[name]
+    }
+
+
+def compare(name: str, gateway: str, predictor: str) -> str:
+    return "\n".join(
+        difflib.unified_diff(
+            gateway.splitlines(),
+            predictor.splitlines(),
+            f"service_a: {name} (with the names of Service B)",
+            f"service_b: {name}",
+            lineterm="",
+        )
+    )
+
+
+def list_twins() -> list[str]:
+    """Return the modules that are in both services."""
+    modules = (str(path.relative_to(GATEWAY)) for path in GATEWAY.rglob("*.py"))
+    return sorted(module for module in modules if (PREDICTOR / module).exists())
+
+
+def list_equal_files() -> list[tuple[Path, Path]]:
+    modules = [(GATEWAY / module, PREDICTOR / module) for module in EQUAL]
+    tests = [
+        tuple(
+            ROOT / service / "tests" / Path(module).with_name(f"test_{Path(module).name}")
+            for service in ("service_a", "service_b")
+        )
+        for module in EQUAL
+        if module not in OWN_TESTS
+    ]
+    return [(ours, theirs) for ours, theirs in (*modules, *tests)]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), list_equal_files(), ids=lambda path: path.name)
+def test_files_are_equal_from_the_first_line_to_the_last(ours: Path, theirs: Path) -> None:
+    gateway, predictor = read_as_predictor(ours), read_as_predictor(theirs)
+    if gateway != predictor:
+        pytest.fail(compare(ours.name, gateway, predictor), pytrace=False)
+
+
+@pytest.mark.parametrize("module", list_twins())
+def test_definitions_of_the_same_name_are_equal(module: str) -> None:
+    differing = find_differing(module)
+    drifted = [differing[name] for name in sorted(differing.keys() - OWN.get(module, set()))]
+    if drifted:
+        pytest.fail("\n\n".join(drifted), pytrace=False)
+
+
+def test_what_is_listed_as_its_service_s_own_is_different() -> None:
+    assert {module: OWN[module] - find_differing(module).keys() for module in OWN} == dict.fromkeys(
+        OWN, set()
+    )
+    assert {*EQUAL} <= {*list_twins()}
