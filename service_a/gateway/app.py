@@ -17,12 +17,19 @@ from starlette.types import ASGIApp
 from gateway.errors import InputLogUnavailable
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.forwarding.client import PredictorClient
-from gateway.forwarding.retries import Patience, RetryBudget
+from gateway.forwarding.deadline import DeadlineAdapter
+from gateway.forwarding.joined_sends import JoinedSendsAdapter
+from gateway.forwarding.retries import Retries, RetryBudget
+from gateway.input_log.database import LogDatabase
 from gateway.input_log.reader import LogReader
 from gateway.input_log.replay_queue import ReplayQueue
 from gateway.input_log.retention import Retention
-from gateway.input_log.writer import InputLog
+from gateway.input_log.sqlite_writer import SqliteLogWriter
+from gateway.input_log.writer import LogWriter
+from gateway.intake.entries import FORWARD_OUTCOMES
+from gateway.intake.forward_queue import make_forward_queue
 from gateway.intake.intake import Intake
+from gateway.intake.log_queue import LogQueue
 from gateway.intake.replay import Replay
 from gateway.serving.direct_routes import DirectRoutes
 from gateway.settings import Settings
@@ -76,50 +83,43 @@ class Gateway(FastAPI):
 def create_app(settings: Settings) -> FastAPI:
     """Make the application; threads and connections are opened when it starts."""
     lines = configure_logging(settings.log_level, settings.log_format)
-    metrics = Metrics()
+    metrics = Metrics(FORWARD_OUTCOMES, CircuitState)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gc.set_threshold(_COLLECTOR_THRESHOLD)
-        log = InputLog(settings.input_log_url)
-        log_reader = LogReader(settings.input_log_url)
-        replay_queue = ReplayQueue(settings.input_log_url)
+        database = LogDatabase(settings.input_log_url)
+        log = _make_writer(database, settings)
         retention = Retention(
-            settings.input_log_url,
-            max_days=settings.retention_days,
-            max_inputs=settings.retention_inputs,
+            database, max_days=settings.retention_days, max_inputs=settings.retention_inputs
         )
         breaker = CircuitBreaker(
             failures_to_open=settings.breaker_failures,
             window_seconds=settings.breaker_window_seconds,
             on_change=partial(_report_circuit, metrics),
         )
-        budget = RetryBudget(share=_RETRY_SHARE, window_seconds=_RETRY_WINDOW_SECONDS)
-        client = PredictorClient(
-            settings.predictor_url,
-            Patience(breaker, budget),
-            connect_timeout_seconds=settings.connect_timeout_seconds,
-            api_key=settings.predictor_api_key,
-        )
-        intake = Intake(
-            log,
+        metrics.set_circuit(breaker.state)
+        client = _make_client(breaker, settings)
+        forward_queue = make_forward_queue(
             client,
-            breaker,
             metrics,
-            forward_timeout_seconds=settings.forward_timeout_seconds,
-            forward_max_batch=settings.forward_max_batch,
-            forward_max_waiting=settings.forward_max_waiting,
+            timeout_seconds=settings.forward_timeout_seconds,
+            max_batch=settings.forward_max_batch,
+            max_waiting=settings.forward_max_waiting,
         )
+        log_queue = LogQueue(log, metrics)
+        intake = Intake(log_queue, forward_queue, breaker, metrics)
         app.state.breaker = breaker
         app.state.intake = intake
-        app.state.log_reader = log_reader
-        app.state.replay = Replay(replay_queue, intake)
+        app.state.log_queue = log_queue
+        app.state.log_reader = LogReader(database)
+        app.state.replay = Replay(ReplayQueue(database), intake)
         await _open_log(log)
         retaining = asyncio.create_task(retention.run())
         yield
         retaining.cancel()
         await intake.close()
-        for part in (client, log, log_reader, replay_queue, retention):
+        for part in (client, log, database):
             part.close()
 
     app = Gateway(
@@ -154,7 +154,24 @@ def _make_body_reader(settings: Settings) -> BodyReader:
     )
 
 
-async def _open_log(log: InputLog) -> None:
+def _make_writer(database: LogDatabase, settings: Settings) -> LogWriter:
+    if database.is_sqlite and "sqlite_writer" not in settings.plain:
+        return SqliteLogWriter(database)
+    return LogWriter(database)
+
+
+def _make_client(breaker: CircuitBreaker, settings: Settings) -> PredictorClient:
+    budget = RetryBudget(share=_RETRY_SHARE, window_seconds=_RETRY_WINDOW_SECONDS)
+    return PredictorClient(
+        settings.predictor_url,
+        Retries(breaker, budget),
+        DeadlineAdapter() if "joined_sends" in settings.plain else JoinedSendsAdapter(),
+        connect_timeout_seconds=settings.connect_timeout_seconds,
+        api_key=settings.predictor_api_key,
+    )
+
+
+async def _open_log(log: LogWriter) -> None:
     """Make or upgrade the tables before the first request. A log that fails may work later."""
     try:
         await asyncio.to_thread(log.write, [])

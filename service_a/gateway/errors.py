@@ -36,7 +36,13 @@ class InvalidInput(GatewayError):
 
 
 class InputRejected(InvalidInput):
-    """Service B says that the input is wrong."""
+    """Service B says that the input is wrong; `loc` of a problem is a place within the input."""
+
+    def place(self, *prefix: str | int) -> "InputRejected":
+        """Return the same for a caller whose body has the input at `prefix`."""
+        return InputRejected(
+            [{**problem, "loc": [*prefix, *problem["loc"]]} for problem in self.problems]
+        )
 
 
 class ModelUnknown(GatewayError):

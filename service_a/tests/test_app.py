@@ -54,6 +54,20 @@ def test_application_starts_without_service_b_and_without_a_log(
     assert client.get("/health").status_code == 503
 
 
+@pytest.mark.parametrize("plain", ["1", "sqlite_writer", "joined_sends"])
+def test_input_is_logged_and_forwarded_in_the_plain_way_as_well(
+    start_gateway: StartGateway, log_path: Path, plain: str
+) -> None:
+    client = start_gateway(LAB_PLAIN=plain)
+
+    for _ in range(3):
+        assert client.post("/process", json={"data": {"a": 1}}).status_code == 200
+
+    assert [(row["data"], row["outcome"]) for row in read_inputs(log_path)] == [
+        ('{"a":1}', "predicted")
+    ] * 3
+
+
 def test_every_route_is_in_the_contract_with_its_errors(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
 

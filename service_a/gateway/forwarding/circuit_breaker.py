@@ -18,7 +18,7 @@ class CircuitBreaker:
     """Opens on consecutive failures, lets one probe through per window, closes on success.
 
     Pure: the caller says how its calls ended. Safe to use from many threads. `on_change` is
-    told of each new state.
+    called with each new state.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class CircuitBreaker:
     def admit(self) -> bool:
         """Say whether a request may go through. While open, that is one per window: the probe.
 
-        A probe that is never heard of again doesn't matter: the next window has its own.
+        A probe that never ends doesn't matter: the next window has its own.
         """
         with self._lock:
             if self._state is CircuitState.CLOSED:

@@ -1,4 +1,4 @@
-"""How often to ask Service B, and when to leave it alone."""
+"""Retries: a failed call to Service B is made once more, within a budget."""
 
 import random
 import threading
@@ -70,18 +70,18 @@ class RetryBudget:
         return self._slices[-1]
 
 
-class Patience:
+class Retries:
     """Makes calls to Service B, each at most twice. Safe to use from many threads."""
 
     def __init__(self, breaker: CircuitBreaker, budget: RetryBudget) -> None:
         self._breaker = breaker
         self._budget = budget
 
-    def ask(self, call: Callable[[], Result], deadline: float) -> Result:
-        """Return what the call returns, which tells a failure of B by `PredictorUnavailable`.
+    def run(self, call: Callable[[], Result], deadline: float) -> Result:
+        """Return what the call returns. When Service B fails, it raises `PredictorUnavailable`.
 
-        A prediction changes nothing, so B may be asked again whatever it did. A timeout is
-        not tried again: who has been slow would get more to do.
+        A prediction changes nothing, so the call may be made again whatever B did. After a
+        timeout it is not: that would give more work to a service that is slow already.
 
         Raises:
             PredictorUnavailable: the calls failed, or the circuit is open.
@@ -90,7 +90,7 @@ class Patience:
             raise PredictorUnavailable("the circuit is open")
         self._budget.count_call()
         try:
-            return self._count(call)
+            return self._run_once(call)
         except PredictorTimeout:
             raise
         except PredictorUnavailable:
@@ -102,9 +102,9 @@ class Patience:
             ):
                 raise
             time.sleep(pause_seconds)
-            return self._count(call)
+            return self._run_once(call)
 
-    def _count(self, call: Callable[[], Result]) -> Result:
+    def _run_once(self, call: Callable[[], Result]) -> Result:
         try:
             result = call()
         except PredictorUnavailable:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import InputLogUnavailable
 from gateway.input_log.tables import upgrade
@@ -18,23 +18,24 @@ from gateway.input_log.tables import upgrade
 # How long a writer waits for another one, say a backup that reads the file.
 _BUSY_TIMEOUT_SECONDS = 2
 
-# What a commit changes is held back in memory. Of a batch of a thousand large inputs, and of the
-# outcomes of another one, SQLite's own 2 MiB would write half twice.
-_CACHE_KIB = 8192
-
 
 class LogDatabase:
-    """Connections to the log's database, whose tables are made at the first use."""
+    """Connections to the log's database, whose tables are made at the first use.
+
+    Safe to use from many threads.
+    """
 
     def __init__(self, url: str) -> None:
         self._engine = create_engine(
             url,
             pool_pre_ping=not url.startswith("sqlite"),
+            # A thread has one connection at most, and the writer must not wait for the readers'.
+            max_overflow=-1,
             hide_parameters=True,  # an error must not carry inputs into the log lines
         )
         self._has_tables = False
-        self._kept: PoolProxiedConnection | None = None
         self.is_sqlite = self._engine.dialect.name == "sqlite"
+        event.listen(self._engine, "handle_error", _reopen)
         if self.is_sqlite:
             event.listen(self._engine, "connect", _make_durable)
 
@@ -46,40 +47,28 @@ class LogDatabase:
             InputLogUnavailable: nothing was written. The next use opens the database anew, so
                 it works again by itself when it can.
         """
-        with self._watch(), self._engine.begin() as connection:
+        with self.watch(), self._engine.begin() as connection:
             yield connection
 
-    @contextmanager
-    def sqlite_transaction(self) -> Iterator[sqlite3.Connection]:
-        """The same with the driver's own connection to SQLite, always the same one, which one
-        thread at a time may have. SQLAlchemy would take longer than the writing.
-        """
-        with self._watch():
-            if self._kept is None:
-                self._kept = self._engine.raw_connection()
-                # What a statement needs to be undone: no file is made for it with each commit.
-                self._kept.cursor().execute("PRAGMA temp_store=MEMORY")
-                self._kept.cursor().execute(f"PRAGMA cache_size={-_CACHE_KIB}")
-            connection = cast(sqlite3.Connection, self._kept.driver_connection)
-            with connection:
-                yield connection
-
-    def close(self) -> None:
-        """Close the connections; a later use opens new ones."""
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
-        self._engine.dispose()
+    def open_sqlite(self) -> sqlite3.Connection:
+        """Open the driver's own connection for one owner, which closes it; within `watch`."""
+        connection = self._engine.raw_connection()
+        opened = cast(sqlite3.Connection, connection.driver_connection)
+        connection.detach()
+        return opened
 
     @contextmanager
-    def _watch(self) -> Iterator[None]:
+    def watch(self) -> Iterator[None]:
+        """Have the tables made before the block, and its errors raised as `InputLogUnavailable`."""
         try:
             self._ensure_tables()
             yield
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-            # A connection that was opened while the file was read-only stays so.
-            self.close()
             raise InputLogUnavailable(str(error)) from error
+
+    def close(self) -> None:
+        """Close the connections; a later use opens new ones."""
+        self._engine.dispose()
 
     def _ensure_tables(self) -> None:
         if self._has_tables:
@@ -88,6 +77,14 @@ class LogDatabase:
         with self._engine.begin() as connection:
             upgrade(connection)
         self._has_tables = True
+
+
+def _reopen(context: ExceptionContext) -> None:
+    """After any error, open each connection anew before its next use.
+
+    One that was opened while the file was read-only stays so.
+    """
+    context.is_disconnect = True
 
 
 def _make_durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

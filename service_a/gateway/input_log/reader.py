@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
-from pydantic_core import to_json
 from sqlalchemy import Row, Select, select, tuple_
 
 from gateway.errors import InputNotFound
@@ -16,10 +15,6 @@ from gateway.intake.entries import OutcomeKind
 _EXPORT_PAGE = 500
 # A page of the largest inputs would take gigabytes.
 _MAX_PAGE_CHARS = 4 * 1024 * 1024
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-CURSOR = "^[0-9]{1,17}-[0-9]{1,18}$"
-"""What the text of a place looks like: microseconds of the Unix clock and a number."""
 
 
 @dataclass(frozen=True)
@@ -32,29 +27,41 @@ class InputFilter:
     request_id: str | None = None
 
 
-@dataclass(frozen=True)
-class Place:
+class LoggedInput(NamedTuple):
+    """A row of the log; its data is JSON."""
+
+    number: int
+    request_id: str
+    received_at: datetime
+    model: str | None
+    outcome: str
+    price: float | None
+    model_version: str | None
+    duration_ms: float | None
+    outcome_at: datetime | None
+    data: str
+
+
+class Attempt(NamedTuple):
+    """What the row of an input said before it was forwarded again."""
+
+    outcome: str
+    outcome_at: datetime | None
+    duration_ms: float | None
+
+
+class Place(NamedTuple):
     """A place between two rows in the order of time."""
 
     received_at: datetime
     number: int
 
-    def to_cursor(self) -> str:
-        return f"{(self.received_at - _EPOCH) // timedelta(microseconds=1)}-{self.number}"
 
-    @classmethod
-    def from_cursor(cls, cursor: str) -> "Place":
-        """Read a text that fits `CURSOR`."""
-        microseconds, _, number = cursor.partition("-")
-        return cls(_EPOCH + timedelta(microseconds=int(microseconds)), int(number))
+class Page(NamedTuple):
+    """Rows, and where the next page begins, if there is one."""
 
-
-@dataclass(frozen=True)
-class Page:
-    """Rows as JSON objects, and where the next page begins, if there is one."""
-
-    rows: list[bytes]
-    next_cursor: str | None
+    rows: list[LoggedInput]
+    next: Place | None
 
 
 class LogReader:
@@ -63,22 +70,18 @@ class LogReader:
     Each method raises `InputLogUnavailable` when the log can't be read.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database = LogDatabase(url)
+    def __init__(self, database: LogDatabase) -> None:
+        self._database = database
 
     def read_page(self, wanted: InputFilter, after: Place | None, limit: int) -> Page:
         """Return inputs, newest first, that come after a place: `limit`, or fewer large ones."""
         query = _select(wanted).order_by(inputs.c.received_at.desc(), inputs.c.id.desc())
         if after is not None:
-            place = tuple_(after.received_at, after.number)
-            query = query.where(tuple_(inputs.c.received_at, inputs.c.id) < place)
-        rows, more = self._fetch(query, limit)
-        return Page(
-            [_write_row(row) for row in rows], _locate(rows[-1]).to_cursor() if more else None
-        )
+            query = query.where(tuple_(inputs.c.received_at, inputs.c.id) < tuple_(*after))
+        return self._fetch(query, limit)
 
-    def read_one(self, request_id: str) -> bytes:
-        """Return the newest input of a request as JSON, with its earlier attempts.
+    def read_one(self, request_id: str) -> tuple[LoggedInput, list[Attempt]]:
+        """Return the newest input of a request, and its earlier attempts, oldest first.
 
         Raises:
             InputNotFound: no input has this request id.
@@ -92,45 +95,32 @@ class LogReader:
             earlier = connection.execute(
                 select(attempts).where(attempts.c.input_id == row.id).order_by(attempts.c.id)
             ).all()
-        told = [
-            {
-                "outcome": each.outcome,
-                "outcome_at": _write_time(each.outcome_at),
-                "duration_ms": each.duration_ms,
-            }
-            for each in earlier
-        ]
-        return _write_row(row, earlier_attempts=told)
+        return _read_row(row), [_read_attempt(each) for each in earlier]
 
-    def export(self, wanted: InputFilter) -> Iterator[bytes]:
-        """Yield the inputs as JSON lines, oldest first.
+    def export(self, wanted: InputFilter) -> Iterator[list[LoggedInput]]:
+        """Yield the inputs by page, oldest first.
 
-        Read page by page, so that a slow reader keeps neither a connection nor old rows alive.
+        Between two pages no connection is in use, so that a slow caller keeps no old rows alive.
         """
         query = _select(wanted).order_by(inputs.c.received_at, inputs.c.id)
-        rows, _ = self._fetch(query, _EXPORT_PAGE)
+        rows = self._fetch(query, _EXPORT_PAGE).rows
         while rows:
-            yield b"".join(_write_row(row) + b"\n" for row in rows)
-            last = _locate(rows[-1])
-            place = tuple_(last.received_at, last.number)
-            rest = query.where(tuple_(inputs.c.received_at, inputs.c.id) > place)
-            rows, _ = self._fetch(rest, _EXPORT_PAGE)
+            yield rows
+            last = tuple_(rows[-1].received_at, rows[-1].number)
+            rest = query.where(tuple_(inputs.c.received_at, inputs.c.id) > last)
+            rows = self._fetch(rest, _EXPORT_PAGE).rows
 
-    def close(self) -> None:
-        self._database.close()
-
-    def _fetch(self, query: Select[Any], limit: int) -> tuple[list[Row[Any]], bool]:
-        """Return the first rows, and whether there are more."""
-        rows: list[Row[Any]] = []
+    def _fetch(self, query: Select[Any], limit: int) -> Page:
+        rows: list[LoggedInput] = []
         chars = 0
         query = query.limit(limit + 1).execution_options(stream_results=True, max_row_buffer=8)
         with self._database.transaction() as connection, connection.execute(query) as result:
             for row in result:
                 chars += len(row.data)
                 if len(rows) == limit or (rows and chars > _MAX_PAGE_CHARS):
-                    return rows, True
-                rows.append(row)
-        return rows, False
+                    return Page(rows, Place(rows[-1].received_at, rows[-1].number))
+                rows.append(_read_row(row))
+        return Page(rows, None)
 
 
 def _select(wanted: InputFilter) -> Select[Any]:
@@ -146,31 +136,25 @@ def _select(wanted: InputFilter) -> Select[Any]:
     return query
 
 
-def _locate(row: Row[Any]) -> Place:
-    return Place(_know_zone(row.received_at), row.id)
+def _read_row(row: Row[Any]) -> LoggedInput:
+    return LoggedInput(
+        number=row.id,
+        request_id=row.request_id,
+        received_at=_add_zone(row.received_at),
+        model=row.model,
+        outcome=row.outcome,
+        price=row.price,
+        model_version=row.model_version,
+        duration_ms=row.duration_ms,
+        outcome_at=row.outcome_at and _add_zone(row.outcome_at),
+        data=row.data,
+    )
 
 
-def _write_row(row: Row[Any], **more: Any) -> bytes:
-    """Write a row as a JSON object; its data, which is JSON already, goes in as it is."""
-    fields = {
-        "number": row.id,
-        "request_id": row.request_id,
-        "received_at": _write_time(row.received_at),
-        "model": row.model,
-        "outcome": row.outcome,
-        "price": row.price,
-        "model_version": row.model_version,
-        "duration_ms": row.duration_ms,
-        "outcome_at": _write_time(row.outcome_at),
-        **more,
-    }
-    return b'%b,"data":%b}' % (to_json(fields)[:-1], row.data.encode())
+def _read_attempt(row: Row[Any]) -> Attempt:
+    return Attempt(row.outcome, row.outcome_at and _add_zone(row.outcome_at), row.duration_ms)
 
 
-def _write_time(time: datetime | None) -> str | None:
-    return None if time is None else _know_zone(time).isoformat().replace("+00:00", "Z")
-
-
-def _know_zone(time: datetime) -> datetime:
+def _add_zone(time: datetime) -> datetime:
     """SQLite keeps no time zone; what we write is UTC."""
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

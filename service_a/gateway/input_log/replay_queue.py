@@ -1,13 +1,12 @@
 """The inputs in the log that are to be forwarded again."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import bindparam, func, select
 
 from gateway.input_log.database import LogDatabase
 from gateway.input_log.tables import attempts, inputs
-from gateway.intake.entries import OutcomeKind
+from gateway.intake.entries import Claim, OutcomeKind
 
 # No forward takes so long: what is pending after this was left by a gateway that was killed.
 _ABANDONED_AFTER = timedelta(minutes=10)
@@ -29,26 +28,16 @@ _FIND_UNAVAILABLE = (
 )
 
 
-@dataclass(frozen=True)
-class Claim:
-    """An input that nobody else forwards until its outcome is logged."""
-
-    number: int
-    request_id: str
-    data: str
-    model: str | None
-
-
 class ReplayQueue:
     """Hands out the inputs whose forward failed, each to one taker. Blocks."""
 
-    def __init__(self, url: str) -> None:
-        self._database = LogDatabase(url)
+    def __init__(self, database: LogDatabase) -> None:
+        self._database = database
 
     def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` inputs, oldest first; they are `pending` from now on.
 
-        What their rows said of the forward before is kept as an attempt.
+        What their rows say of the forward before is kept as an attempt.
 
         Raises:
             InputLogUnavailable: nothing was taken.
@@ -79,6 +68,3 @@ class ReplayQueue:
                     .values(outcome=OutcomeKind.PENDING, outcome_at=now, duration_ms=None)
                 )
         return [Claim(row.id, row.request_id, row.data, row.model) for row in rows]
-
-    def close(self) -> None:
-        self._database.close()

@@ -22,8 +22,10 @@ _REST_FACTOR = 4
 class Retention:
     """Deletes the inputs that are too old or too many. Off when neither limit is given."""
 
-    def __init__(self, url: str, *, max_days: float | None, max_inputs: int | None) -> None:
-        self._database = LogDatabase(url)
+    def __init__(
+        self, database: LogDatabase, *, max_days: float | None, max_inputs: int | None
+    ) -> None:
+        self._database = database
         self._max_days = max_days
         self._max_inputs = max_inputs
 
@@ -54,9 +56,6 @@ class Retention:
                     connection.execute(inputs.delete().where(inputs.c.id.in_(numbers)))
                     return len(numbers)
         return 0
-
-    def close(self) -> None:
-        self._database.close()
 
     def _find_surplus(self) -> list[Select[tuple[int]]]:
         queries = []

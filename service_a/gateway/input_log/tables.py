@@ -46,6 +46,9 @@ inputs = Table(
     sqlite_autoincrement=True,
 )
 
+OUTCOME_COLUMNS = ("outcome", "price", "model_version", "duration_ms", "outcome_at")
+"""What is known of an input after it was forwarded, named as the fields of an `Outcome`."""
+
 # What an input's row said before it was forwarded again.
 attempts = Table(
     "attempts",

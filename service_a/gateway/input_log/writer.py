@@ -1,30 +1,28 @@
-"""The input log: every input on disk before anything else happens to it."""
+"""Writing to the input log: every input on disk before anything else happens to it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import bindparam
 
-from gateway.input_log import sqlite_writer
 from gateway.input_log.database import LogDatabase
-from gateway.input_log.tables import heartbeat, inputs
+from gateway.input_log.tables import OUTCOME_COLUMNS, heartbeat, inputs
 from gateway.intake.entries import Entry, Heartbeat, NewInput, Outcome
 
-_OUTCOME_COLUMNS = ("outcome", "price", "model_version", "duration_ms", "outcome_at")
 _INSERT = inputs.insert().returning(inputs.c.id, sort_by_parameter_order=True)
 _ADD_OUTCOME = (
     inputs.update()
     .where(inputs.c.id == bindparam("input_number"))
-    .values({name: bindparam(name) for name in _OUTCOME_COLUMNS})
+    .values({name: bindparam(name) for name in OUTCOME_COLUMNS})
 )
 
 
-class InputLog:
+class LogWriter:
     """Writes entries to a database. Blocks; use it from one thread at a time."""
 
-    def __init__(self, url: str) -> None:
-        self._database = LogDatabase(url)
+    def __init__(self, database: LogDatabase) -> None:
+        self._database = database
 
     def write(self, entries: Sequence[Entry]) -> list[int]:
         """Commit the entries, all or none; they are on disk when this returns.
@@ -37,18 +35,7 @@ class InputLog:
         new = [entry for entry in entries if isinstance(entry, NewInput)]
         outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
         beats = any(isinstance(entry, Heartbeat) for entry in entries)
-        if self._database.is_sqlite:
-            with self._database.sqlite_transaction() as sqlite:
-                numbers = iter(sqlite_writer.insert_inputs(sqlite, new))
-                sqlite_writer.add_outcomes(sqlite, outcomes)
-                if beats:
-                    sqlite_writer.beat(sqlite)
-        else:
-            with self._database.transaction() as connection:
-                numbers = iter(_insert(connection, new))
-                _update(connection, outcomes)
-                if beats:
-                    _beat(connection)
+        numbers = iter(self._commit(new, outcomes, beats=beats))
         return [
             next(numbers)
             if isinstance(entry, NewInput)
@@ -58,22 +45,21 @@ class InputLog:
             for entry in entries
         ]
 
+    def _commit(
+        self, new: Sequence[NewInput], outcomes: Sequence[Outcome], *, beats: bool
+    ) -> Sequence[int]:
+        """Write all of it in one transaction; return the numbers of the new inputs."""
+        numbers: Sequence[int] = []
+        with self._database.transaction() as connection:
+            if new:
+                rows = [asdict(each) for each in new]
+                numbers = connection.execute(_INSERT, rows).scalars().all()
+            if outcomes:
+                connection.execute(_ADD_OUTCOME, [asdict(each) for each in outcomes])
+            if beats:
+                connection.execute(heartbeat.delete())
+                connection.execute(heartbeat.insert().values(id=1, checked_at=datetime.now(UTC)))
+        return numbers
+
     def close(self) -> None:
-        """Close the database; a later call opens it again."""
-        self._database.close()
-
-
-def _insert(connection: Connection, new: Sequence[NewInput]) -> Sequence[int]:
-    if not new:
-        return []
-    return connection.execute(_INSERT, [asdict(each) for each in new]).scalars().all()
-
-
-def _update(connection: Connection, outcomes: Sequence[Outcome]) -> None:
-    if outcomes:
-        connection.execute(_ADD_OUTCOME, [asdict(each) for each in outcomes])
-
-
-def _beat(connection: Connection) -> None:
-    connection.execute(heartbeat.delete())
-    connection.execute(heartbeat.insert().values(id=1, checked_at=datetime.now(UTC)))
+        """Close what this keeps open itself: nothing, as it borrows its connections."""

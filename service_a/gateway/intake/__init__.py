@@ -1,1 +1,1 @@
-"""What happens to an input. This room knows neither HTTP nor SQL."""
+"""What happens to an input, without the HTTP and the SQL of it, which other rooms have."""

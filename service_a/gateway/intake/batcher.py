@@ -2,6 +2,9 @@
 
 No timer decides when a batch is full. An idle batcher passes an item on at once, alone; a
 busy one makes one call for many items, the more of them the busier it is.
+
+One batcher can feed another: `put_before` takes an item, and the items that are to follow it
+into another batcher as soon as it is done.
 """
 
 import asyncio
@@ -20,23 +23,35 @@ from gateway.errors import TooBusy
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Next = TypeVar("Next")
+Final = TypeVar("Final")
 
-Flush = Callable[[Sequence[Item]], Sequence[Result | Exception]]
+Flush = Callable[[Sequence[Item], float], Sequence[Result | Exception]]
 # Wakes a thread: with True to work, with False to end.
 _Wake = SimpleQueue[bool]
 
 
 class Group(Generic[Result]):
-    """Items that one caller waits for, together."""
+    """Items that one caller waits for, together.
 
-    __slots__ = ("_missing", "_results", "future", "since", "size")
+    The future gets each item's result, in their order. Instead it gets a `TooBusy`, when the
+    items were refused, or a `TimeoutError`, when they took too long. Items that still wait when
+    it is cancelled are dropped.
+    """
 
-    def __init__(self, size: int, future: asyncio.Future[list[Result | Exception]]) -> None:
+    __slots__ = ("_missing", "_results", "before", "future", "since", "size")
+
+    def __init__(
+        self, size: int, future: asyncio.Future[list[Result | Exception]], since: float
+    ) -> None:
         self.size = size
         self.future = future
-        self.since = time.monotonic()  # when its items began to wait, if they are there
+        self.since = since  # when its items began to wait, as soon as they have
+        self.before: Any = None  # the result of the item before them, once it is done
         self._results: list[Result | Exception | None] = [None] * size
         self._missing = size
+        if not size:
+            future.set_result([])
 
     def settle(self, index: int, result: Result | Exception) -> None:
         self._results[index] = result
@@ -50,21 +65,25 @@ class Group(Generic[Result]):
 
 
 class _Step:
-    """Stands for an item before those of a group: only its error is told, to that group."""
+    """Has the place of a group for the item before it: passes on errors, and nothing else."""
 
-    __slots__ = ("_group", "future", "since")
+    __slots__ = ("following", "future", "group", "items", "since")
 
     since: float
 
-    def __init__(self, group: Group[Any]) -> None:
+    def __init__(
+        self, group: Group[Any], following: "Batcher[Any, Any]", items: Sequence[Any]
+    ) -> None:
         self.future = group.future
-        self._group = group
+        self.group = group
+        self.following = following
+        self.items = items
 
     def settle(self, _: int, error: Any) -> None:
-        self.fail(error)
+        self.group.fail(error)
 
     def fail(self, error: Exception) -> None:
-        self._group.fail(error)
+        self.group.fail(error)
 
 
 @dataclass(slots=True)
@@ -73,18 +92,19 @@ class _Waiting(Generic[Item, Result]):
     group: Group[Result] | _Step
     index: int
 
-    def is_told(self, result: Result | Exception) -> bool:
-        return type(self.group) is not _Step or isinstance(result, Exception)
-
 
 class Batcher(Generic[Item, Result]):
     """Hands items in batches to `flush`, which blocks, in threads of its own.
 
-    `flush` gets 1 to `max_batch` items, of at most `max_callers` callers, and returns one result
-    for each, in their order; an exception among the results goes to its item alone. If `flush`
-    raises, each item of that batch gets a copy of the error, and the next batch is tried as if
-    nothing had happened. As many batches are under way at a time as there are threads. Belongs to
-    one event loop.
+    `flush` gets 1 to `max_batch` items, of at most `max_callers` callers, and when the last of
+    them is given up, of `time.monotonic()`. It returns one result for each, in their order; an
+    exception among the results goes to its item alone. If `flush` raises, each item of that
+    batch gets a copy of the error, and the next batch is tried as if nothing had happened. As
+    many batches are under way at a time as there are threads.
+
+    No caller waits longer than `max_seconds`. Items are refused with `TooBusy` when
+    `max_waiting` wait already, and when they have waited `max_wait_seconds` for their turn.
+    Belongs to one event loop.
     """
 
     def __init__(
@@ -98,6 +118,7 @@ class Batcher(Generic[Item, Result]):
         max_wait_seconds: float = math.inf,
         max_callers: float = math.inf,
         threads: int = 1,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._flush = flush
         self._max_batch = max_batch
@@ -105,6 +126,7 @@ class Batcher(Generic[Item, Result]):
         self._max_seconds = max_seconds
         self._max_wait_seconds = max_wait_seconds
         self._max_callers = max_callers
+        self._clock = clock
         self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._under_way: list[list[_Waiting[Item, Result]]] = [[] for _ in range(threads)]
         self._timer: asyncio.TimerHandle | None = None
@@ -121,80 +143,34 @@ class Batcher(Generic[Item, Result]):
         for thread in self._threads:
             thread.start()
 
-    def put(self, items: Sequence[Item]) -> asyncio.Future[list[Result | Exception]]:
-        """Take in what one caller has; the future gets each item's result, in their order.
-
-        The items may end up in several batches. Those that wait when the future is cancelled
-        are dropped. After `max_seconds` the future gets a `TimeoutError`.
-
-        Raises:
-            TooBusy: `max_waiting` items wait already; none of these is taken.
-        """
-        group = self.expect(len(items))
-        if items:
-            self._put(group, items)
-        return self.wait(group)
-
-    def put_before(self, item: Item, group: Group[Any]) -> None:
-        """Take in an item that comes before those of a group, which `flush` itself passes on.
-
-        The group hears of it only if it fails, or takes more than `max_seconds`. It is dropped
-        when the group's future is cancelled.
-
-        Raises:
-            TooBusy: `max_waiting` items wait already; this one is not taken.
-        """
-        self._put(_Step(group), [item])
-        self._watch()
-
-    def _put(self, group: Group[Result] | _Step, items: Sequence[Item]) -> None:
-        if len(self._waiting) >= self._max_waiting:
-            raise self._refuse()
-        self._enqueue(group, items)
-        if sleeper := self._choose_sleeper():
-            # In the loop's next turn, so that what comes in this one goes along.
-            self._loop.call_soon(sleeper.put, True)
-
-    def expect(self, size: int) -> Group[Result]:
-        """Make a group for items that `add` brings later."""
-        group: Group[Result] = Group(size, self._loop.create_future())
-        if not size:
-            group.future.set_result([])
+    def put(self, items: Sequence[Item]) -> Group[Result]:
+        """Take in what one caller has. The items may end up in several batches."""
+        group: Group[Result] = Group(len(items), self._loop.create_future(), self._clock())
+        self._put(group, items)
         return group
 
-    def add(self, expected: Sequence[tuple[Group[Result], Sequence[Item]]]) -> None:
-        """Take in the items of groups. From any thread: one that has what is next needs no turn
-        of the loop to pass it on.
+    def put_before(
+        self, item: Item, following: "Batcher[Next, Final]", items: Sequence[Next]
+    ) -> Group[Final]:
+        """Take in an item, and what follows it into another batcher of the same event loop.
 
-        If `max_waiting` items wait already, a group's future gets a `TooBusy`.
+        The group is that of the items that follow. Until they begin to wait, `before` is None,
+        and what its future gets is the error of this item. Then they have a time of their own.
         """
-        if not expected:
-            return
-        for group, items in expected:
-            if len(self._waiting) >= self._max_waiting:
-                self._loop.call_soon_threadsafe(group.fail, self._refuse())
-            else:
-                self._enqueue(group, items)
-        if sleeper := self._choose_sleeper():
-            sleeper.put(True)
-        # After they were added: a timer that runs out before has not seen them.
-        if self._timer is None:
-            self._loop.call_soon_threadsafe(self._watch)
-
-    def wait(self, group: Group[Result]) -> asyncio.Future[list[Result | Exception]]:
-        """Return a group's future. It gets a `TimeoutError` `max_seconds` after its items came."""
-        self._watch()
-        return group.future
+        group: Group[Final] = Group(len(items), self._loop.create_future(), self._clock())
+        self._put(_Step(group, following, items), [item])
+        following._watch()
+        return group
 
     async def submit(self, item: Item) -> Result:
         """Return the item's result.
 
         Raises:
-            TooBusy: `max_waiting` items wait already, or this one waited `max_wait_seconds`.
+            TooBusy: it was refused.
             TimeoutError: there is no result after `max_seconds`.
             Exception: whatever `flush` has for this item.
         """
-        (result,) = await self.put([item])
+        (result,) = await self.put([item]).future
         if isinstance(result, Exception):
             raise result
         return result
@@ -208,12 +184,51 @@ class Batcher(Generic[Item, Result]):
         if self._timer is not None:
             self._timer.cancel()
 
-    def _enqueue(self, group: Group[Result] | _Step, items: Sequence[Item]) -> None:
-        group.since = time.monotonic()
-        self._waiting.extend([_Waiting(item, group, index) for index, item in enumerate(items)])
+    # In the event loop
 
-    def _refuse(self) -> TooBusy:
-        return TooBusy(f"{len(self._waiting)} are waiting already")
+    def _put(self, group: Group[Result] | _Step, items: Sequence[Item]) -> None:
+        if error := self._enqueue(group, items):
+            group.fail(error)
+            return
+        if sleeper := self._choose_sleeper():
+            # In the loop's next turn, so that what comes in this one goes along.
+            self._loop.call_soon(sleeper.put, True)
+        self._watch()
+
+    def _settle(self, settled: Sequence[tuple[_Waiting[Item, Result], Result | Exception]]) -> None:
+        for waiting, result in settled:
+            waiting.group.settle(waiting.index, result)
+
+    def _watch(self) -> None:
+        # One timer for all: setting one for each item would cost more than all else here.
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._max_seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        """Have nobody wait for longer than `max_seconds`; look again when the next one would."""
+        now = self._clock()
+        self._timer = None
+        soonest = math.inf
+        # Items go from the first of these to the second: in this order, none is missed.
+        for waiting in (*self._waiting, *chain.from_iterable(self._under_way)):
+            future, left = waiting.group.future, waiting.group.since + self._max_seconds - now
+            if future.done():
+                continue
+            if left <= 0:
+                waiting.group.fail(TimeoutError())
+            else:
+                soonest = min(soonest, left)
+        if soonest < math.inf:
+            self._timer = self._loop.call_later(soonest, self._give_up)
+
+    # In any thread
+
+    def _enqueue(self, group: Group[Result] | _Step, items: Sequence[Item]) -> TooBusy | None:
+        if len(self._waiting) >= self._max_waiting:
+            return TooBusy(f"{len(self._waiting)} are waiting already")
+        group.since = self._clock()
+        self._waiting.extend([_Waiting(item, group, index) for index, item in enumerate(items)])
+        return None
 
     def _choose_sleeper(self) -> _Wake | None:
         """Return what wakes a thread that sleeps, if there is one; from now on it counts as awake.
@@ -225,31 +240,24 @@ class Batcher(Generic[Item, Result]):
             # The one that was awake last has most of what it needs in the processor's caches.
             return self._asleep.pop() if self._asleep else None
 
+    # In a thread of this batcher, or of the one that feeds it
+
     def _work(self, number: int) -> None:
-        """Flush batches as long as there are any, in one of the threads."""
+        """Flush batches as long as there are any."""
         goes_on = True
         while goes_on:
             goes_on = self._wakes[number].get()
             while batch := self._take(number):
-                results: Sequence[Result | Exception]
-                try:
-                    results = self._flush([waiting.item for waiting in batch])
-                    if len(results) != len(batch):
-                        raise ValueError(f"{len(results)} results for {len(batch)} items")  # noqa: TRY301
-                except Exception as error:  # whatever it is, the callers must hear of it
-                    results = [copy.copy(error) for _ in batch]
-                # What comes after a step has a time of its own.
+                results = self._flush_batch(batch)
+                # Not given up from here on: what follows a step has a time of its own.
                 self._under_way[number] = []
-                pairs = zip(batch, results, strict=True)
-                told = [(waiting, result) for waiting, result in pairs if waiting.is_told(result)]
-                if told:
-                    self._loop.call_soon_threadsafe(self._settle, told)
+                self._pass_on(batch, results)
 
     def _take(self, number: int) -> list[_Waiting[Item, Result]]:
         """Take the next batch; if there is none, the thread counts as asleep."""
         batch = self._under_way[number]
         late: list[_Waiting[Item, Result]] = []
-        earliest = time.monotonic() - self._max_wait_seconds
+        earliest = self._clock() - self._max_wait_seconds
         callers: set[Group[Result] | _Step] = set()
         with self._lock:
             while self._waiting and len(batch) < self._max_batch:
@@ -273,28 +281,42 @@ class Batcher(Generic[Item, Result]):
             self._loop.call_soon_threadsafe(self._settle, [(each, TooBusy(error)) for each in late])
         return batch
 
-    def _settle(self, told: Sequence[tuple[_Waiting[Item, Result], Result | Exception]]) -> None:
-        for waiting, result in told:
-            waiting.group.settle(waiting.index, result)
+    def _flush_batch(self, batch: Sequence[_Waiting[Item, Result]]) -> Sequence[Result | Exception]:
+        try:
+            deadline = batch[-1].group.since + self._max_seconds
+            results = self._flush([waiting.item for waiting in batch], deadline)
+            if len(results) != len(batch):
+                raise ValueError(f"{len(results)} results for {len(batch)} items")  # noqa: TRY301
+        except Exception as error:  # whatever it is, the callers must hear of it
+            return [copy.copy(error) for _ in batch]
+        return results
 
-    def _watch(self) -> None:
-        # One timer for all: setting one for each item would cost more than all else here.
-        if self._timer is None:
-            self._timer = self._loop.call_later(self._max_seconds, self._give_up)
-
-    def _give_up(self) -> None:
-        """Have nobody wait for longer than `max_seconds`; look again when the next one would."""
-        now = time.monotonic()
-        self._timer = None
-        soonest = math.inf
-        # Items go from the first of these to the second: in this order, none is missed.
-        for waiting in (*self._waiting, *chain.from_iterable(self._under_way)):
-            future, left = waiting.group.future, waiting.group.since + self._max_seconds - now
-            if future.done():
-                continue
-            if left <= 0:
-                waiting.group.fail(TimeoutError())
+    def _pass_on(
+        self, batch: Sequence[_Waiting[Item, Result]], results: Sequence[Result | Exception]
+    ) -> None:
+        """Hand what follows a step to its batcher, and all other results to the event loop."""
+        settled = []
+        fed: dict[Batcher[Any, Any], list[_Step]] = {}
+        for waiting, result in zip(batch, results, strict=True):
+            step = waiting.group
+            if isinstance(step, _Step) and not isinstance(result, Exception):
+                step.group.before = result
+                fed.setdefault(step.following, []).append(step)
             else:
-                soonest = min(soonest, left)
-        if soonest < math.inf:
-            self._timer = self._loop.call_later(soonest, self._give_up)
+                settled.append((waiting, result))
+        for following, steps in fed.items():
+            following._take_over(steps)
+        if settled:
+            self._loop.call_soon_threadsafe(self._settle, settled)
+
+    def _take_over(self, steps: Sequence[_Step]) -> None:
+        """Take in what follows the steps. All of this is done without a turn of the event loop,
+        which is busy; only errors need one."""
+        for step in steps:
+            if error := self._enqueue(step.group, step.items):
+                self._loop.call_soon_threadsafe(step.group.fail, error)
+        if sleeper := self._choose_sleeper():
+            sleeper.put(True)
+        # After they were added: a timer that runs out before has not seen them.
+        if self._timer is None:
+            self._loop.call_soon_threadsafe(self._watch)

@@ -1,8 +1,9 @@
-"""What is written to the input log."""
+"""The words of the intake: what is logged of an input, what is forwarded, what comes back."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class OutcomeKind(StrEnum):
@@ -13,6 +14,10 @@ class OutcomeKind(StrEnum):
     PREDICTED = "predicted"
     REJECTED = "rejected"  # Service B says that the input is wrong
     UNAVAILABLE = "unavailable"  # Service B gave no usable answer
+
+
+FORWARD_OUTCOMES = (OutcomeKind.PREDICTED, OutcomeKind.REJECTED, OutcomeKind.UNAVAILABLE)
+"""How a forward ends."""
 
 
 def _now() -> datetime:
@@ -48,3 +53,31 @@ class Heartbeat:
 
 
 Entry = NewInput | Outcome | Heartbeat
+"""What is written to the input log."""
+
+
+class Forward(NamedTuple):
+    """An input, given as JSON, for one of B's models; None is its default."""
+
+    data: bytes
+    request_id: str
+    model: str | None = None
+    traceparent: str = ""
+
+
+class Answer(NamedTuple):
+    """What Service B answers: all of it as JSON, to be passed on, and what the log keeps."""
+
+    body: bytes
+    price: float | None
+    model_version: str | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An input in the log that nobody else forwards until its outcome is logged."""
+
+    number: int
+    request_id: str
+    data: str
+    model: str | None

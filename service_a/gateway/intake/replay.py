@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import dataclass
 
 from gateway.errors import InputRejected, ModelUnknown, PredictorUnavailable
-from gateway.input_log.replay_queue import ReplayQueue
 from gateway.intake.intake import Intake
-from gateway.telemetry.trace import Origin
+from gateway.intake.ports import ReplayQueue
+from gateway.telemetry.trace import Trace
 
 # Claimed and forwarded at once, so that little is left pending if the gateway is killed.
 _STEP_INPUTS = 100
@@ -28,7 +28,7 @@ class Replay:
         self._queue = queue
         self._intake = intake
 
-    async def run(self, limit: int, origin: Origin) -> Replayed:
+    async def run(self, limit: int, trace: Trace) -> Replayed:
         """Forward up to `limit` inputs, oldest first. Ends early while Service B is unavailable.
 
         Raises:
@@ -39,7 +39,7 @@ class Replay:
             claims = await asyncio.to_thread(self._queue.claim, min(limit, _STEP_INPUTS))
             if not claims:
                 break
-            results = await self._intake.predict_again(claims, origin)
+            results = await self._intake.predict_again(claims, trace)
             failed = [isinstance(result, PredictorUnavailable) for result in results]
             rejected = [isinstance(result, InputRejected | ModelUnknown) for result in results]
             replayed.unavailable += sum(failed)

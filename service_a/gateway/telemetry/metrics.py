@@ -1,5 +1,7 @@
 """What the gateway counts and measures, for Prometheus."""
 
+from collections.abc import Iterable
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -9,18 +11,18 @@ from prometheus_client import (
     generate_latest,
 )
 
-from gateway.forwarding.circuit_breaker import CircuitState
-from gateway.intake.entries import OutcomeKind
-
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _DURATIONS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 class Metrics:
-    """The metrics of one application. Safe to use from many threads."""
+    """The metrics of one application. Safe to use from many threads.
 
-    def __init__(self) -> None:
+    The outcomes of forwards and the states of the circuit are there from the start, as zeros.
+    """
+
+    def __init__(self, outcomes: Iterable[str] = (), circuit_states: Iterable[str] = ()) -> None:
         self._registry = CollectorRegistry()
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=self._registry)
@@ -50,7 +52,7 @@ class Metrics:
             buckets=_SIZES,
             registry=self._registry,
         )
-        self._circuit = Gauge(
+        circuit = Gauge(
             "gateway_circuit_breaker_state",
             "1 for the state that the circuit to Service B is in.",
             ("state",),
@@ -67,11 +69,8 @@ class Metrics:
             buckets=_DURATIONS_SECONDS,
             registry=self._registry,
         )
-        self._outcomes = {
-            outcome: forwards.labels(outcome)
-            for outcome in (OutcomeKind.PREDICTED, OutcomeKind.REJECTED, OutcomeKind.UNAVAILABLE)
-        }
-        self.set_circuit(CircuitState.CLOSED)
+        self._outcomes = {outcome: forwards.labels(outcome) for outcome in outcomes}
+        self._circuit_states = {state: circuit.labels(state) for state in circuit_states}
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         key = (route, method if method in _METHODS else "other", status)
@@ -82,7 +81,7 @@ class Metrics:
         counter.inc()
         histogram.observe(seconds)
 
-    def count_forwards(self, outcome: OutcomeKind, inputs: int = 1) -> None:
+    def count_forwards(self, outcome: str, inputs: int = 1) -> None:
         self._outcomes[outcome].inc(inputs)
 
     def count_call(self, inputs: int) -> None:
@@ -93,9 +92,9 @@ class Metrics:
         self._inputs.inc(inputs)
         self._commits.observe(seconds)
 
-    def set_circuit(self, state: CircuitState) -> None:
-        for each in CircuitState:
-            self._circuit.labels(each).set(each is state)
+    def set_circuit(self, state: str) -> None:
+        for each, gauge in self._circuit_states.items():
+            gauge.set(each == state)
 
     def write(self) -> bytes:
         """Return all of it in Prometheus's text format."""

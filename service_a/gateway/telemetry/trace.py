@@ -1,4 +1,4 @@
-"""Where a request comes from: the caller's id for it, and the trace that it is a part of."""
+"""The trace of a request: its id, and the trace that the caller's header says it belongs to."""
 
 import random
 import re
@@ -13,8 +13,8 @@ _TRACEPARENT = re.compile(
 )
 
 
-class Origin(NamedTuple):
-    """What ties together all that is done and logged for one request, here and in Service B."""
+class Trace(NamedTuple):
+    """Ties together all that is done and logged for one request, here and in Service B."""
 
     request_id: str
     trace_id: str
@@ -27,12 +27,12 @@ class Origin(NamedTuple):
         return f"00-{self.trace_id}-{self.span_id}-{self.trace_flags}"
 
 
-def identify(request_id: str, traceparent: str) -> Origin:
-    """Make the origin from the caller's headers; what is missing or not sane is made anew."""
+def read_trace(request_id: str, traceparent: str) -> Trace:
+    """Read the caller's headers; an id that is missing or not sane is made anew."""
     made = f"{random.getrandbits(256):064x}"
     if not _SANE_ID.fullmatch(request_id):
         # In order of time, so that the log's index of ids grows at its end, however large it is.
         request_id = f"{time.time_ns():016x}{made[:16]}"
     match = _TRACEPARENT.fullmatch(traceparent)
     trace_id, flags = match.group(1, 2) if match else (made[16:48], "00")
-    return Origin(request_id, trace_id, made[48:], flags)
+    return Trace(request_id, trace_id, made[48:], flags)

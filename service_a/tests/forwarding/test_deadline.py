@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from gateway.forwarding.deadline import DeadlineAdapter, keep_deadline
+from gateway.forwarding.joined_sends import JoinedSendsAdapter
 from tests.stub_server import Behaviour, Exchange, StubServer, answer, drip, hang
 
 DRIPPING_HEAD = drip(b"HTTP/1.1 200 OK\r\n", b"X: 1\r\n")
@@ -15,11 +16,11 @@ DRIPPING_CHUNKS = drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
 DRIPPING_100S = drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-@pytest.fixture
-def session() -> Iterator[requests.Session]:
+@pytest.fixture(params=[DeadlineAdapter, JoinedSendsAdapter])
+def session(request: pytest.FixtureRequest) -> Iterator[requests.Session]:
     with requests.Session() as session:
         session.trust_env = False
-        session.mount("http://", DeadlineAdapter())
+        session.mount("http://", request.param())
         yield session
 
 

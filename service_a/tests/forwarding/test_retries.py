@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import PredictorTimeout, PredictorUnavailable
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
-from gateway.forwarding.retries import Patience, RetryBudget
+from gateway.forwarding.retries import Retries, RetryBudget
 from tests.forwarding.test_circuit_breaker import FakeClock
 
 
@@ -34,54 +34,54 @@ def breaker() -> CircuitBreaker:
 
 
 @pytest.fixture
-def ask(breaker: CircuitBreaker) -> Callable[[FakeCall], str]:
-    """Ask with a budget that has been earned."""
+def run(breaker: CircuitBreaker) -> Callable[[FakeCall], str]:
+    """Make a call with a budget that has been earned."""
     budget = RetryBudget(share=0.2, window_seconds=3600)
     for _ in range(50):
         budget.count_call()
-    patience = Patience(breaker, budget)
-    return lambda call: patience.ask(call, math.inf)
+    retries = Retries(breaker, budget)
+    return lambda call: retries.run(call, math.inf)
 
 
-Ask = Callable[[FakeCall], str]
+Run = Callable[[FakeCall], str]
 
 
-def test_answer_is_returned_at_once_when_there_is_one(ask: Ask) -> None:
+def test_answer_is_returned_at_once_when_there_is_one(run: Run) -> None:
     call = FakeCall("answer")
 
-    assert (ask(call), call.count) == ("answer", 1)
+    assert (run(call), call.count) == ("answer", 1)
 
 
-def test_failed_call_is_made_once_more(ask: Ask) -> None:
+def test_failed_call_is_made_once_more(run: Run) -> None:
     call = FakeCall(FAILURE, "answer")
 
-    assert (ask(call), call.count) == ("answer", 2)
+    assert (run(call), call.count) == ("answer", 2)
 
 
-def test_call_is_given_up_when_it_failed_twice(ask: Ask) -> None:
+def test_call_is_given_up_when_it_failed_twice(run: Run) -> None:
     call = FakeCall(FAILURE)
 
     with pytest.raises(PredictorUnavailable):
-        ask(call)
+        run(call)
 
     assert call.count == 2
 
 
-def test_timeout_is_not_tried_again(ask: Ask) -> None:
+def test_timeout_is_not_tried_again(run: Run) -> None:
     call = FakeCall(PredictorTimeout("too late"), "answer")
 
     with pytest.raises(PredictorTimeout):
-        ask(call)
+        run(call)
 
     assert call.count == 1
 
 
 def test_call_is_not_made_again_when_the_budget_is_spent(breaker: CircuitBreaker) -> None:
-    patience = Patience(breaker, RetryBudget(share=0.2, window_seconds=3600))
+    retries = Retries(breaker, RetryBudget(share=0.2, window_seconds=3600))
     call = FakeCall(FAILURE, "answer")
 
     with pytest.raises(PredictorUnavailable):
-        patience.ask(call, math.inf)
+        retries.run(call, math.inf)
 
     assert call.count == 1
 
@@ -91,27 +91,27 @@ def test_call_is_not_made_again_when_no_time_is_left(breaker: CircuitBreaker) ->
     call = FakeCall(FAILURE, "answer")
 
     with pytest.raises(PredictorUnavailable):
-        Patience(breaker, budget).ask(call, deadline=0)
+        Retries(breaker, budget).run(call, deadline=0)
 
     assert call.count == 1
 
 
-def test_every_attempt_counts_for_the_circuit(ask: Ask, breaker: CircuitBreaker) -> None:
+def test_every_attempt_counts_for_the_circuit(run: Run, breaker: CircuitBreaker) -> None:
     call = FakeCall(FAILURE)
     for _ in range(2):
         with pytest.raises(PredictorUnavailable):
-            ask(call)
+            run(call)
 
     assert (breaker.state, call.count) == (CircuitState.OPEN, 3)
 
 
-def test_no_call_is_made_while_the_circuit_is_open(ask: Ask, breaker: CircuitBreaker) -> None:
+def test_no_call_is_made_while_the_circuit_is_open(run: Run, breaker: CircuitBreaker) -> None:
     for _ in range(3):
         breaker.record_failure()
     call = FakeCall("answer")
 
     with pytest.raises(PredictorUnavailable, match="circuit is open"):
-        ask(call)
+        run(call)
 
     assert call.count == 0
 
@@ -124,7 +124,7 @@ def test_probe_is_one_call_only() -> None:
     call = FakeCall(FAILURE)
 
     with pytest.raises(PredictorUnavailable):
-        Patience(breaker, budget).ask(call, math.inf)
+        Retries(breaker, budget).run(call, math.inf)
 
     assert (call.count, breaker.state) == (1, CircuitState.OPEN)
 

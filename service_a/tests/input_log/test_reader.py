@@ -1,57 +1,52 @@
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from gateway.errors import InputNotFound
-from gateway.input_log.reader import CURSOR, InputFilter, LogReader, Place
-from gateway.input_log.writer import InputLog
+from gateway.input_log.database import LogDatabase
+from gateway.input_log.reader import Attempt, InputFilter, LoggedInput, LogReader, Place
+from gateway.input_log.replay_queue import ReplayQueue
+from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import NewInput, Outcome, OutcomeKind
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def log(log_url: str) -> Iterator[InputLog]:
-    log = InputLog(log_url)
-    yield log
-    log.close()
-
-
-@pytest.fixture
-def reader(log_url: str, log: InputLog) -> Iterator[LogReader]:
-    log.write([])
-    reader = LogReader(log_url)
-    yield reader
-    reader.close()
+def reader(database: LogDatabase) -> LogReader:
+    return LogReader(database)
 
 
 def make_input(name: str, minute: int = 0, kind: OutcomeKind = OutcomeKind.LOGGED) -> NewInput:
     return NewInput(name[-128:], f'"{name}"', kind, received_at=NOON + timedelta(minutes=minute))
 
 
-def read_all(reader: LogReader, wanted: InputFilter, limit: int) -> list[str]:
+def read_data(rows: Iterable[LoggedInput]) -> list[Any]:
+    return [json.loads(row.data) for row in rows]
+
+
+def read_all(reader: LogReader, wanted: InputFilter, limit: int) -> list[Any]:
     """Follow the pages to their end and return the data."""
     after, data = None, []
     while True:
         page = reader.read_page(wanted, after, limit)
-        data += [json.loads(row)["data"] for row in page.rows]
-        if page.next_cursor is None:
+        data += read_data(page.rows)
+        if page.next is None:
             return data
         assert len(page.rows) == limit
-        after = Place.from_cursor(page.next_cursor)
+        after = page.next
 
 
 def export(reader: LogReader, wanted: InputFilter) -> list[Any]:
-    return [json.loads(line) for line in b"".join(reader.export(wanted)).splitlines()]
+    return [data for rows in reader.export(wanted) for data in read_data(rows)]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8])
 def test_pages_lead_from_the_newest_to_the_oldest(
-    log: InputLog, reader: LogReader, limit: int
+    log: LogWriter, reader: LogReader, limit: int
 ) -> None:
     minutes = [0, 1, 1, 1, 3, 2, 4]  # several at once, and one that was committed late
     log.write([make_input(f"r{index}", minute) for index, minute in enumerate(minutes)])
@@ -62,20 +57,19 @@ def test_pages_lead_from_the_newest_to_the_oldest(
 
 
 def test_page_goes_on_where_the_last_one_ended_when_inputs_come_between(
-    log: InputLog, reader: LogReader
+    log: LogWriter, reader: LogReader
 ) -> None:
     log.write([make_input(f"r{index}", index) for index in range(4)])
     first = reader.read_page(InputFilter(), None, 2)
     log.write([make_input("new", 9)])
 
-    assert first.next_cursor is not None
-    second = reader.read_page(InputFilter(), Place.from_cursor(first.next_cursor), 2)
+    second = reader.read_page(InputFilter(), first.next, 2)
 
-    assert [json.loads(row)["data"] for row in second.rows] == ["r1", "r0"]
-    assert second.next_cursor is None
+    assert read_data(first.rows + second.rows) == ["r3", "r2", "r1", "r0"]
+    assert second.next is None
 
 
-def test_pages_of_large_inputs_are_shorter(log: InputLog, reader: LogReader) -> None:
+def test_pages_of_large_inputs_are_shorter(log: LogWriter, reader: LogReader) -> None:
     large = "x" * 1_500_000
     log.write([make_input(f"{large}{index}", index) for index in range(5)])
     everything = InputFilter()
@@ -83,13 +77,12 @@ def test_pages_of_large_inputs_are_shorter(log: InputLog, reader: LogReader) -> 
     page = reader.read_page(everything, None, 50)
 
     assert len(page.rows) == 2
-    assert page.next_cursor is not None
-    rest = reader.read_page(everything, Place.from_cursor(page.next_cursor), 50)
-    assert [json.loads(row)["data"][-1] for row in page.rows + rest.rows] == ["4", "3", "2", "1"]
-    assert [row["data"][-1] for row in export(reader, everything)] == ["0", "1", "2", "3", "4"]
+    rest = reader.read_page(everything, page.next, 50)
+    assert [data[-1] for data in read_data(page.rows + rest.rows)] == ["4", "3", "2", "1"]
+    assert [data[-1] for data in export(reader, everything)] == ["0", "1", "2", "3", "4"]
 
 
-def test_filters_leave_what_fits(log: InputLog, reader: LogReader) -> None:
+def test_filters_leave_what_fits(log: LogWriter, reader: LogReader) -> None:
     kinds = [OutcomeKind.LOGGED, OutcomeKind.UNAVAILABLE] * 3
     log.write([make_input(f"r{index}", index, kind) for index, kind in enumerate(kinds)])
     time = [NOON + timedelta(minutes=minute) for minute in range(7)]
@@ -104,10 +97,10 @@ def test_filters_leave_what_fits(log: InputLog, reader: LogReader) -> None:
 
     for wanted, expected in filters.items():
         assert read_all(reader, wanted, 2) == expected
-        assert [line["data"] for line in export(reader, wanted)] == expected[::-1]
+        assert export(reader, wanted) == expected[::-1]
 
 
-def test_times_are_compared_across_time_zones(log: InputLog, reader: LogReader) -> None:
+def test_times_are_compared_across_time_zones(log: LogWriter, reader: LogReader) -> None:
     log.write([make_input("r0")])
     tokyo = datetime.fromisoformat("2026-01-01T21:00:00+09:00")
 
@@ -115,32 +108,56 @@ def test_times_are_compared_across_time_zones(log: InputLog, reader: LogReader) 
     assert read_all(reader, InputFilter(received_before=tokyo), 2) == []
 
 
-def test_record_tells_all_that_is_known(log: InputLog, reader: LogReader) -> None:
+def test_row_holds_all_that_is_known(log: LogWriter, reader: LogReader) -> None:
     data = '{"a":[1.10,"\\u0000\\ud7ff"]}'
     (number,) = log.write([NewInput("r1", data, OutcomeKind.PENDING, "ames", NOON)])
     log.write([Outcome(number, OutcomeKind.PREDICTED, 12.5, 208500.0, "1", NOON)])
 
-    assert json.loads(reader.read_one("r1")) == {
-        "number": number,
-        "request_id": "r1",
-        "received_at": "2026-01-01T12:00:00Z",
-        "model": "ames",
-        "outcome": "predicted",
-        "price": 208500.0,
-        "model_version": "1",
-        "duration_ms": 12.5,
-        "outcome_at": "2026-01-01T12:00:00Z",
-        "earlier_attempts": [],
-        "data": {"a": [1.1, "\x00\ud7ff"]},
-    }
+    row, _ = reader.read_one("r1")
+
+    assert row == LoggedInput(
+        number=number,
+        request_id="r1",
+        received_at=NOON,
+        model="ames",
+        outcome="predicted",
+        price=208500.0,
+        model_version="1",
+        duration_ms=12.5,
+        outcome_at=NOON,
+        data=data,
+    )
+    assert row.received_at.tzinfo == UTC
+
+
+def test_earlier_attempts_are_read_oldest_first(
+    log: LogWriter, reader: LogReader, database: LogDatabase
+) -> None:
+    log.write([NewInput("r1", "1", OutcomeKind.UNAVAILABLE, received_at=NOON)])
+    queue = ReplayQueue(database)
+    for minute in (1, 2):
+        (claim,) = queue.claim(1)
+        ended = NOON + timedelta(minutes=minute)
+        log.write([Outcome(claim.number, OutcomeKind.UNAVAILABLE, minute, outcome_at=ended)])
+    queue.claim(1)
+
+    row, earlier = reader.read_one("r1")
+
+    assert row.outcome == "pending"
+    assert earlier == [
+        Attempt("unavailable", None, None),
+        Attempt("unavailable", NOON + timedelta(minutes=1), 1.0),
+        Attempt("unavailable", NOON + timedelta(minutes=2), 2.0),
+    ]
 
 
 def test_newest_input_is_read_when_several_share_a_request(
-    log: InputLog, reader: LogReader
+    log: LogWriter, reader: LogReader
 ) -> None:
     log.write([NewInput("r1", str(number), OutcomeKind.LOGGED) for number in range(3)])
 
-    assert json.loads(reader.read_one("r1"))["data"] == 2
+    row, earlier = reader.read_one("r1")
+    assert (row.data, earlier) == ("2", [])
 
 
 def test_unknown_request_is_not_found(reader: LogReader) -> None:
@@ -148,16 +165,18 @@ def test_unknown_request_is_not_found(reader: LogReader) -> None:
         reader.read_one("r1")
 
 
-def test_export_is_whole_when_it_takes_several_pages(log: InputLog, reader: LogReader) -> None:
+def test_export_is_whole_when_it_takes_several_pages(log: LogWriter, reader: LogReader) -> None:
     log.write([make_input(f"r{index}", index // 300) for index in range(1201)])
 
-    assert [line["data"] for line in export(reader, InputFilter())] == [
-        f"r{index}" for index in range(1201)
-    ]
+    assert export(reader, InputFilter()) == [f"r{index}" for index in range(1201)]
 
 
-@pytest.mark.parametrize("cursor", ["0-0", "99999999999999999-999999999999999999"])
-def test_every_text_that_looks_like_a_cursor_is_one(reader: LogReader, cursor: str) -> None:
-    assert re.fullmatch(CURSOR, cursor)
-
-    assert reader.read_page(InputFilter(), Place.from_cursor(cursor), 10).rows == []
+@pytest.mark.parametrize(
+    "place",
+    [
+        Place(datetime(1970, 1, 1, tzinfo=UTC), 0),
+        Place(datetime(5138, 11, 16, 9, 46, 39, 999999, UTC), 10**18 - 1),
+    ],
+)
+def test_page_after_any_place_can_be_read(reader: LogReader, place: Place) -> None:
+    assert reader.read_page(InputFilter(), place, 10).rows == []

@@ -1,30 +1,21 @@
-import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.input_log.reader import InputFilter, LogReader
+from gateway.input_log.database import LogDatabase
+from gateway.input_log.reader import Attempt, InputFilter, LogReader
 from gateway.input_log.replay_queue import ReplayQueue
-from gateway.input_log.writer import InputLog
+from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import NewInput, Outcome, OutcomeKind
 
 NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def log(log_url: str) -> Iterator[InputLog]:
-    log = InputLog(log_url)
-    yield log
-    log.close()
-
-
-@pytest.fixture
-def queue(log_url: str) -> Iterator[ReplayQueue]:
-    queue = ReplayQueue(log_url)
-    yield queue
-    queue.close()
+def queue(database: LogDatabase) -> ReplayQueue:
+    return ReplayQueue(database)
 
 
 def make_inputs(*kinds: OutcomeKind, age_minutes: int = 1) -> list[NewInput]:
@@ -41,7 +32,7 @@ def make_inputs(*kinds: OutcomeKind, age_minutes: int = 1) -> list[NewInput]:
     ]
 
 
-def test_unavailable_inputs_are_claimed_oldest_first(log: InputLog, queue: ReplayQueue) -> None:
+def test_unavailable_inputs_are_claimed_oldest_first(log: LogWriter, queue: ReplayQueue) -> None:
     entries = make_inputs(*[OutcomeKind.UNAVAILABLE, *OutcomeKind, OutcomeKind.UNAVAILABLE])
     log.write(entries[::-1])
 
@@ -51,7 +42,7 @@ def test_unavailable_inputs_are_claimed_oldest_first(log: InputLog, queue: Repla
 
 
 def test_claim_keeps_what_the_log_said_before(
-    log: InputLog, log_url: str, queue: ReplayQueue
+    log: LogWriter, database: LogDatabase, queue: ReplayQueue
 ) -> None:
     (number,) = log.write([NewInput("r1", "1", OutcomeKind.PENDING, "ames")])
     log.write([Outcome(number, OutcomeKind.UNAVAILABLE, 12.5, outcome_at=NOW)])
@@ -59,16 +50,12 @@ def test_claim_keeps_what_the_log_said_before(
     (claim,) = queue.claim(10)
 
     assert (claim.number, claim.model) == (number, "ames")
-    reader = LogReader(log_url)
-    record = json.loads(reader.read_one("r1"))
-    reader.close()
-    assert (record["outcome"], record["duration_ms"]) == ("pending", None)
-    (attempt,) = record["earlier_attempts"]
-    assert (attempt["outcome"], attempt["duration_ms"]) == ("unavailable", 12.5)
-    assert datetime.fromisoformat(attempt["outcome_at"]) == NOW
+    row, earlier = LogReader(database).read_one("r1")
+    assert (row.outcome, row.duration_ms) == ("pending", None)
+    assert earlier == [Attempt("unavailable", NOW, 12.5)]
 
 
-def test_input_is_claimed_again_when_it_failed_again(log: InputLog, queue: ReplayQueue) -> None:
+def test_input_is_claimed_again_when_it_failed_again(log: LogWriter, queue: ReplayQueue) -> None:
     log.write(make_inputs(OutcomeKind.UNAVAILABLE))
     (claim,) = queue.claim(10)
     log.write([Outcome(claim.number, OutcomeKind.UNAVAILABLE, 1.0)])
@@ -78,7 +65,7 @@ def test_input_is_claimed_again_when_it_failed_again(log: InputLog, queue: Repla
 
 @pytest.mark.parametrize(("age_minutes", "claimed"), [(9, 0), (11, 1)])
 def test_input_left_pending_is_claimed_when_nobody_can_be_at_it(
-    log: InputLog, queue: ReplayQueue, age_minutes: int, claimed: int
+    log: LogWriter, queue: ReplayQueue, age_minutes: int, claimed: int
 ) -> None:
     log.write(make_inputs(OutcomeKind.PENDING, age_minutes=age_minutes))
 
@@ -86,20 +73,21 @@ def test_input_left_pending_is_claimed_when_nobody_can_be_at_it(
     assert queue.claim(10) == []
 
 
-def test_no_input_is_claimed_twice_when_many_claim_at_once(log: InputLog, log_url: str) -> None:
+def test_no_input_is_claimed_twice_when_many_claim_at_once(
+    log: LogWriter, log_url: str, database: LogDatabase
+) -> None:
     log.write(make_inputs(*[OutcomeKind.UNAVAILABLE] * 60))
 
     def claim_all(_: int) -> list[int]:
-        queue, numbers = ReplayQueue(log_url), []
-        while claims := queue.claim(7):
-            numbers += [claim.number for claim in claims]
-        queue.close()
+        with closing(LogDatabase(log_url)) as own_database:  # as another gateway has it
+            queue, numbers = ReplayQueue(own_database), []
+            while claims := queue.claim(7):
+                numbers += [claim.number for claim in claims]
         return numbers
 
     with ThreadPoolExecutor(4) as threads:
         claimed = [number for numbers in threads.map(claim_all, range(4)) for number in numbers]
 
-    reader = LogReader(log_url)
-    assert len(reader.read_page(InputFilter(OutcomeKind.PENDING), None, 100).rows) == 60
-    reader.close()
+    pending = LogReader(database).read_page(InputFilter(OutcomeKind.PENDING), None, 100)
+    assert len(pending.rows) == 60
     assert len(claimed) == len(set(claimed)) == 60

@@ -1,24 +1,14 @@
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
+from gateway.input_log.database import LogDatabase
 from gateway.input_log.reader import InputFilter, LogReader
 from gateway.input_log.replay_queue import ReplayQueue
 from gateway.input_log.retention import Retention
-from gateway.input_log.writer import InputLog
+from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import NewInput, OutcomeKind
 
 
-@pytest.fixture
-def log(log_url: str) -> Iterator[InputLog]:
-    log = InputLog(log_url)
-    yield log
-    log.close()
-
-
-def fill(log: InputLog, count: int) -> None:
+def fill(log: LogWriter, count: int) -> None:
     """The first is `count` days old, the last one day."""
     now = datetime.now(UTC)
     log.write(
@@ -34,62 +24,56 @@ def fill(log: InputLog, count: int) -> None:
     )
 
 
-def delete_all(url: str, *, max_days: float | None = None, max_inputs: int | None = None) -> int:
+def delete_all(
+    database: LogDatabase, *, max_days: float | None = None, max_inputs: int | None = None
+) -> int:
     """Step until nothing is left to delete; return the number of steps that deleted something."""
-    retention, steps = Retention(url, max_days=max_days, max_inputs=max_inputs), 0
+    retention, steps = Retention(database, max_days=max_days, max_inputs=max_inputs), 0
     while retention.delete_step():
         steps += 1
-    retention.close()
     return steps
 
 
-def read_data(url: str) -> list[int]:
-    reader = LogReader(url)
-    lines = b"".join(reader.export(InputFilter())).splitlines()
-    reader.close()
-    return [json.loads(line)["data"] for line in lines]
+def read_data(database: LogDatabase) -> list[int]:
+    pages = LogReader(database).export(InputFilter())
+    return [int(row.data) for rows in pages for row in rows]
 
 
-def test_inputs_go_when_they_are_too_old(log: InputLog, log_url: str) -> None:
+def test_inputs_go_when_they_are_too_old(log: LogWriter, database: LogDatabase) -> None:
     fill(log, 10)
 
-    delete_all(log_url, max_days=3.5)
+    delete_all(database, max_days=3.5)
 
-    assert read_data(log_url) == [7, 8, 9]
+    assert read_data(database) == [7, 8, 9]
 
 
-def test_oldest_inputs_go_when_there_are_too_many(log: InputLog, log_url: str) -> None:
+def test_oldest_inputs_go_when_there_are_too_many(log: LogWriter, database: LogDatabase) -> None:
     fill(log, 10)
 
-    delete_all(log_url, max_inputs=4)
+    delete_all(database, max_inputs=4)
 
-    assert read_data(log_url) == [6, 7, 8, 9]
+    assert read_data(database) == [6, 7, 8, 9]
 
 
-def test_nothing_goes_when_no_limit_is_set(log: InputLog, log_url: str) -> None:
+def test_nothing_goes_when_no_limit_is_set(log: LogWriter, database: LogDatabase) -> None:
     fill(log, 10)
 
-    assert delete_all(log_url) == 0
-    assert len(read_data(log_url)) == 10
+    assert delete_all(database) == 0
+    assert len(read_data(database)) == 10
 
 
-def test_many_inputs_go_in_small_steps(log: InputLog, log_url: str) -> None:
+def test_many_inputs_go_in_small_steps(log: LogWriter, database: LogDatabase) -> None:
     fill(log, 450)
 
-    assert delete_all(log_url, max_days=1.5, max_inputs=400) == 3
-    assert read_data(log_url) == [449]
+    assert delete_all(database, max_days=1.5, max_inputs=400) == 3
+    assert read_data(database) == [449]
 
 
-def test_attempts_go_with_their_input(log: InputLog, log_url: str) -> None:
+def test_attempts_go_with_their_input(log: LogWriter, database: LogDatabase) -> None:
     fill(log, 2)
-    queue = ReplayQueue(log_url)
-    queue.claim(2)
-    queue.close()
+    ReplayQueue(database).claim(2)
 
-    delete_all(log_url, max_inputs=1)
+    delete_all(database, max_inputs=1)
 
-    reader = LogReader(log_url)
-    with reader._database.transaction() as connection:
-        count = connection.exec_driver_sql("SELECT count(*) FROM attempts").scalar()
-    reader.close()
-    assert count == 1
+    with database.transaction() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM attempts").scalar() == 1

@@ -1,15 +1,16 @@
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from gateway.errors import InputLogUnavailable
+from gateway.input_log.database import LogDatabase
 from gateway.input_log.reader import InputFilter, LogReader
 from gateway.input_log.tables import VERSION
-from gateway.input_log.writer import InputLog
+from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import NewInput, OutcomeKind
 
 # The log as the first version made it, with an input in it.
@@ -31,12 +32,16 @@ VALUES ('r1', '2026-01-01 12:00:00.500000', '{{"a":1}}', 'predicted', 1.5, '1', 
 """
 
 
+def start_gateway(log_url: str, *inputs: NewInput) -> None:
+    """Do with the log what a gateway does: open it and write."""
+    with closing(LogDatabase(log_url)) as database:
+        LogWriter(database).write(inputs)
+
+
 @pytest.fixture
 def engine(log_url: str) -> Iterator[Engine]:
     """The test's own way into the database; its folder exists."""
-    log = InputLog(log_url)
-    log.write([])
-    log.close()
+    start_gateway(log_url)
     engine = create_engine(log_url)
     yield engine
     engine.dispose()
@@ -78,20 +83,14 @@ def of_first_version(engine: Engine) -> object:
 def test_log_of_the_first_version_becomes_the_same_as_a_new_one(
     log_url: str, engine: Engine, of_first_version: object
 ) -> None:
-    log = InputLog(log_url)
-    log.write([NewInput("r2", "2", OutcomeKind.LOGGED, "ames")])
-    log.close()
+    start_gateway(log_url, NewInput("r2", "2", OutcomeKind.LOGGED, "ames"))
 
     assert describe(engine) == of_first_version
-    reader = LogReader(log_url)
-    first, second = (
-        json.loads(line) for page in reader.export(InputFilter()) for line in page.splitlines()
-    )
-    reader.close()
-    assert (first["data"], first["price"], first["model"]) == ({"a": 1}, 1.5, None)
-    received_at = datetime.fromisoformat(first["received_at"])
-    assert received_at == datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(seconds=0.5)
-    assert (second["data"], second["model"], second["number"]) == (2, "ames", 2)
+    with closing(LogDatabase(log_url)) as database:
+        first, second = (row for page in LogReader(database).export(InputFilter()) for row in page)
+    assert (first.data, first.price, first.model) == ('{"a":1}', 1.5, None)
+    assert first.received_at == datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(seconds=0.5)
+    assert (second.data, second.model, second.number) == ("2", "ames", 2)
 
 
 @pytest.mark.usefixtures("of_first_version")
@@ -99,9 +98,7 @@ def test_log_is_upgraded_once_when_several_gateways_start_together(
     log_url: str, engine: Engine
 ) -> None:
     def start(number: int) -> None:
-        log = InputLog(log_url)
-        log.write([NewInput(f"r{number}", "1", OutcomeKind.LOGGED)])
-        log.close()
+        start_gateway(log_url, NewInput(f"r{number}", "1", OutcomeKind.LOGGED))
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(start, range(4)))
@@ -114,11 +111,9 @@ def test_log_is_upgraded_once_when_several_gateways_start_together(
 def test_log_of_a_later_version_is_left_alone(log_url: str, engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE schema_version SET version = version + 1"))
-    log = InputLog(log_url)
 
     with pytest.raises(InputLogUnavailable, match=f"has version {VERSION + 1}"):
-        log.write([NewInput("r1", "1", OutcomeKind.LOGGED)])
+        start_gateway(log_url, NewInput("r1", "1", OutcomeKind.LOGGED))
 
-    log.close()
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM inputs")).scalar() == 0

@@ -1,40 +1,61 @@
-import json
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 from sqlalchemy import create_engine, event, text
-from sqlalchemy.engine.interfaces import DBAPICursor
 
 from gateway.errors import InputLogUnavailable
-from gateway.input_log.database import _turn_on_wal
+from gateway.input_log.database import LogDatabase
 from gateway.input_log.reader import InputFilter, LogReader
-from gateway.input_log.writer import InputLog
+from gateway.input_log.sqlite_writer import SqliteLogWriter
+from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import Entry, Heartbeat, NewInput, Outcome, OutcomeKind
 from gateway.settings import SERVICE_FOLDER
 from tests.log_file import read_inputs
 
+WRITERS = [LogWriter, SqliteLogWriter]
 
-@pytest.fixture
-def log(log_path: Path) -> Iterator[InputLog]:
-    log = InputLog(f"sqlite:///{log_path}")
+
+@pytest.fixture(params=WRITERS)
+def writer_class(request: pytest.FixtureRequest) -> type[LogWriter]:
+    """The plain writer, which takes any database, and its twin for SQLite."""
+    writer_class: type[LogWriter] = request.param
+    return writer_class
+
+
+@contextmanager
+def open_log(writer_class: type[LogWriter], url: str) -> Iterator[LogWriter]:
+    database = LogDatabase(url)
+    log = writer_class(database)
     yield log
     log.close()
+    database.close()
 
 
-def record(log: InputLog, request_id: str, data: str = "1") -> int:
+@pytest.fixture
+def log(writer_class: type[LogWriter], log_path: Path) -> Iterator[LogWriter]:
+    with open_log(writer_class, f"sqlite:///{log_path}") as log:
+        yield log
+
+
+on_each_database = pytest.mark.parametrize(
+    ("log_url", "writer_class"),
+    [*[("sqlite", writer) for writer in WRITERS], ("postgresql", LogWriter)],
+    indirect=True,
+)
+
+
+def record(log: LogWriter, request_id: str, data: str = "1") -> int:
     return log.write([NewInput(request_id, data, OutcomeKind.PENDING)])[0]
 
 
-def test_input_is_committed_when_write_returns(log: InputLog, log_path: Path) -> None:
+def test_input_is_committed_when_write_returns(log: LogWriter, log_path: Path) -> None:
     number = record(log, "r1", '{"a":1}')
 
     (row,) = read_inputs(log_path, settled=False)
@@ -53,7 +74,7 @@ def test_input_is_committed_when_write_returns(log: InputLog, log_path: Path) ->
     }
 
 
-def test_outcome_is_added_to_its_own_input(log: InputLog, log_path: Path) -> None:
+def test_outcome_is_added_to_its_own_input(log: LogWriter, log_path: Path) -> None:
     first = record(log, "r1")
     record(log, "r1", "2")
 
@@ -70,7 +91,7 @@ def test_outcome_is_added_to_its_own_input(log: InputLog, log_path: Path) -> Non
 
 
 def test_each_entry_gets_its_own_number_when_many_are_written_at_once(
-    log: InputLog, log_path: Path
+    log: LogWriter, log_path: Path
 ) -> None:
     earlier = log.write([NewInput(f"e{i}", "1", OutcomeKind.PENDING) for i in range(100)])
     entries: list[Entry] = []
@@ -96,7 +117,7 @@ def test_each_entry_gets_its_own_number_when_many_are_written_at_once(
             assert number == 0
 
 
-def test_nothing_is_written_when_one_entry_can_not_be(log: InputLog, log_path: Path) -> None:
+def test_nothing_is_written_when_one_entry_can_not_be(log: LogWriter, log_path: Path) -> None:
     record(log, "r1")
     with closing(sqlite3.connect(log_path)) as connection, connection:
         connection.execute(
@@ -110,7 +131,7 @@ def test_nothing_is_written_when_one_entry_can_not_be(log: InputLog, log_path: P
     assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1"]
 
 
-def test_numbers_are_never_used_again_when_rows_are_deleted(log: InputLog, log_path: Path) -> None:
+def test_numbers_are_never_used_again_when_rows_are_deleted(log: LogWriter, log_path: Path) -> None:
     number = record(log, "r1")
     with closing(sqlite3.connect(log_path)) as connection, connection:
         connection.execute("DELETE FROM inputs")
@@ -118,17 +139,7 @@ def test_numbers_are_never_used_again_when_rows_are_deleted(log: InputLog, log_p
     assert record(log, "r2", "2") > number
 
 
-def test_commit_reaches_the_disk_before_it_returns(log: InputLog, log_path: Path) -> None:
-    record(log, "r1")
-
-    # synchronous is of the connection, not of the file
-    with log._database.sqlite_transaction() as connection:
-        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
-    with closing(sqlite3.connect(log_path)) as connection_of_another:
-        assert connection_of_another.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-
-
-def test_reader_does_not_stop_the_log(log: InputLog, log_path: Path) -> None:
+def test_reader_does_not_stop_the_log(log: LogWriter, log_path: Path) -> None:
     record(log, "r1")
     with closing(sqlite3.connect(log_path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
@@ -140,16 +151,17 @@ def test_reader_does_not_stop_the_log(log: InputLog, log_path: Path) -> None:
     assert len(read_inputs(log_path, settled=False)) == 2
 
 
-def test_inputs_are_kept_when_the_log_is_opened_again(log_path: Path) -> None:
+def test_inputs_are_kept_when_the_log_is_opened_again(
+    writer_class: type[LogWriter], log_path: Path
+) -> None:
     for number in range(3):
-        log = InputLog(f"sqlite:///{log_path}")
-        record(log, f"r{number}")
-        log.close()
+        with open_log(writer_class, f"sqlite:///{log_path}") as log:
+            record(log, f"r{number}")
 
     assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r0", "r1", "r2"]
 
 
-def test_heartbeats_leave_one_row_and_no_input(log: InputLog, log_path: Path) -> None:
+def test_heartbeats_leave_one_row_and_no_input(log: LogWriter, log_path: Path) -> None:
     log.write([Heartbeat()])
     log.write([Heartbeat()])
 
@@ -158,13 +170,13 @@ def test_heartbeats_leave_one_row_and_no_input(log: InputLog, log_path: Path) ->
         assert connection.execute("SELECT count(*) FROM heartbeat").fetchone() == (1,)
 
 
-def test_nothing_is_opened_before_the_first_write(log: InputLog, log_path: Path) -> None:
+def test_nothing_is_opened_before_the_first_write(log: LogWriter, log_path: Path) -> None:
     assert not log_path.parent.exists()
     log.write([Heartbeat()])
     assert log_path.exists()
 
 
-def assert_unavailable(log: InputLog, number: int) -> None:
+def assert_unavailable(log: LogWriter, number: int) -> None:
     with pytest.raises(InputLogUnavailable):
         record(log, "lost")
     with pytest.raises(InputLogUnavailable):
@@ -173,7 +185,7 @@ def assert_unavailable(log: InputLog, number: int) -> None:
         log.write([Outcome(number, OutcomeKind.PREDICTED, 1.0)])
 
 
-def test_log_works_again_when_another_writer_lets_go(log: InputLog, log_path: Path) -> None:
+def test_log_works_again_when_another_writer_lets_go(log: LogWriter, log_path: Path) -> None:
     record(log, "r1")
     with closing(sqlite3.connect(log_path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -185,7 +197,7 @@ def test_log_works_again_when_another_writer_lets_go(log: InputLog, log_path: Pa
     assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1", "r2"]
 
 
-def test_log_waits_when_another_writer_is_quick(log: InputLog, log_path: Path) -> None:
+def test_log_waits_when_another_writer_is_quick(log: LogWriter, log_path: Path) -> None:
     record(log, "r1")
     with closing(sqlite3.connect(log_path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -198,7 +210,7 @@ def test_log_waits_when_another_writer_is_quick(log: InputLog, log_path: Path) -
     assert len(read_inputs(log_path, settled=False)) == 2
 
 
-def test_log_works_when_its_first_write_found_it_locked(log: InputLog, log_path: Path) -> None:
+def test_log_works_when_its_first_write_found_it_locked(log: LogWriter, log_path: Path) -> None:
     log_path.parent.mkdir()
     with closing(sqlite3.connect(log_path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -210,7 +222,7 @@ def test_log_works_when_its_first_write_found_it_locked(log: InputLog, log_path:
     assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1"]
 
 
-def test_log_works_again_when_its_folder_can_be_made(log: InputLog, log_path: Path) -> None:
+def test_log_works_again_when_its_folder_can_be_made(log: LogWriter, log_path: Path) -> None:
     log_path.parent.write_text("a file in the folder's place")
     assert_unavailable(log, 1)
     log_path.parent.unlink()
@@ -220,7 +232,7 @@ def test_log_works_again_when_its_folder_can_be_made(log: InputLog, log_path: Pa
     assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1"]
 
 
-def test_log_works_again_when_the_disk_is_no_longer_full(log: InputLog, log_path: Path) -> None:
+def test_log_works_again_when_the_disk_is_no_longer_full(log: LogWriter, log_path: Path) -> None:
     resource = pytest.importorskip("resource", reason="limits of a process are of Unix")
     number = record(log, "r1")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -235,7 +247,7 @@ def test_log_works_again_when_the_disk_is_no_longer_full(log: InputLog, log_path
     assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r1", "r2"]
 
 
-def test_file_that_is_no_database_is_left_alone(log: InputLog, log_path: Path) -> None:
+def test_file_that_is_no_database_is_left_alone(log: LogWriter, log_path: Path) -> None:
     log_path.parent.mkdir()
     log_path.write_bytes(b"letters of my grandmother " * 100)
 
@@ -246,10 +258,11 @@ def test_file_that_is_no_database_is_left_alone(log: InputLog, log_path: Path) -
 
 GATEWAY = """
 import sys
-from gateway.intake.entries import NewInput
-from gateway.input_log.writer import InputLog
-from gateway.intake.entries import OutcomeKind
-log = InputLog(sys.argv[1])
+from gateway.input_log.database import LogDatabase
+from gateway.input_log.sqlite_writer import SqliteLogWriter
+from gateway.input_log.writer import LogWriter
+from gateway.intake.entries import NewInput, OutcomeKind
+log = {writer}(LogDatabase(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(25):
@@ -257,10 +270,14 @@ for number in range(25):
 """
 
 
-def test_nothing_is_lost_when_several_gateways_begin_one_log_at_once(log_url: str) -> None:
+@on_each_database
+def test_nothing_is_lost_when_several_gateways_begin_one_log_at_once(
+    log_url: str, writer_class: type[LogWriter]
+) -> None:
+    program = GATEWAY.format(writer=writer_class.__name__)
     gateways = [
         subprocess.Popen(
-            [sys.executable, "-c", GATEWAY, log_url, str(number)],
+            [sys.executable, "-c", program, log_url, str(number)],
             cwd=SERVICE_FOLDER,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -279,42 +296,28 @@ def test_nothing_is_lost_when_several_gateways_begin_one_log_at_once(log_url: st
     errors = [gateway.communicate(timeout=30)[1] for gateway in gateways]
 
     assert errors == [""] * 4
-    reader = LogReader(log_url)
-    rows = [json.loads(line) for page in reader.export(InputFilter()) for line in page.splitlines()]
-    reader.close()
-    assert sorted((int(row["request_id"]), row["data"]) for row in rows) == [
+    with closing(LogDatabase(log_url)) as database:
+        rows = [row for page in LogReader(database).export(InputFilter()) for row in page]
+    assert sorted((int(row.request_id), int(row.data)) for row in rows) == [
         (gateway, number) for gateway in range(4) for number in range(25)
     ]
 
 
-def test_no_gateway_fails_when_several_open_a_new_file_in_the_same_moment(tmp_path: Path) -> None:
-    def open_file(path: Path, start: threading.Barrier) -> None:
-        with closing(sqlite3.connect(path)) as connection:
-            start.wait()
-            _turn_on_wal(cast(DBAPICursor, connection.cursor()))
-
-    with ThreadPoolExecutor(4) as gateways:
-        for number in range(100):
-            start = threading.Barrier(4)
-            path = tmp_path / f"{number}.db"
-            list(gateways.map(open_file, [path] * 4, [start] * 4))
-
-
-def test_many_rows_fit_into_one_commit(log_url: str) -> None:
+@on_each_database
+def test_many_rows_fit_into_one_commit(log_url: str, writer_class: type[LogWriter]) -> None:
     """Seven full batches that come together have more values than SQLite takes at once."""
-    log = InputLog(log_url)
-    if log_url.startswith("sqlite"):
-        # Some systems' SQLite takes more than SQLite's own default.
-        event.listen(
-            log._database._engine,
-            "connect",
-            lambda connection, _: connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766),
-        )
     inputs = [NewInput(f"r{number}", "1", OutcomeKind.PENDING) for number in range(7001)]
 
-    numbers = log.write(inputs)
-    log.write([Outcome(number, OutcomeKind.PREDICTED, 1, number) for number in numbers])
-    log.close()
+    with open_log(writer_class, log_url) as log:
+        if log_url.startswith("sqlite"):
+            # Some systems' SQLite takes more than SQLite's own default.
+            event.listen(
+                log._database._engine,
+                "connect",
+                lambda each, _: each.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766),
+            )
+        numbers = log.write(inputs)
+        log.write([Outcome(number, OutcomeKind.PREDICTED, 1, number) for number in numbers])
 
     engine = create_engine(log_url)
     with engine.connect() as connection:

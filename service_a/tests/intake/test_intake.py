@@ -1,86 +1,129 @@
-"""The intake with a real log and a fake of the client."""
+"""The intake with its queues, and fakes of the log and of Service B."""
 
 import asyncio
-import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from pathlib import Path
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import pytest
 
-from gateway.intake import intake as intake_module
 from gateway.errors import (
     GatewayError,
     InputLogUnavailable,
     InputRejected,
+    ModelUnknown,
     PredictorUnavailable,
 )
-from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
-from gateway.forwarding.client import Answer, Forward, PredictorClient
-from gateway.input_log.writer import InputLog
-from gateway.intake.entries import Entry, Outcome
+from gateway.intake.entries import Answer, Claim, Entry, Forward, NewInput, Outcome, OutcomeKind
+from gateway.intake.forward_queue import make_forward_queue
 from gateway.intake.intake import Intake
-from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.trace import identify
-from tests.log_file import read_inputs
+from gateway.intake.log_queue import LogQueue
+from gateway.telemetry.trace import read_trace
 
-ORIGIN = identify("r1", "")
+TRACE = read_trace("r1", "")
 ANSWER = Answer(b'{"prediction":{"price":1.5}}', 1.5, "7")
 
 Result = TypeVar("Result")
 Respond = Callable[[Forward], Answer | GatewayError]
 
 
-class FakePredictorClient(PredictorClient):
-    """Answers by a function, without a network, and remembers its calls."""
+class FakePredictor:
+    """Answers by a function, and remembers its calls."""
 
-    def __init__(self, respond: Respond) -> None:
+    def __init__(self, respond: Respond = lambda _: ANSWER) -> None:
         self.calls: list[Sequence[Forward]] = []
+        self.deadlines: list[float] = []
         self._respond = respond
 
-    def predict(self, forwards: Sequence[Forward]) -> list[Answer | GatewayError]:
+    def predict(self, forwards: Sequence[Forward], deadline: float) -> list[Answer | GatewayError]:
         self.calls.append(forwards)
+        self.deadlines.append(deadline)
         return [self._respond(forward) for forward in forwards]
 
 
-class FakeHungLog(InputLog):
-    """A log whose disk doesn't answer until it is released."""
+class FakeLog:
+    """Keeps inputs in memory by their numbers, with what is known of each. Fails while told to."""
 
     def __init__(self) -> None:
-        self.released = threading.Event()
+        self.rows: dict[int, NewInput] = {}
+        self.outcomes: dict[int, Outcome] = {}
+        self.error: Exception | None = None
+        self.open = threading.Event()
+        self.open.set()
 
     def write(self, entries: Sequence[Entry]) -> list[int]:
-        self.released.wait()
-        return [1 for _ in entries]
+        self.open.wait(10)
+        if self.error:
+            raise self.error
+        return [self._write(entry) for entry in entries]
+
+    def read_outcomes(self) -> list[str]:
+        return [
+            self.outcomes[number].outcome if number in self.outcomes else row.outcome
+            for number, row in self.rows.items()
+        ]
+
+    def _write(self, entry: Entry) -> int:
+        if isinstance(entry, NewInput):
+            number = len(self.rows) + 1
+            self.rows[number] = entry
+            return number
+        if isinstance(entry, Outcome):
+            self.outcomes[entry.input_number] = entry
+            return entry.input_number
+        return 0
 
 
-@pytest.fixture
-def log(log_path: Path) -> Iterator[InputLog]:
-    log = InputLog(f"sqlite:///{log_path}")
-    yield log
-    log.close()
+class FakeBreaker:
+    def __init__(self, *, admits: bool = True) -> None:
+        self._admits = admits
+
+    def admit(self) -> bool:
+        return self._admits
+
+
+class FakeCounts:
+    def __init__(self) -> None:
+        self.commits: list[tuple[int, int]] = []
+        self.committed = threading.Event()
+        self.calls: list[int] = []
+        self.forwards: dict[str, int] = {}
+
+    def count_commit(self, entries: int, inputs: int, seconds: float) -> None:
+        assert seconds >= 0
+        self.commits.append((entries, inputs))
+        self.committed.set()
+
+    def count_call(self, inputs: int) -> None:
+        self.calls.append(inputs)
+
+    def count_forwards(self, outcome: OutcomeKind, inputs: int = 1) -> None:
+        self.forwards[outcome] = self.forwards.get(outcome, 0) + inputs
 
 
 def run(
-    log: InputLog,
-    client: FakePredictorClient,
+    log: FakeLog,
+    predictor: FakePredictor,
     use: Callable[[Intake], Awaitable[Result]],
     *,
-    breaker: CircuitBreaker | None = None,
+    breaker: FakeBreaker | None = None,
+    counts: FakeCounts | None = None,
+    log_timeout_seconds: float = 10,
     forward_timeout_seconds: float = 10,
     forward_max_waiting: int = 100,
 ) -> Result:
     async def run_and_close() -> Result:
-        intake = Intake(
-            log,
-            client,
-            breaker or CircuitBreaker(failures_to_open=5, window_seconds=60),
-            Metrics(),
-            forward_timeout_seconds=forward_timeout_seconds,
-            forward_max_batch=10,
-            forward_max_waiting=forward_max_waiting,
+        counted = counts or FakeCounts()
+        forward_queue = make_forward_queue(
+            predictor,
+            counted,
+            timeout_seconds=forward_timeout_seconds,
+            max_batch=10,
+            max_waiting=forward_max_waiting,
         )
+        log_queue = LogQueue(log, counted, timeout_seconds=log_timeout_seconds)
+        intake = Intake(log_queue, forward_queue, breaker or FakeBreaker(), counted)
         try:
             return await use(intake)
         finally:
@@ -89,45 +132,68 @@ def run(
     return asyncio.run(run_and_close())
 
 
-def test_input_is_committed_before_it_is_forwarded(log: InputLog, log_path: Path) -> None:
-    seen = []
+@pytest.fixture
+def log() -> FakeLog:
+    return FakeLog()
+
+
+def test_input_is_committed_before_it_is_forwarded(log: FakeLog) -> None:
+    seen: list[NewInput] = []
 
     def read_log_first(_: Forward) -> Answer:
-        seen.extend(read_inputs(log_path, settled=False))
+        seen[:] = log.rows.values()
         return ANSWER
 
-    client = FakePredictorClient(read_log_first)
-    results = run(log, client, lambda intake: intake.predict([b'{"a":1}', b"2"], ORIGIN))
+    predictor = FakePredictor(read_log_first)
+    results = run(log, predictor, lambda intake: intake.predict([b'{"a":1}', b"2"], TRACE, "m"))
 
     assert results == [ANSWER, ANSWER]
-    assert [(row["request_id"], row["data"], row["outcome"]) for row in seen[:2]] == [
-        ("r1", '{"a":1}', "pending"),
-        ("r1", "2", "pending"),
+    assert [(row.request_id, row.data, row.outcome, row.model) for row in seen] == [
+        ("r1", '{"a":1}', "pending", "m"),
+        ("r1", "2", "pending", "m"),
     ]
 
 
-def test_each_input_is_logged_with_what_became_of_it(log: InputLog, log_path: Path) -> None:
+def test_input_is_forwarded_with_its_model_its_trace_and_a_deadline(log: FakeLog) -> None:
+    predictor = FakePredictor()
+    began = time.monotonic()
+
+    run(
+        log,
+        predictor,
+        lambda intake: intake.predict([b"1"], TRACE, "m"),
+        forward_timeout_seconds=60,
+    )
+
+    assert predictor.calls == [[Forward(b"1", "r1", "m", TRACE.traceparent)]]
+    assert began + 60 < predictor.deadlines[0] < time.monotonic() + 60
+
+
+def test_each_input_is_logged_and_counted_with_its_outcome(log: FakeLog) -> None:
     becomes: dict[bytes, Answer | GatewayError] = {
         b"1": ANSWER,
         b"2": InputRejected([]),
         b"3": PredictorUnavailable("status 500"),
+        b"4": ModelUnknown("none"),
     }
-    client = FakePredictorClient(lambda forward: becomes[forward.data])
+    predictor = FakePredictor(lambda forward: becomes[forward.data])
+    counts = FakeCounts()
 
-    results = run(log, client, lambda intake: intake.predict(list(becomes), ORIGIN))
+    results = run(
+        log, predictor, lambda intake: intake.predict(list(becomes), TRACE), counts=counts
+    )
 
     assert results == list(becomes.values())
-    rows = read_inputs(log_path)
-    assert [row["outcome"] for row in rows] == ["predicted", "rejected", "unavailable"]
-    assert [(row["price"], row["model_version"]) for row in rows] == [
-        (1.5, "7"),
-        (None, None),
-        (None, None),
-    ]
-    assert all(row["duration_ms"] >= 0 for row in rows)
+    assert log.read_outcomes() == ["predicted", "rejected", "unavailable", "rejected"]
+    predicted, *others = log.outcomes.values()
+    assert (predicted.price, predicted.model_version) == (1.5, "7")
+    assert {(each.price, each.model_version) for each in others} == {(None, None)}
+    assert all(each.duration_ms >= 0 for each in log.outcomes.values())
+    assert counts.forwards == {"predicted": 1, "rejected": 2, "unavailable": 1}
+    assert counts.calls == [4]
 
 
-def test_lone_input_does_not_wait_until_a_large_call_has_ended(log: InputLog) -> None:
+def test_lone_input_does_not_wait_until_a_large_call_has_ended(log: FakeLog) -> None:
     under_way, may_end = threading.Event(), threading.Event()
 
     def hold_up(forward: Forward) -> Answer:
@@ -137,159 +203,166 @@ def test_lone_input_does_not_wait_until_a_large_call_has_ended(log: InputLog) ->
         return ANSWER
 
     async def use(intake: Intake) -> None:
-        large = asyncio.create_task(intake.predict([b"1", b"2", b"3"], ORIGIN))
+        large = asyncio.create_task(intake.predict([b"1", b"2", b"3"], TRACE))
         await asyncio.to_thread(under_way.wait, 10)
-        assert await intake.predict([b"0"], ORIGIN) == [ANSWER]
+        assert await intake.predict([b"0"], TRACE) == [ANSWER]
         assert not large.done()
         may_end.set()
         assert await large == [ANSWER] * 3
 
-    run(log, FakePredictorClient(hold_up), use)
+    run(log, FakePredictor(hold_up), use)
 
 
-def test_outcomes_of_a_row_of_inputs_share_a_commit(log_path: Path) -> None:
-    commits: list[Sequence[Entry]] = []
+def test_kept_input_is_never_forwarded(log: FakeLog) -> None:
+    predictor = FakePredictor()
 
-    class RecordingLog(InputLog):
-        def write(self, entries: Sequence[Entry]) -> list[int]:
-            commits.append(entries)
-            return super().write(entries)
+    run(log, predictor, lambda intake: intake.keep(b"1", TRACE))
 
-    async def predict_five(intake: Intake) -> None:
-        for _ in range(5):
-            await intake.predict([b"1"], ORIGIN)
-
-    log = RecordingLog(f"sqlite:///{log_path}")
-    run(log, FakePredictorClient(lambda _: ANSWER), predict_five)
-    log.close()
-
-    assert sum(any(isinstance(entry, Outcome) for entry in entries) for entries in commits) < 5
-    assert [row["outcome"] for row in read_inputs(log_path)] == ["predicted"] * 5
+    assert predictor.calls == []
+    assert log.read_outcomes() == ["logged"]
 
 
-def test_kept_input_is_never_forwarded(log: InputLog, log_path: Path) -> None:
-    client = FakePredictorClient(lambda _: ANSWER)
+def test_nothing_is_forwarded_when_the_log_can_not_be_written(log: FakeLog) -> None:
+    log.error = InputLogUnavailable("disk full")
+    predictor = FakePredictor()
 
-    run(log, client, lambda intake: intake.keep(b"1", ORIGIN))
+    async def use(intake: Intake) -> None:
+        for call in (intake.predict([b"1"], TRACE), intake.keep(b"1", TRACE)):
+            with pytest.raises(InputLogUnavailable, match="disk full"):
+                await call
 
-    assert client.calls == []
-    assert [row["outcome"] for row in read_inputs(log_path)] == ["logged"]
+    run(log, predictor, use)
 
-
-def test_nothing_is_forwarded_when_the_log_can_not_be_written(
-    log: InputLog, log_path: Path
-) -> None:
-    log_path.parent.write_text("a file in the folder's place")
-    client = FakePredictorClient(lambda _: ANSWER)
-
-    with pytest.raises(InputLogUnavailable):
-        run(log, client, lambda intake: intake.predict([b"1"], ORIGIN))
-    with pytest.raises(InputLogUnavailable):
-        run(log, client, lambda intake: intake.check_log())
-
-    assert client.calls == []
+    assert predictor.calls == []
+    assert log.outcomes == {}
 
 
-@pytest.mark.parametrize(("proof_seconds", "heartbeats"), [(60, 0), (0, 1)])
-def test_health_check_writes_only_when_no_input_was_logged_for_a_while(
-    log: InputLog,
-    log_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    proof_seconds: float,
-    heartbeats: int,
-) -> None:
-    monkeypatch.setattr(intake_module, "_PROOF_SECONDS", proof_seconds)
+def test_caller_is_told_when_the_log_hangs(log: FakeLog) -> None:
+    log.open.clear()
+    predictor = FakePredictor()
 
-    async def keep_and_check(intake: Intake) -> None:
-        await intake.keep(b"1", ORIGIN)
-        await intake.check_log()
+    async def use_then_release(intake: Intake) -> None:
+        for use in (intake.predict([b"1"], TRACE), intake.keep(b"1", TRACE)):
+            with pytest.raises(InputLogUnavailable, match="did not answer in time"):
+                await use
+        log.open.set()
 
-    run(log, FakePredictorClient(lambda _: ANSWER), keep_and_check)
+    run(log, predictor, use_then_release, log_timeout_seconds=0.1)
 
-    with sqlite3.connect(log_path) as connection:
-        assert connection.execute("SELECT count(*) FROM heartbeat").fetchone() == (heartbeats,)
+    assert predictor.calls == []
 
 
-def test_caller_is_told_when_the_log_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake_module, "_LOG_TIMEOUT_SECONDS", 0.1)
-    log = FakeHungLog()
-    client = FakePredictorClient(lambda _: ANSWER)
-
-    async def predict_then_release(intake: Intake) -> None:
-        try:
-            await intake.predict([b"1"], ORIGIN)
-        finally:
-            log.released.set()
-
-    with pytest.raises(InputLogUnavailable, match="did not answer in time"):
-        run(log, client, predict_then_release)
-
-    assert client.calls == []
-
-
-def test_caller_is_told_in_time_when_the_client_overruns_its_deadline(
-    log: InputLog, log_path: Path
-) -> None:
+def test_caller_is_answered_in_time_when_the_predictor_overruns_its_deadline(log: FakeLog) -> None:
     released = threading.Event()
 
     def hang(_: Forward) -> Answer:
-        released.wait()
+        released.wait(10)
         return ANSWER
 
     async def predict_then_release(intake: Intake) -> list[Answer | GatewayError]:
         try:
-            return await intake.predict([b"1"], ORIGIN)
+            return await intake.predict([b"1"], TRACE)
         finally:
             released.set()
 
+    (result,) = run(log, FakePredictor(hang), predict_then_release, forward_timeout_seconds=0.2)
+
+    assert isinstance(result, PredictorUnavailable)
+    assert log.read_outcomes() == ["unavailable"]
+
+
+def test_input_is_logged_but_not_forwarded_while_the_circuit_is_open(log: FakeLog) -> None:
+    predictor, counts = FakePredictor(), FakeCounts()
+
     (result,) = run(
-        log, FakePredictorClient(hang), predict_then_release, forward_timeout_seconds=0.2
+        log,
+        predictor,
+        lambda intake: intake.predict([b"1"], TRACE),
+        breaker=FakeBreaker(admits=False),
+        counts=counts,
     )
 
     assert isinstance(result, PredictorUnavailable)
-    assert [row["outcome"] for row in read_inputs(log_path)] == ["unavailable"]
+    assert predictor.calls == []
+    assert log.read_outcomes() == ["unavailable"]
+    assert counts.commits == [(1, 1)]  # one commit says it all
+    assert counts.forwards == {"unavailable": 1}
 
 
-def test_input_is_logged_but_not_forwarded_while_the_circuit_is_open(
-    log: InputLog, log_path: Path
-) -> None:
-    breaker = CircuitBreaker(failures_to_open=1, window_seconds=60)
-    breaker.record_failure()
-    assert breaker.state is CircuitState.OPEN
-    client = FakePredictorClient(lambda _: ANSWER)
+def test_inputs_are_refused_one_by_one_when_too_many_wait_for_service_b(log: FakeLog) -> None:
+    asked, released = threading.Semaphore(0), threading.Event()
 
-    (result,) = run(log, client, lambda intake: intake.predict([b"1"], ORIGIN), breaker=breaker)
+    def hang(_: Forward) -> Answer:
+        asked.release()
+        released.wait(10)
+        return ANSWER
 
-    assert isinstance(result, PredictorUnavailable)
-    assert client.calls == []
-    assert [row["outcome"] for row in read_inputs(log_path)] == ["unavailable"]
+    async def use(intake: Intake) -> None:
+        tasks = []
+        for _ in range(2):  # as many calls as there are at a time
+            tasks.append(asyncio.create_task(intake.predict([b"1"], TRACE)))
+            assert await asyncio.to_thread(asked.acquire, timeout=10)
+        tasks.append(asyncio.create_task(intake.predict([b"2"], TRACE)))
+        await asyncio.sleep(0)
+        await intake.keep(b"0", TRACE)  # it comes after the last one, which now waits
+        (refused,) = await intake.predict([b"3"], TRACE)
+        assert isinstance(refused, PredictorUnavailable)
+        assert str(refused) == "1 are waiting already"
+        released.set()
+        assert await asyncio.gather(*tasks) == [[ANSWER]] * 3
+
+    run(log, FakePredictor(hang), use, forward_max_waiting=1)
+
+    assert log.read_outcomes() == [
+        *["predicted"] * 3,
+        "logged",
+        "unavailable",
+    ]
 
 
-def test_outcome_of_a_forward_that_ends_while_closing_is_logged(
-    log: InputLog, log_path: Path
-) -> None:
+def test_outcome_of_an_input_is_logged_when_its_caller_has_gone(log: FakeLog) -> None:
     asked, released = threading.Event(), threading.Event()
 
     def hang(_: Forward) -> Answer:
         asked.set()
-        released.wait()
+        released.wait(10)
+        return ANSWER
+
+    async def go_away(intake: Intake) -> None:
+        predicting = asyncio.create_task(intake.predict([b"1"], TRACE))
+        await asyncio.to_thread(asked.wait, 10)
+        predicting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await predicting
+        released.set()
+
+    run(log, FakePredictor(hang), go_away)
+
+    assert log.read_outcomes() == ["unavailable"]
+
+
+def test_outcome_of_a_forward_that_ends_while_closing_is_logged(log: FakeLog) -> None:
+    asked, released = threading.Event(), threading.Event()
+
+    def hang(_: Forward) -> Answer:
+        asked.set()
+        released.wait(10)
         return ANSWER
 
     async def begin(intake: Intake) -> asyncio.Task[list[Answer | GatewayError]]:
-        predicting = asyncio.create_task(intake.predict([b"1"], ORIGIN))
-        await asyncio.to_thread(asked.wait)
-        asyncio.get_running_loop().call_later(0.1, released.set)
+        predicting = asyncio.create_task(intake.predict([b"1"], TRACE))
+        await asyncio.to_thread(asked.wait, 10)
+        # The intake is then being closed: what is called here comes after the end of this task.
+        asyncio.get_running_loop().call_soon(released.set)
         return predicting
 
-    predicted = run(log, FakePredictorClient(hang), begin)
+    predicted = run(log, FakePredictor(hang), begin)
 
     assert predicted.result() == [ANSWER]
-    assert [row["outcome"] for row in read_inputs(log_path, settled=False)] == ["predicted"]
+    assert log.read_outcomes() == ["predicted"]
 
 
-def test_error_that_nobody_foresaw_is_raised_and_the_next_input_is_served(
-    log: InputLog, log_path: Path
-) -> None:
+def test_error_that_nobody_foresaw_is_raised_and_the_next_input_is_served(log: FakeLog) -> None:
     def fail_once(forward: Forward) -> Answer:
         if forward.data == b"1":
             raise ZeroDivisionError
@@ -297,8 +370,52 @@ def test_error_that_nobody_foresaw_is_raised_and_the_next_input_is_served(
 
     async def predict_twice(intake: Intake) -> list[Answer | GatewayError]:
         with pytest.raises(ZeroDivisionError):
-            await intake.predict([b"1"], ORIGIN)
-        return await intake.predict([b"2"], ORIGIN)
+            await intake.predict([b"1"], TRACE)
+        return await intake.predict([b"2"], TRACE)
 
-    assert run(log, FakePredictorClient(fail_once), predict_twice) == [ANSWER]
-    assert [row["outcome"] for row in read_inputs(log_path)] == ["unavailable", "predicted"]
+    assert run(log, FakePredictor(fail_once), predict_twice) == [ANSWER]
+    assert log.read_outcomes() == ["unavailable", "predicted"]
+
+
+# Again
+
+
+@pytest.mark.parametrize(
+    ("admits", "outcome", "calls"), [(True, "predicted", 1), (False, "unavailable", 0)]
+)
+def test_claimed_inputs_are_forwarded_again_unless_the_circuit_is_open(
+    log: FakeLog, admits: bool, outcome: str, calls: int
+) -> None:
+    log.write([NewInput(f"r{number}", "1", OutcomeKind.UNAVAILABLE) for number in range(3)])
+    claims = [Claim(2, "r1", "1", None), Claim(3, "r2", "1", "m")]
+    predictor = FakePredictor()
+
+    results = run(
+        log,
+        predictor,
+        lambda intake: intake.predict_again(claims, TRACE),
+        breaker=FakeBreaker(admits=admits),
+    )
+
+    assert [type(result) for result in results] == [Answer if admits else PredictorUnavailable] * 2
+    assert log.outcomes.keys() == {2, 3}
+    assert {entry.outcome for entry in log.outcomes.values()} == {outcome}
+    assert len(predictor.calls) == calls
+    sent = [forward for call in predictor.calls for forward in call]
+    assert [(each.request_id, each.model) for each in sent] == [("r1", None), ("r2", "m")][
+        : 2 * calls
+    ]
+
+
+def test_claimed_inputs_are_unavailable_again_when_too_many_wait(log: FakeLog) -> None:
+    claims = [Claim(1, "r1", "1", None)]
+
+    (result,) = run(
+        log,
+        FakePredictor(),
+        lambda intake: intake.predict_again(claims, TRACE),
+        forward_max_waiting=0,
+    )
+
+    assert isinstance(result, PredictorUnavailable)
+    assert log.outcomes[1].outcome == "unavailable"

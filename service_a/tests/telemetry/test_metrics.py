@@ -84,7 +84,7 @@ def test_state_of_the_circuit_is_shown(start_gateway: StartGateway, stub: StubSe
 
 @pytest.mark.parametrize("state", list(CircuitState))
 def test_circuit_is_in_one_state_at_a_time(state: CircuitState) -> None:
-    metrics = Metrics()
+    metrics = Metrics(circuit_states=CircuitState)
     metrics.set_circuit(state)
 
     series: dict[str, Any] = parse(metrics.write().decode())

@@ -4,7 +4,7 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from gateway.telemetry.trace import identify
+from gateway.telemetry.trace import read_trace
 from tests.conftest import StartGateway
 from tests.stub_server import StubServer
 
@@ -13,10 +13,10 @@ PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 
 
 def test_trace_of_the_caller_is_continued_with_a_span_of_our_own() -> None:
-    origin = identify("r1", PARENT)
+    trace = read_trace("r1", PARENT)
 
-    assert re.fullmatch(f"00-{TRACE}-[0-9a-f]{{16}}-01", origin.traceparent)
-    assert origin.span_id != "b7ad6b7169203331"
+    assert re.fullmatch(f"00-{TRACE}-[0-9a-f]{{16}}-01", trace.traceparent)
+    assert trace.span_id != "b7ad6b7169203331"
 
 
 @pytest.mark.parametrize(
@@ -33,18 +33,18 @@ def test_trace_of_the_caller_is_continued_with_a_span_of_our_own() -> None:
     ],
 )
 def test_new_trace_is_begun_when_the_callers_is_not_sane(given: str) -> None:
-    origin = identify("r1", given)
+    trace = read_trace("r1", given)
 
-    assert re.fullmatch("[0-9a-f]{32}", origin.trace_id)
-    assert origin.trace_id != TRACE
+    assert re.fullmatch("[0-9a-f]{32}", trace.trace_id)
+    assert trace.trace_id != TRACE
 
 
 def test_trace_of_a_later_version_is_continued() -> None:
-    assert identify("r1", f"01-{TRACE}-b7ad6b7169203331-00-more").trace_id == TRACE
+    assert read_trace("r1", f"01-{TRACE}-b7ad6b7169203331-00-more").trace_id == TRACE
 
 
 def test_ids_made_here_are_in_order_of_time() -> None:
-    ids = [identify("", "").request_id for _ in range(100)]
+    ids = [read_trace("", "").request_id for _ in range(100)]
 
     assert ids == sorted(ids)
 

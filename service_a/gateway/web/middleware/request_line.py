@@ -9,19 +9,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.telemetry.log_lines import LineHandler
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.trace import identify
+from gateway.telemetry.trace import read_trace
 
 _HEADER = b"x-request-id"
 
 _logger = logging.getLogger("gateway.request")
-_PROBES = {"/health", "/metrics"}
+_PROBES = {"/health", "/livez", "/metrics"}
 
 
 class RequestLine:
     """ASGI middleware: every answer carries `X-Request-ID`, every request writes one line
     and is counted.
 
-    The caller's own id is kept if it is sane. Routes add to the line through
+    The caller's own id is kept if it is sane. Routes add fields to the line through
     `request.state.log_fields`. An exception that nobody expected is logged with its
     traceback and answered with a bare 500, so that nothing of the inside gets out.
     """
@@ -37,15 +37,15 @@ class RequestLine:
             return
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        origin = identify(
+        trace = read_trace(
             headers.get(_HEADER, b"").decode("latin-1"),
             headers.get(b"traceparent", b"").decode("latin-1"),
         )
-        header = (_HEADER, origin.request_id.encode())
-        ids = {"request_id": origin.request_id, "trace_id": origin.trace_id}
+        header = (_HEADER, trace.request_id.encode())
+        ids = {"request_id": trace.request_id, "trace_id": trace.trace_id}
         fields: dict[str, object] = {}
         state = scope.setdefault("state", {})
-        state["origin"] = origin
+        state["trace"] = trace
         state["log_fields"] = fields
         status = 0
 

@@ -1,4 +1,4 @@
-"""What a caller is told of each error."""
+"""What each error becomes to a caller: a status and a body."""
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response

@@ -9,12 +9,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
-from starlette.concurrency import iterate_in_threadpool
 
-from gateway.input_log.reader import CURSOR, InputFilter, LogReader, Place
+from gateway.input_log.reader import InputFilter, LogReader
 from gateway.intake.entries import OutcomeKind
-from gateway.intake.intake import Intake
+from gateway.intake.log_queue import LogQueue
 from gateway.intake.replay import Replay
+from gateway.web.log_json import CURSOR, read_cursor, write_cursor, write_input
 from gateway.web.schemas import (
     ErrorAnswer,
     InputPage,
@@ -25,9 +25,9 @@ from gateway.web.schemas import (
 
 
 async def _catch_up(request: Request) -> None:
-    """Who has an answer finds it in the log, though the answer didn't wait for the log."""
-    intake: Intake = request.app.state.intake
-    await intake.catch_up()
+    """Whoever has an answer finds it in the log, though the answer didn't wait for the log."""
+    log_queue: LogQueue = request.app.state.log_queue
+    await log_queue.catch_up()
 
 
 router = APIRouter(
@@ -84,11 +84,14 @@ async def read_inputs(
     ] = None,
 ) -> Response:
     reader: LogReader = request.app.state.log_reader
-    after = None if cursor is None else Place.from_cursor(cursor)
-    page = await asyncio.to_thread(reader.read_page, wanted, after, limit)
-    next_cursor = b'"%b"' % page.next_cursor.encode() if page.next_cursor else b"null"
-    body = b'{"inputs":[%b],"next_cursor":%b}' % (b",".join(page.rows), next_cursor)
-    return Response(body, media_type="application/json")
+
+    def read() -> bytes:
+        after = None if cursor is None else read_cursor(cursor)
+        page = reader.read_page(wanted, after, limit)
+        rows = b",".join(map(write_input, page.rows))
+        return b'{"inputs":[%b],"next_cursor":%b}' % (rows, write_cursor(page.next))
+
+    return Response(await asyncio.to_thread(read), media_type="application/json")
 
 
 @router.get(
@@ -104,8 +107,8 @@ async def read_inputs(
 )
 async def export_inputs(request: Request, wanted: Filter) -> StreamingResponse:
     reader: LogReader = request.app.state.log_reader
-    pages = reader.export(wanted)
-    # Reading the first page now gives a log that can't be read its 503.
+    pages = (b"".join(write_input(row) + b"\n" for row in rows) for rows in reader.export(wanted))
+    # A log that can't be read gets its 503 by reading the first page now.
     first = await asyncio.to_thread(next, pages, b"")
     return StreamingResponse(_stream(first, pages), media_type="application/x-ndjson")
 
@@ -118,7 +121,7 @@ async def replay_inputs(
 ) -> ReplayAnswer:
     """Oldest first. Two calls at once never forward the same input twice."""
     replay: Replay = request.app.state.replay
-    replayed = await replay.run(limit, request.state.origin)
+    replayed = await replay.run(limit, request.state.trace)
     return ReplayAnswer(**vars(replayed))
 
 
@@ -133,11 +136,12 @@ async def read_input(
 ) -> Response:
     """A batch has one request for all its inputs: `GET /inputs?request_id=` lists them."""
     reader: LogReader = request.app.state.log_reader
-    record = await asyncio.to_thread(reader.read_one, request_id)
-    return Response(record, media_type="application/json")
+    row, earlier = await asyncio.to_thread(reader.read_one, request_id)
+    return Response(write_input(row, earlier), media_type="application/json")
 
 
 async def _stream(first: bytes, pages: Iterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for page in iterate_in_threadpool(pages):
+    page = first
+    while page:
         yield page
+        page = await asyncio.to_thread(next, pages, b"")

@@ -1,13 +1,13 @@
 """The public contract: houses in, prices out, and nothing of the model's inside."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from gateway.errors import GatewayError, InputRejected
-from gateway.forwarding.client import Answer
+from gateway.intake.entries import Answer
 from gateway.intake.intake import Intake
 from gateway.settings import Settings
 from gateway.web.house import House
@@ -46,8 +46,8 @@ async def predict_price(request: Request) -> Response:
     settings: Settings = request.app.state.settings
     content = await _read(request, settings.max_body_bytes)
     house = check(House, content, ["body"])
-    (answer,) = await _predict(request, [to_json(content)], [["body"]])
-    return Response(_tell_price(house.id, answer), media_type="application/json")
+    (answer,) = await _predict(request, [to_json(content)], [("body",)])
+    return Response(_write_price(house.id, answer), media_type="application/json")
 
 
 @router.post(
@@ -60,9 +60,9 @@ async def predict_prices(request: Request) -> Response:
     """In the order of the houses. One that is wrong has the whole batch refused."""
     settings: Settings = request.app.state.settings
     ids, houses = _split(await _read(request, settings.max_batch_body_bytes))
-    places: list[list[str | int]] = [["body", "data", index] for index in range(len(houses))]
+    places = [("body", "data", index) for index in range(len(houses))]
     answers = await _predict(request, houses, places)
-    prices = b",".join(map(_tell_price, ids, answers))
+    prices = b",".join(map(_write_price, ids, answers))
     return Response(b'{"predictions":[%b]}' % prices, media_type="application/json")
 
 
@@ -82,12 +82,17 @@ def _split(content: Any) -> tuple[list[float], list[bytes]]:
 
 
 async def _predict(
-    request: Request, houses: Sequence[bytes], places: Sequence[list[str | int]]
+    request: Request, houses: Sequence[bytes], places: Sequence[tuple[str | int, ...]]
 ) -> list[Answer]:
     """Return an answer for every house, given as JSON, or raise for all of them."""
     intake: Intake = request.app.state.intake
-    results = await intake.predict(houses, request.state.origin)
-    problems = list(_collect_problems(results, places))
+    results = await intake.predict(houses, request.state.trace)
+    problems = [
+        problem
+        for result, place in zip(results, places, strict=True)
+        if isinstance(result, InputRejected)
+        for problem in result.place(*place).problems
+    ]
     if problems:
         raise InputRejected(problems)
     answers: list[Answer] = []
@@ -99,16 +104,5 @@ async def _predict(
     return answers
 
 
-def _collect_problems(
-    results: Sequence[Answer | GatewayError], places: Sequence[list[str | int]]
-) -> Iterator[dict[str, Any]]:
-    """What Service B has against the houses, moved to where the caller had them."""
-    for result, place in zip(results, places, strict=True):
-        if isinstance(result, InputRejected):
-            for problem in result.problems:
-                _, _, *rest = problem["loc"]  # always begins with body, data
-                yield {**problem, "loc": [*place, *rest]}
-
-
-def _tell_price(house_id: float, answer: Answer) -> bytes:
+def _write_price(house_id: float, answer: Answer) -> bytes:
     return b'{"id":%d,"predictedPrice":%b}' % (house_id, to_json(answer.price))

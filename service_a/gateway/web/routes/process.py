@@ -1,11 +1,12 @@
 """Taking in an input: logged, and forwarded on request."""
 
 from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, InputRejected
 from gateway.intake.intake import Intake
 from gateway.settings import Settings
-from gateway.telemetry.trace import Origin
+from gateway.telemetry.trace import Trace
 from gateway.web.finite_json import write_json
 from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
@@ -13,6 +14,8 @@ from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer, ProcessAnswer, 
 from gateway.web.validation import check
 
 router = APIRouter(tags=["process"])
+
+_LOGGED = to_json(ProcessAnswer(), exclude_none=True)
 
 
 @router.post(
@@ -33,7 +36,7 @@ async def process(request: Request) -> Response:
     """The input is on disk before it is forwarded and before this answers."""
     settings: Settings = request.app.state.settings
     intake: Intake = request.app.state.intake
-    origin: Origin = request.state.origin
+    trace: Trace = request.state.trace
     reader: BodyReader = request.app.state.body_reader
     content = reader.parse(await reader.read(request, settings.max_body_bytes))
     submission = check(ProcessRequest, content, ["body"])
@@ -42,15 +45,14 @@ async def process(request: Request) -> Response:
     # As Python objects the input takes several times the memory, too much to keep from here on.
     del content, submission
     if not forward_to_model:
-        await intake.keep(data, origin, model)
+        await intake.keep(data, trace, model)
         request.state.log_fields["outcome"] = "logged"
-        return _answer(b'{"status":"Input logged successfully"}')
-    (answer,) = await intake.predict([data], origin, model)
+        return Response(_LOGGED, media_type="application/json")
+    (answer,) = await intake.predict([data], trace, model)
+    if isinstance(answer, InputRejected):
+        raise answer.place("body", "data")
     if isinstance(answer, GatewayError):
         raise answer
     request.state.log_fields["outcome"] = "predicted"
-    return _answer(b'{"status":"Input logged successfully","model_prediction":%b}' % answer.body)
-
-
-def _answer(body: bytes) -> Response:
+    body = b'%b,"model_prediction":%b}' % (_LOGGED[:-1], answer.body)
     return Response(body, media_type="application/json")

@@ -1,4 +1,4 @@
-"""Who answers here, and whether it can log."""
+"""Which service answers here, whether it can log, and what it counted."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -6,7 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from gateway.errors import InputLogUnavailable
 from gateway.forwarding.circuit_breaker import CircuitBreaker
-from gateway.intake.intake import Intake
+from gateway.intake.log_queue import LogQueue
 from gateway.telemetry.metrics import Metrics
 from gateway.web.schemas import HealthAnswer, RootAnswer
 
@@ -25,10 +25,10 @@ async def read_root() -> RootAnswer:
 )
 async def read_health(request: Request, response: Response) -> HealthAnswer:
     """Healthy while A can log, whatever becomes of Service B."""
-    intake: Intake = request.app.state.intake
+    log_queue: LogQueue = request.app.state.log_queue
     breaker: CircuitBreaker = request.app.state.breaker
     try:
-        await intake.check_log()
+        await log_queue.check()
     except InputLogUnavailable as error:
         request.state.log_fields["reason"] = str(error)
         response.status_code = 503

@@ -14,7 +14,7 @@ from tests.telemetry.test_log_lines import parse_line
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
     Request(scope).state.log_fields["outcome"] = "predicted"
-    await Response(Request(scope).state.origin.request_id)(scope, receive, send)
+    await Response(Request(scope).state.trace.request_id)(scope, receive, send)
 
 
 async def fail(_: Scope, __: Receive, ___: Send) -> None:

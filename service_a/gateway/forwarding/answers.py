@@ -1,0 +1,156 @@
+"""What Service B may answer, and what is read from it. Anything else is a failure of B."""
+
+import copy
+from typing import Annotated, Any, TypeVar
+
+import jiter
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
+
+from gateway.errors import GatewayError, InputRejected, ModelUnknown, PredictorUnavailable
+from gateway.intake.entries import Answer
+
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+
+# What the log can keep.
+_Version = Annotated[str, Field(max_length=64, pattern="^[ -~]*$")]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(protected_namespaces=(), strict=True)
+
+
+_AnyShape = TypeVar("_AnyShape", bound=_Shape)
+
+
+class _Prediction(_Shape):
+    price: float = Field(allow_inf_nan=False)
+    model_version: _Version | None = None
+
+
+class _Answer(_Shape):
+    prediction: _Prediction
+    message: str
+
+
+class _OtherPrediction(_Shape):
+    price: float | None = Field(default=None, allow_inf_nan=False)
+    model_version: _Version | None = None
+
+
+class _OtherAnswer(_Shape):
+    """An answer of a model that was named: not every one predicts a price."""
+
+    prediction: _OtherPrediction
+
+
+class _Results(_Shape):
+    """One result for each input: an `_Answer`, or an `error` that is a `_Rejection`."""
+
+    results: list[dict[str, Any]]
+
+
+class _Problem(_Shape):
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    loc: list[str | int]
+    msg: str
+
+
+class _Rejection(_Shape):
+    detail: list[_Problem] = Field(min_length=1)
+
+
+class _NotFound(_Shape):
+    detail: str
+
+
+def read_answer(status: int, body: bytes, model: str | None) -> Answer | GatewayError:
+    """Read what Service B answers to one input, for the model of this name.
+
+    Raises:
+        PredictorUnavailable: it is none of the answers that B may give.
+    """
+    if status == 422:
+        return _read_rejection(_parse(body), ["body", "input"])
+    if status == 404 and model is not None:
+        return _read_not_found(body)
+    if status != 200:
+        raise PredictorUnavailable(f"status {status}")
+    return _read_prediction(_parse(body), body, model)
+
+
+def read_answers(
+    status: int, body: bytes, inputs: int, model: str | None
+) -> list[Answer | GatewayError] | None:
+    """Read what Service B answers to several inputs: a result for each, as `read_answer` has it.
+
+    None says that they were too much for one call, or that one of them is nested so deeply that
+    the whole was refused.
+
+    Raises:
+        PredictorUnavailable: it is none of the answers that B may give.
+    """
+    if status in (413, 422):
+        return None
+    if status == 404 and model is not None:
+        error = _read_not_found(body)
+        return [copy.copy(error) for _ in range(inputs)]  # each caller raises one of its own
+    if status != 200:
+        raise PredictorUnavailable(f"status {status}")
+    if len(body) > MAX_ANSWER_BYTES:
+        return None
+    results = _check(_Results, _parse(body)).results
+    if len(results) != inputs:
+        raise PredictorUnavailable(f"{len(results)} results for {inputs} inputs")
+    return [_read_result(result, index, model) for index, result in enumerate(results)]
+
+
+def _read_result(result: dict[str, Any], index: int, model: str | None) -> Answer | GatewayError:
+    try:
+        if "error" in result:
+            return _read_rejection(result["error"], ["body", "inputs", index])
+        # A number such as 1e400 was read as infinity, which JSON doesn't have.
+        return _read_prediction(result, to_json(result, inf_nan_mode="null"), model)
+    except PredictorUnavailable as error:
+        return error
+
+
+def _read_prediction(answer: Any, body: bytes, model: str | None) -> Answer:
+    checked = _check(_Answer, answer) if model is None else _check(_OtherAnswer, answer)
+    prediction = checked.prediction
+    return Answer(body, prediction.price, prediction.model_version)
+
+
+def _read_rejection(rejection: Any, prefix: list[str | int]) -> InputRejected:
+    """Each problem's place begins where B had the input; what is left is a place within it."""
+    problems = [problem.model_dump() for problem in _check(_Rejection, rejection).detail]
+    for problem in problems:
+        if problem["loc"][: len(prefix)] != prefix:
+            raise PredictorUnavailable(f"wrong shape: loc {problem['loc']}")
+        del problem["loc"][: len(prefix)]
+    return InputRejected(problems)
+
+
+def _read_not_found(body: bytes) -> ModelUnknown:
+    """A 404 that isn't Service B's own means that something else answers in its place."""
+    return ModelUnknown(_check(_NotFound, _parse(body)).detail)
+
+
+def _parse(body: bytes) -> Any:
+    if len(body) > MAX_ANSWER_BYTES:  # it was not read to its end
+        raise PredictorUnavailable(f"answer over {MAX_ANSWER_BYTES} bytes")
+    try:
+        return jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError as error:
+        raise PredictorUnavailable(f"not JSON: {error}") from error
+
+
+def _check(shape: type[_AnyShape], value: Any) -> _AnyShape:
+    try:
+        return shape.model_validate(value)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        raise PredictorUnavailable(f"wrong shape: {place}: {problem['msg']}") from error

@@ -1,0 +1,139 @@
+"""The queue before the input log: what comes together is written in one commit."""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+from gateway.errors import InputLogUnavailable, TooBusy
+from gateway.intake.batcher import Batcher, Group
+from gateway.intake.entries import Answer, Entry, Forward, Heartbeat, NewInput, Outcome
+from gateway.intake.forward_queue import ForwardQueue
+from gateway.intake.ports import Counts, InputLog
+
+_logger = logging.getLogger(__name__)
+
+# A disk that hangs is as bad as one that is full.
+_TIMEOUT_SECONDS = 5
+_MAX_BATCH = 256
+_MAX_WAITING = 10_000
+# Each commit waits for the disk, so outcomes go along with the next input's. Fewer than this would
+# make it longer for little: they wait for more of them, or for some time.
+_OUTCOMES_AT_ONCE = 4
+_OUTCOME_DELAY_SECONDS = 0.05
+# An input that was logged so recently shows that the log can be written.
+_PROOF_SECONDS = 0.1
+
+
+class LogQueue:
+    """Has entries written to the log. Belongs to one event loop."""
+
+    def __init__(
+        self, log: InputLog, counts: Counts, *, timeout_seconds: float = _TIMEOUT_SECONDS
+    ) -> None:
+        self._log = log
+        self._counts = counts
+        self._batcher: Batcher[Sequence[Entry], Sequence[int]] = Batcher(
+            self._commit,
+            name="input-log",
+            max_batch=_MAX_BATCH,
+            max_waiting=_MAX_WAITING,
+            max_seconds=timeout_seconds,
+        )
+        self._logged_at = -math.inf  # of `time.monotonic()`
+        self._outcomes: list[Outcome] = []
+        self._outcome_timer: asyncio.TimerHandle | None = None
+
+    async def write(self, entries: Sequence[Entry]) -> None:
+        """Return when the entries are on disk.
+
+        Raises:
+            InputLogUnavailable: they could not be logged.
+        """
+        try:
+            await self._batcher.submit(entries)
+        except (TimeoutError, TooBusy) as error:
+            raise explain(error) from None
+
+    def write_before(
+        self, inputs: Sequence[NewInput], forward_queue: ForwardQueue, forwards: Sequence[Forward]
+    ) -> Group[Answer]:
+        """Have inputs written, then forwarded. `before` of the group has their numbers."""
+        if len(self._outcomes) >= _OUTCOMES_AT_ONCE:
+            self._write_outcomes()
+        return self._batcher.put_before(inputs, forward_queue, forwards)
+
+    def write_later(self, outcomes: Sequence[Outcome]) -> None:
+        """Have outcomes written with an input that comes soon, or by themselves.
+
+        Nobody waits for it: the inputs are safe, and the answers known.
+        """
+        self._outcomes += outcomes
+        if self._outcome_timer is None:
+            loop = asyncio.get_running_loop()
+            self._outcome_timer = loop.call_later(_OUTCOME_DELAY_SECONDS, self._write_outcomes)
+
+    async def check(self) -> None:
+        """Raise `InputLogUnavailable` when the log can't be written.
+
+        An input that was logged a moment ago shows that it can, and saves waiting for a turn.
+        """
+        if time.monotonic() - self._logged_at > _PROOF_SECONDS:
+            await self.write([Heartbeat()])
+
+    async def catch_up(self) -> None:
+        """Wait until the log has all outcomes that there are, or they are lost."""
+        self._write_outcomes()
+        with suppress(InputLogUnavailable):
+            await self.write([])
+
+    async def close(self) -> None:
+        self._write_outcomes()
+        await self._batcher.close()
+
+    def _write_outcomes(self) -> None:
+        if self._outcome_timer is not None:
+            self._outcome_timer.cancel()
+            self._outcome_timer = None
+        outcomes, self._outcomes = self._outcomes, []
+        if outcomes:
+            written = self._batcher.put([outcomes]).future
+            written.add_done_callback(partial(_warn_if_lost, outcomes))
+
+    def _commit(self, writings: Sequence[Sequence[Entry]], _: float) -> list[list[int]]:
+        """Commit what several callers want written, all of it or nothing."""
+        entries = [entry for writing in writings for entry in writing]
+        if not entries:
+            return [[] for _ in writings]
+        started = time.monotonic()
+        numbers = iter(self._log.write(entries))
+        ended = time.monotonic()
+        inputs = sum(isinstance(entry, NewInput) for entry in entries)
+        self._counts.count_commit(len(entries), inputs, ended - started)
+        if inputs:
+            self._logged_at = ended
+        return [[next(numbers) for _ in writing] for writing in writings]
+
+
+def explain(error: TimeoutError | TooBusy) -> InputLogUnavailable:
+    """Turn an error of the queue into that of the log: to a caller they are the same."""
+    return InputLogUnavailable(str(error) or "the log did not answer in time")
+
+
+def _warn_if_lost(
+    outcomes: Sequence[Outcome], written: asyncio.Future[list[Sequence[int] | Exception]]
+) -> None:
+    error = written.exception() or written.result()[0]
+    if not isinstance(error, BaseException):
+        return
+    first = outcomes[0]
+    fields = {
+        "input": first.input_number,
+        "outcome": first.outcome,
+        "inputs": len(outcomes),
+        "reason": str(error) or type(error).__name__,
+    }
+    _logger.warning("outcome could not be logged", extra={"fields": fields})
