@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from functools import partial
+from typing import TextIO, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,6 +15,8 @@ from predictor.serving.http_protocol import HTTPProtocol
 from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.serving.limits import Limits
 from predictor.settings import Settings
+from predictor.telemetry.line_writer import LineWriter
+from predictor.telemetry.log_lines import LineHandler
 
 # Answers under way get this long after SIGTERM; a stopped service is gone within 10 s.
 DRAIN_SECONDS = 8
@@ -57,4 +60,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
         proxy_headers=False,  # nothing here looks at the caller's address
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    lines: LineHandler = app.state.lines
+    with LineWriter(sys.stdout) as writer:
+        lines.setStream(cast(TextIO, writer))
+        uvicorn.Server(config).run(sockets=[listener])
