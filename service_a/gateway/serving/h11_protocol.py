@@ -38,11 +38,16 @@ class BoundedH11Protocol(BoundedProtocol, H11Protocol):  # type: ignore[misc]
             self.refuse(400, LONG_FRAMING if too_long else INVALID)
 
     def on_response_complete(self) -> None:
+        self._give_back_body()
         super().on_response_complete()
         self._unset_keepalive_if_required()  # one timer serves all
         if not self.transport.is_closing() and not self._is_under_way():
             self._wait_for_next()
             self._settle()
+
+    def keep(self, size: int) -> bool:
+        """Say whether a piece of a body is to be kept."""
+        return not self.cycle.response_complete and self._take_body(size)
 
     def _settle(self) -> None:
         """Count what h11 keeps, and see what is to be waited for now."""
@@ -77,6 +82,6 @@ class _BoundedParser(h11.Connection):
                 raise h11.RemoteProtocolError("long head", error_status_hint=431)
         elif isinstance(event, h11.EndOfMessage):
             protocol.cycle.more_body = False
-        elif isinstance(event, h11.Data) and not protocol.take_body(len(event.data)):
+        elif isinstance(event, h11.Data) and not protocol.keep(len(event.data)):
             return h11.Data(b"")
         return event

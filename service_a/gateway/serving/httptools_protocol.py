@@ -1,15 +1,18 @@
 """HTTP as httptools reads it, within the limits."""
 
+import asyncio
 from collections import deque
 from typing import Any
 
 import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.serving.bounded_protocol import (
     INVALID,
     LONG_FRAMING,
     LONG_HEAD,
+    OVER_BUDGET,
     TOO_BUSY,
     BoundedProtocol,
     Refused,
@@ -30,6 +33,8 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
 
     def __init__(self, limits: Limits, *arguments: Any, **options: Any) -> None:
         super().__init__(limits, *arguments, **options)
+        self._idle = limits.waits.idle
+        self._task: asyncio.Task[None]
         self._unread = b""  # what came after the requests that are under way
         self._framing_bytes = 0  # of a body, since its last chunk began
         self._refusal: tuple[int, str] | None = None  # for when all before it is answered
@@ -46,8 +51,10 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
         return super().eof_received() or bool(self.pipeline or self._unread)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for cycle, _ in self.pipeline:
-            self._budget.give_back_body(cycle.scope)
+        if self._body_bytes and self._is_under_way():
+            # The application still has the body, or what it has made of it.
+            taken, self._body_bytes = self._body_bytes, 0
+            self._task.add_done_callback(lambda _: self._budget.give_back(taken))
         super().connection_lost(exc)
 
     def refuse(self, status: int, detail: str) -> None:
@@ -88,11 +95,16 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
         cycle = self.cycle
         if cycle is not None and cycle.scope is self.scope:
             if cycle.more_body:
-                self._framing_bytes += len(data)
-                if self._framing_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEAD_FIELDS:
-                    self.refuse(400, LONG_FRAMING)
+                self._read_more_of_body(len(data))
         elif self.scope is not None:
             self._read_more_of_head(len(data))
+
+    def _read_more_of_body(self, size: int) -> None:
+        self._framing_bytes += size
+        if self._framing_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEAD_FIELDS:
+            self.refuse(400, LONG_FRAMING)
+        elif not self.cycle.response_complete and not self._take_body(size):
+            self.cycle.message_event.set()
 
     def _read_more_of_head(self, size: int) -> None:
         self._head_bytes += size
@@ -150,7 +162,8 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
         self.headers = []  # what follows are trailers, which nobody needs
         self._framing_bytes = 0
         if not self.pipeline:
-            self._waits.end(self)
+            if self._idle.pop(self, None) is None:
+                self._waits.end(self)
         elif not self._hold_all():
             self.pipeline.popleft()
             self.cycle = before
@@ -160,15 +173,17 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
         self._framing_bytes = 0
 
     def on_body(self, body: bytes) -> None:
-        size = len(body)
-        self._framing_bytes -= size
+        self._framing_bytes -= len(body)
         cycle = self.cycle
         if cycle.response_complete:
             return
-        if self._budget.take_for_body(self.scope, size):
-            super().on_body(body)
-        else:
-            cycle.message_event.set()
+        if self._over_budget:
+            self.scope["state"][OVER_BUDGET] = True
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
@@ -180,11 +195,18 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
             self._waits.end(self)
             self._wait_for_next()
 
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._task = self.loop.create_task(cycle.run_asgi(app))
+        self._task.add_done_callback(self.tasks.discard)
+        self.tasks.add(self._task)
+
     # What a request calls when its answer is complete.
 
     def on_response_complete(self) -> None:
         # uvicorn's own would set a timer for each answer.
         self.server_state.total_requests += 1
+        if self._body_bytes or self._over_budget:
+            self._give_back_body()
         if self.transport.is_closing():
             return
         if self.pipeline:
@@ -192,8 +214,6 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
             self._hold_all()
             if not self._refusal or not cycle.more_body:
                 self._start_asgi_task(cycle, app)
-            else:
-                self._budget.give_back_body(cycle.scope)
         if self._unread:
             self._read(self._unread)
         if self._is_under_way():

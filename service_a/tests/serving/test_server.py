@@ -18,6 +18,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from gateway.serving import server as server_module
 from gateway.serving.http_protocol import HTTPProtocol
 from gateway.serving.joined_writes import JoinedWritesProtocol
 from gateway.serving.server import serve
@@ -133,7 +134,7 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
 
     monkeypatch.setenv("PORT", str(free_port))
     monkeypatch.setenv("LAB_PLAIN", plain)
-    monkeypatch.setattr(uvicorn, "Server", FakeServer)
+    monkeypatch.setattr(server_module, "StoppingServer", FakeServer)
     # What is this process's own stays as it is.
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(gc, "freeze", lambda: None)

@@ -20,6 +20,9 @@ LONG_HEAD = f"The head is over the limit of {MAX_HEAD_BYTES} bytes or {MAX_HEAD_
 LONG_FRAMING = "The chunks or the trailers of the body are over the limit"
 TOO_BUSY = "Too much is under way"
 
+# In the state of a request's scope, if its body isn't whole.
+OVER_BUDGET = "over_budget"
+
 
 class Refused(Exception):
     """A request isn't read any further; the message is for the caller."""
@@ -49,7 +52,9 @@ class BoundedProtocol(asyncio.Protocol):
         self._waits = limits.waits
         self._budget = limits.budget
         self._head_bytes = 0  # of a head that isn't complete
-        self._held_bytes = 0  # that this has taken of the budget, apart from bodies
+        self._held_bytes = 0  # that this has taken of the budget, apart from the body
+        self._body_bytes = 0  # that the body under way has taken of it
+        self._over_budget = False  # so what comes of the body isn't kept
         self._refused = False
         self._ended = False  # the caller sends no more
 
@@ -69,6 +74,7 @@ class BoundedProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._waits.forget(self)
         self._hold(0)
+        self._give_back_body()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -121,9 +127,21 @@ class BoundedProtocol(asyncio.Protocol):
             self.transport.write_eof()
             self._waits.leaving[self] = time.monotonic()
 
-    def take_body(self, size: int) -> bool:
-        """Take what a piece of a body needs, unless nobody needs the piece."""
-        return self.cycle.response_complete or self._budget.take_for_body(self.scope, size)
+    def _take_body(self, size: int) -> bool:
+        """Take what a piece of a body needs; once that has failed, it fails for all of the body.
+
+        The application finds in the request's state that the body isn't whole.
+        """
+        if self._over_budget or not self._budget.take(size):
+            self._over_budget = self.scope["state"][OVER_BUDGET] = True
+            return False
+        self._body_bytes += size
+        return True
+
+    def _give_back_body(self) -> None:
+        self._budget.give_back(self._body_bytes)
+        self._body_bytes = 0
+        self._over_budget = False
 
     def _is_under_way(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

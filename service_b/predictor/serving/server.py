@@ -10,16 +10,13 @@ from typing import TextIO, cast
 import uvicorn
 from fastapi import FastAPI
 
-from predictor.serving.byte_budget import Budgeted
 from predictor.serving.http_protocol import HTTPProtocol
 from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.serving.limits import Limits
+from predictor.serving.stopping import DRAIN_SECONDS, StoppingServer
 from predictor.settings import Settings
 from predictor.telemetry.line_writer import LineWriter
 from predictor.telemetry.log_lines import LineHandler
-
-# Answers under way get this long after SIGTERM; a stopped service is gone within 10 s.
-DRAIN_SECONDS = 8
 
 
 def serve(app: FastAPI, settings: Settings) -> None:
@@ -52,7 +49,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
     )
     protocol = HTTPProtocol if "joined_writes" in settings.plain else JoinedWritesProtocol
     config = uvicorn.Config(
-        Budgeted(app, limits.budget),
+        app,
         http=partial(protocol, limits),  # type: ignore[arg-type]
         ws="none",
         log_config=None,
@@ -63,4 +60,4 @@ def serve(app: FastAPI, settings: Settings) -> None:
     lines: LineHandler = app.state.lines
     with LineWriter(sys.stdout) as writer:
         lines.setStream(cast(TextIO, writer))
-        uvicorn.Server(config).run(sockets=[listener])
+        StoppingServer(config).run(sockets=[listener])

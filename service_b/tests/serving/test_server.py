@@ -17,6 +17,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from predictor.serving import server as server_module
 from predictor.serving.http_protocol import HTTPProtocol
 from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.serving.server import serve
@@ -171,7 +172,7 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
 
     monkeypatch.setenv("PORT", str(find_free_port()))
     monkeypatch.setenv("LAB_PLAIN", plain)
-    monkeypatch.setattr(uvicorn, "Server", FakeServer)
+    monkeypatch.setattr(server_module, "StoppingServer", FakeServer)
     # What is this process's own stays as it is.
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(gc, "freeze", lambda: None)
