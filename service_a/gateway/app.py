@@ -139,8 +139,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.lines = lines
     for router in (status.router, process.router, price.router, inputs.router):
         app.include_router(router)
-    # Its pages need no internet access. The schemas folded up: unfolded they are longer than the
-    # calls.
+    # Pages that need no internet access. Unfolded, the schemas would be longer than the calls.
     pages = FastAPIOffline(title=app.title, swagger_ui_parameters={"defaultModelsExpandDepth": 0})
     app.router.routes.extend(pages.routes)
     add_failure_handlers(app)

@@ -2,19 +2,18 @@
 
 import asyncio
 import sys
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, cast
 
-from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
 from predictor.errors import ManifestError
+from predictor.inference.runner import Runner
 from predictor.serving.direct_routes import DirectRoutes
 from predictor.settings import Settings
 from predictor.telemetry.log_lines import configure_logging
@@ -102,13 +101,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.deployments = deployments
     app.state.watcher = watcher
     app.state.endpoints = {entry.name for entry in manifest.models if entry.create_endpoint}
-    # A model keeps a core busy by itself: more threads for it would only wait for each other.
-    app.state.limiters = defaultdict(lambda: CapacityLimiter(1))
+    app.state.runner = Runner(metrics)
     app.state.contract = Contract(app, registry, app.state.endpoints)
     for router in (status.router, predict.router, models.router, invocations.router):
         app.include_router(router)
-    # Its pages need no internet access. All fields of all models unfolded would be a page of many
-    # hundred lines.
+    # Pages that need no internet access. Unfolded, the fields of all models would be many hundred
+    # lines.
     folded = {"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2}
     app.router.routes.extend(FastAPIOffline(title=app.title, swagger_ui_parameters=folded).routes)
     add_failure_handlers(app)
@@ -131,7 +129,7 @@ def _build_deployments(
     for index, entry in enumerate(manifest.models):
         try:
             sources = build_sources(entry, folder, settings.allowed_sources)
-            load = build_loader(entry)
+            load = build_loader(entry, fast_path="fast_path" not in settings.plain)
         except ManifestError as error:
             raise manifest.locate(error, "models", index) from error
         deployments.append(Deployment(entry.name, sources, load, registry))

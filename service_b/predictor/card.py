@@ -1,4 +1,4 @@
-"""The model card: everything the predictor knows of a model before it unpickles it."""
+"""The model card: what the predictor reads of a model before it unpickles it."""
 
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +15,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from predictor.errors import ModelRefused
-
-FILE_NAME = "card.json"
+from predictor.version import CARD
 
 Category = str | int
 
@@ -158,7 +157,7 @@ def read_card(folder: Path) -> ModelCard:
     Raises:
         ModelRefused: there is no card, or it doesn't say what a card must.
     """
-    path = folder / FILE_NAME
+    path = folder / CARD
     try:
         return parse_card(path.read_bytes(), str(path))
     except OSError as error:

@@ -1,5 +1,6 @@
 """A version of a model as a source has it: found, not yet trusted, not yet loaded."""
 
+import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from predictor.errors import ModelRefused, SourceUnavailable
 # A version has one of them. Both list its files with their sha256.
 CARD = "card.json"
 CHECKSUMS = "SHA256SUMS"
+# Beside the versions of a model: says which one is served.
+ALIAS = "alias.json"
 
 
 class Folder:
-    """The files of one version, on any file system that fsspec knows.
+    """The files of one version, on any file system that fsspec can use.
 
     `number` is what the source calls the version, None if it has no say in that.
     """
@@ -38,6 +41,37 @@ class Folder:
             raise ModelRefused(f"{path}: {reason}") from error
         except Exception as error:  # each file system has errors of its own
             raise SourceUnavailable(f"{path}: {error!r}") from error
+
+    def read_checked(self, name: str, sha256: str, authority: str) -> bytes:
+        """Read a file whose sha256 must be the one that `authority`, as messages call it, names.
+
+        Raises:
+            ModelRefused: it isn't there, isn't a file, or has another sha256.
+            SourceUnavailable: the file system doesn't answer.
+        """
+        content = self.read(name)
+        found = hashlib.sha256(content).hexdigest()
+        if found != sha256:
+            raise ModelRefused(f"{self.path}/{name}: sha256 is {found}, {authority} says {sha256}")
+        return content
+
+
+def parse_checksums(content: bytes, path: str) -> list[tuple[str, str]]:
+    """Give the name and the sha256 of each file, from what the program `sha256sum` has written.
+
+    `path` is for the message.
+
+    Raises:
+        ModelRefused: a line is something else, or names a file in another folder.
+    """
+    files = []
+    for line in content.decode(errors="replace").splitlines():
+        sha256, _, name = line.partition(" ")
+        name = name.lstrip(" *")
+        if not name or "/" in name or "\\" in name:
+            raise ModelRefused(f"{path}: not a sum and a file name: {line!r}")
+        files.append((name, sha256))
+    return files
 
 
 @dataclass(frozen=True)

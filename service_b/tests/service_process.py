@@ -6,8 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from predictor.settings import SERVICE_FOLDER
 
 MAIN = (sys.executable, "main.py")
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 
 
 def find_free_port() -> int:
@@ -36,48 +36,91 @@ def make_environment(**variables: str) -> dict[str, str]:
     return kept | variables
 
 
-@contextmanager
-def start(port: int, *command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the service until the block ends; it listens when the block begins."""
-    with start_in(SERVICE_FOLDER, port, *command, **variables) as process:
-        yield process
+class Service:
+    """A process, and what it has written so far: it is read as it comes, and can be waited for."""
+
+    def __init__(self, command: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            process_group=0,
+        )
+        self.pid = self._process.pid
+        self._lines: list[str] = []
+        self._written = threading.Condition()
+        self._ended = False
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    @property
+    def output(self) -> str:
+        return "".join(self._lines)
+
+    def wait_for(self, text: str) -> None:
+        """Wait until a line with the text is written."""
+        with self._written:
+            assert self._written.wait_for(
+                lambda: self._ended or any(text in line for line in self._lines), DEADLINE_SECONDS
+            ), self.output
+            assert text in self.output, self.output
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, timeout_seconds: float = DEADLINE_SECONDS) -> tuple[int, str]:
+        """Wait for the end; return the exit status and the output."""
+        status = self._process.wait(timeout_seconds)
+        self._reader.join()
+        return status, self.output
+
+    def kill(self) -> None:
+        """End it with its workers, if it hasn't ended."""
+        if self._process.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+        self.wait()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                with self._written:
+                    self._lines.append(line)
+                    self._written.notify_all()
+        with self._written:
+            self._ended = True
+            self._written.notify_all()
 
 
 @contextmanager
-def start_in(
-    folder: Path, port: int, *command: str, **variables: str
-) -> Iterator[subprocess.Popen[str]]:
-    """Run a copy of the service in another folder."""
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=make_environment(PORT=str(port), **variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def start(port: int, *command: str, **variables: str) -> Iterator[Service]:
+    """Run the service until the block ends; it answers when the block begins."""
+    # `main.py` listens before it starts the application, and uvicorn afterwards.
+    ready = "Uvicorn running on" if "uvicorn" in command else "Application startup complete"
+    environment = make_environment(PORT=str(port), **variables)
+    with run(command, SERVICE_FOLDER, environment, ready) as service:
+        yield service
+
+
+@contextmanager
+def run(
+    command: Sequence[str], folder: Path, environment: dict[str, str], ready: str
+) -> Iterator[Service]:
+    """Run a server until the block ends; the block begins when it has written what `ready` says."""
+    service = Service(command, folder, environment)
     try:
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not is_listening(port):
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield process
+        service.wait_for(ready)
+        yield service
     finally:
-        process.kill()
-        process.communicate()
+        service.kill()
 
 
 def is_listening(port: int) -> bool:
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str]:
-    """Send a signal and return the exit status and the output."""
-    process.send_signal(number)
-    output, _ = process.communicate(timeout=DEADLINE_SECONDS)
-    return process.returncode, output
 
 
 def request(

@@ -70,3 +70,30 @@ def test_fast_pieces_are_left_out_when_the_settings_say_so(
     monkeypatch.setenv("LAB_PLAIN", plain)
 
     assert find_tricks(create_app(Settings())) == tricks
+
+
+def test_models_are_served_by_their_pipelines_when_the_fast_path_is_plain() -> None:
+    prices = []
+    for plain in ("0", "fast_path"):
+        app = create_app(Settings.model_validate({"LAB_PLAIN": plain}))
+        for deployment in app.state.deployments:
+            deployment.check()
+        models = app.state.registry.loaded.values()
+        assert [bool(each.quick_batch) for each in models] == [plain == "0"] * 2
+        examples = [(each, each.input_type.model_validate(each.example)) for each in models]
+        prices.append([model.predict([example])[0].price for model, example in examples])
+    assert prices[0] == pytest.approx(prices[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("plain", ["0", "1"])
+def test_unexpected_error_is_a_bare_500_on_every_route(
+    monkeypatch: pytest.MonkeyPatch, plain: str
+) -> None:
+    monkeypatch.setenv("LAB_PLAIN", plain)
+    app = create_app(Settings())
+    app.state.metrics.write = lambda: 1 / 0
+    app.state.registry = None
+    client = TestClient(app)
+
+    for answer in (client.get("/metrics"), client.post("/predict", json={})):
+        assert (answer.status_code, answer.json()) == (500, {"detail": "Internal error"})

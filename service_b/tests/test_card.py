@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from predictor.card import ModelCard, read_card
+from predictor.card import Interval, ModelCard, read_card
 from predictor.errors import ModelRefused
+
+ARTIFACT = {"file": "spread.joblib", "sha256": "0" * 64}
 
 
 def write_card(folder: Path, content: object) -> Path:
@@ -97,3 +99,18 @@ def test_card_is_refused_when_two_names_are_the_same_in_camel_case(
     card_content["features"][2]["name"] = "floor1"
     with pytest.raises(ValidationError, match="two features have the same name"):
         ModelCard.model_validate(card_content)
+
+
+@pytest.mark.parametrize(
+    "width",
+    [
+        {},
+        {"log_scale": 1.1},
+        {"artifact": ARTIFACT},
+        {"log_half_width": 0.1, "log_scale": 1.1, "artifact": ARTIFACT},
+        {"log_half_width": 0.1, "log_scale": 1.1},
+    ],
+)
+def test_card_says_in_one_way_how_wide_the_interval_is(width: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="either log_half_width, or log_scale and artifact"):
+        Interval.model_validate({"coverage": 0.9} | width)

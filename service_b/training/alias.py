@@ -9,9 +9,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from predictor.version import ALIAS
 from training.errors import TrainingError
-
-FILE_NAME = "alias.json"
 
 
 class Entry(BaseModel):
@@ -39,7 +38,7 @@ def read_alias(family: Path) -> Alias | None:
     Raises:
         TrainingError: the file can't be read, or isn't an alias.
     """
-    path = family / FILE_NAME
+    path = family / ALIAS
     try:
         return Alias.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -60,7 +59,7 @@ def choose(family: Path, version: str, action: Literal["register", "promote", "r
     now = datetime.now(UTC).replace(microsecond=0)
     entry = Entry(version=version, promoted_at=now, action=action)
     alias = Alias(champion=version, history=(*(former.history if former else ()), entry))
-    path = family / FILE_NAME
+    path = family / ALIAS
     unfinished = family / f".alias-{uuid4().hex}"
     try:
         with unfinished.open("w", encoding="utf-8") as file:

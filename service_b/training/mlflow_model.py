@@ -17,8 +17,9 @@ class VersionModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: Any) -> None:
         folder = Path(context.artifacts["version"])
-        self._features = read_card(folder).inputs
-        self._estimator = joblib.load(folder / "model.joblib")
+        card = read_card(folder)
+        self._features = card.inputs
+        self._estimator = joblib.load(folder / card.artifact.file)
 
     def predict(
         self,

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import joblib
 
-from predictor import card
 from predictor.card import Artifact, ModelCard
+from predictor.version import CARD
 from training import alias
 from training.errors import TrainingError
 from training.evaluation import Trained
@@ -71,7 +71,7 @@ def _take_number(unfinished: Path, family: Path, contents: dict[str, Any]) -> Pa
         version = next_version(family)
         described = ModelCard(**contents, version=str(version))
         text = described.model_dump_json(indent=2, exclude_none=True) + "\n"
-        (unfinished / card.FILE_NAME).write_text(text, encoding="utf-8")
+        (unfinished / CARD).write_text(text, encoding="utf-8")
         folder = family / str(version)
         try:
             unfinished.rename(folder)

@@ -4,7 +4,7 @@ Gain: see `benchmarks/`. The plain twin is `asyncio.timeout`.
 """
 
 import asyncio
-from typing import Any, Self, cast
+from typing import Any, Self
 
 
 class SharedTimeout:
@@ -16,7 +16,7 @@ class SharedTimeout:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._began: dict[asyncio.Task[Any], float] = {}  # in the order in which they began
+        self._began: dict[asyncio.Task[Any] | None, float] = {}  # in the order in which they began
         self._late: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -24,7 +24,7 @@ class SharedTimeout:
         return self
 
     async def __aenter__(self) -> None:
-        self._began[_find_task()] = asyncio.get_running_loop().time()
+        self._began[asyncio.current_task()] = asyncio.get_running_loop().time()
         if self._timer is None:
             self._set_timer(self._seconds)
 
@@ -34,9 +34,9 @@ class SharedTimeout:
         Raises:
             TimeoutError: it took too long, and was cancelled.
         """
-        task = _find_task()
+        task = asyncio.current_task()
         del self._began[task]
-        if task in self._late:
+        if task and task in self._late:
             self._late.remove(task)
             if not task.uncancel() and kind is asyncio.CancelledError:
                 raise TimeoutError
@@ -52,10 +52,6 @@ class SharedTimeout:
             if began > latest:
                 self._set_timer(began - latest)
                 return
-            if task not in self._late:
+            if task and task not in self._late:
                 self._late.add(task)
                 task.cancel()
-
-
-def _find_task() -> asyncio.Task[Any]:
-    return cast("asyncio.Task[Any]", asyncio.current_task())

@@ -1,7 +1,7 @@
-"""The parts of `estimators` made for speed: a few operations on all columns at once.
+"""The transformers of `estimators`, each as a few operations on all columns at once.
 
-They work on matrices as `codes` makes them: categories stay codes, and what is made of them at the
-end knows what places the encoder gave them.
+They work on the matrices of an `Encoding`. A category stays a code there; trees and linear models
+look up the place that the encoder gives it.
 """
 
 import math
@@ -12,12 +12,12 @@ import numpy as np
 
 from predictor.errors import NoFastPath
 from predictor.estimators import Derived, Encoder, NearbyTargets
-from predictor.fast_path.encoding import Codes, Matrix
+from predictor.fast_path.encoding import Encoding, Matrix
 
 Evaluate = Callable[[Matrix], Matrix]
 
 
-def read_places(encoder: Encoder, codes: Codes) -> Matrix:
+def read_places(encoder: Encoder, encoding: Encoding) -> Matrix:
     """Find the place that the encoder gives to each code.
 
     Raises:
@@ -26,25 +26,25 @@ def read_places(encoder: Encoder, codes: Codes) -> Matrix:
     places: dict[int, dict[Any, float]] = {
         column: each for column, each in enumerate(encoder.places_) if each is not None
     }
-    if places.keys() != set(codes.columns.tolist()):
+    if places.keys() != set(encoding.columns.tolist()):
         raise NoFastPath("the encoder and the card have categories in different columns")
-    return np.array([places[column].get(each, math.nan) for column, each in codes.meanings])
+    return np.array([places[column].get(each, math.nan) for column, each in encoding.meanings])
 
 
-def build_derived(derived: Derived, codes: Codes) -> Evaluate:
-    """Append the same columns; sums add up in the same order, so that they are the same bits.
+def build_derived(derived: Derived, encoding: Encoding) -> Evaluate:
+    """Append the same columns, bit for bit: sums add up in the same order.
 
     Raises:
         NoFastPath: a column holds categories.
     """
     most = max((len(pairs) for pairs in derived.sums), default=1)
-    # Shorter sums are filled up with nothing of their first column.
+    # Shorter sums are filled up with their first column, times zero.
     sums = [(*pairs, *[(pairs[0][0], 0)] * (most - len(pairs))) for pairs in derived.sums]
     terms = np.array(sums, dtype=np.float64).reshape(-1, most, 2).T
     summed, weights = terms[0].astype(np.intp), terms[None, 1]
     first, second = np.array(derived.products, dtype=np.intp).reshape(-1, 2).T
     above, below = np.array(derived.ratios, dtype=np.intp).reshape(-1, 2).T
-    codes.require_numbers([*summed.ravel(), *first, *second, *above, *below])
+    encoding.require_numbers([*summed.ravel(), *first, *second, *above, *below])
 
     def derive(matrix: Matrix) -> Matrix:
         totals = np.add.accumulate(weights * matrix.take(summed, axis=1), axis=1)[:, -1]
@@ -58,8 +58,8 @@ def build_derived(derived: Derived, codes: Codes) -> Evaluate:
     return derive
 
 
-def build_nearby(nearby: NearbyTargets, codes: Codes) -> Evaluate:
-    """Append the same columns, reckoned for all spaces at once.
+def build_nearby(nearby: NearbyTargets, encoding: Encoding) -> Evaluate:
+    """Append the same columns, computed for all spaces at once.
 
     Raises:
         NoFastPath: a column holds categories.
@@ -69,7 +69,7 @@ def build_nearby(nearby: NearbyTargets, codes: Codes) -> Evaluate:
         for space, tree in zip(nearby.spaces, nearby.trees_, strict=True)
     ]
     for columns, _, _ in spaces:
-        codes.require_numbers(columns.tolist())
+        encoding.require_numbers(columns.tolist())
     most = max(nearby.counts)
     wanted = np.arange(1, most + 1)
     last = np.array(nearby.counts) - 1

@@ -14,12 +14,12 @@ from predictor.errors import NoFastPath
 Matrix = npt.NDArray[np.float64]
 
 
-class Codes:
+class Encoding:
     """Turns inputs into rows: a number as it is, NaN if unknown; a category as its code.
 
     Every category of every column has a code of its own, and so has "unknown" in every column of
-    categories. So one look into one table tells something of all columns. By code, `meanings` has
-    the column and the category, None for unknown; `columns` has the column.
+    categories. So one table, indexed by code, serves all columns. By code, `meanings` has the
+    column and the category, None for unknown; `columns` has the column.
     """
 
     def __init__(self, features: Sequence[Feature]) -> None:

@@ -1,12 +1,12 @@
 """Boosted trees evaluated without walking them.
 
-For every tree there is a word with a bit for each leaf, the leftmost the lowest. A split that
-sends a row to the right rules out the leaves on its left; of those that no split rules out, the
-lowest is where the row ends (Lucchese et al. 2015, "QuickScorer"). What a column rules out depends
-only on where its value lies among the thresholds of that column. So a table holds the words of all
-trees for each such place, and a row is predicted by an AND over one line of the table per column.
-The AND is what takes the time, so columns of few places are joined: they have a line for each
-combination of their places.
+Every tree has a word with a bit for each leaf; the leftmost leaf has the lowest bit. A split that
+sends a row to the right rules out the leaves on its left. The row ends in the lowest leaf that no
+split rules out (Lucchese et al. 2015, "QuickScorer"). What a column rules out depends only on where
+its value lies among the thresholds of that column. So a table holds the words of all trees for each
+such place, and a row is predicted by an AND over one line of the table per column. The AND takes
+most of the time, so columns with few places are joined: they have a line for each combination of
+their places.
 """
 
 import math
@@ -26,14 +26,14 @@ Columns = npt.NDArray[np.intp]
 Lines = npt.NDArray[np.intp]
 Words = npt.NDArray[np.unsignedinteger]
 
-# So many rows at once stay in the processor's cache.
+# So many rows fit into the processor's cache.
 _ROWS_AT_ONCE = 128
-# From so many rows on a search in each column is faster than one in all of them.
+# From this many rows on, a search in each column is faster than one search in all of them.
 _MANY_ROWS = 32
 _MAX_TABLE_BYTES = 32 * 2**20
-# Columns are joined while the combinations of their places are no more than this.
+# Columns are joined as long as their places have no more combinations than this.
 _MAX_JOINED_PLACES = 128
-# Those whose predictions are the sums of the leaves; others take the sum to a power.
+# With these the prediction is the sum of the leaves; others put the sum through a function.
 _PLAIN_LOSSES = ("squared_error", "absolute_error", "quantile")
 
 
@@ -124,7 +124,7 @@ class Forest:
         for number, tree in enumerate(trees):
             self._leaves[number, : len(tree.leaves)] = tree.leaves
         self._leaves[self._starts] += [[each.baseline] for each in ensembles]
-        # Of shape (1, …): for a single row numpy then has nothing to broadcast.
+        # Of shape (1, …), so that numpy has nothing to broadcast for a single row.
         self._before_leaves = most * np.arange(len(trees))[None] - 1
 
     def predict(self, matrix: Matrix) -> Matrix:
@@ -162,13 +162,13 @@ class Forest:
         left: Words = self._table.take(lines[0], axis=0)
         line = np.empty_like(left)
         for numbers in lines[1:]:
-            # `clip` is never needed; without it numpy would copy the lines once more.
+            # Nothing needs to be clipped, but without `clip` numpy would copy the lines once more.
             self._table.take(numbers, axis=0, out=line, mode="clip")
             np.bitwise_and(left, line, out=left)
         return left
 
     def _sum_leaves(self, left: Words) -> Matrix:
-        # The lowest bit and what is below it: as many bits as leaves up to the one that is left.
+        # The lowest bit and all below it: as many bits as there are leaves up to that leaf.
         counts = np.bitwise_count(left ^ (left - 1))
         values = self._leaves.take(counts + self._before_leaves)
         sums: Matrix = np.add.reduceat(values, self._starts, axis=1)
@@ -195,8 +195,8 @@ def _collect_splits(ensembles: Sequence[Ensemble]) -> dict[int, list[PlacedSplit
 def _find_bounds(splits: Sequence[PlacedSplit], codes: Lines) -> Matrix:
     """Give the upper bound of each place of a column, ascending.
 
-    A column of codes has a place for each; one of numbers for what lies up to each threshold, for
-    what lies above, and for unknown.
+    A column of codes has a place for each code. A column of numbers has one up to each threshold,
+    one for all above, and one for unknown.
     """
     if codes.size:
         return codes.astype(np.float64)
@@ -204,7 +204,7 @@ def _find_bounds(splits: Sequence[PlacedSplit], codes: Lines) -> Matrix:
 
 
 def _choose_joined(places: Mapping[int, int]) -> list[list[int]]:
-    """Part the columns, given with how many places they have, into groups that are joined."""
+    """Divide the columns, given with their numbers of places, into groups that are joined."""
     groups: list[list[int]] = []
     for column in sorted(places, key=places.__getitem__, reverse=True):
         for group in groups:
@@ -247,7 +247,7 @@ def add_boosting(ensemble: Ensemble, boosting: HistGradientBoostingRegressor, sh
     """Add what scikit-learn has learned, all values times `share`.
 
     Raises:
-        NoFastPath: they are of a kind that a `Forest` doesn't know.
+        NoFastPath: a `Forest` can't evaluate their kind.
     """
     if boosting.loss not in _PLAIN_LOSSES:
         raise NoFastPath(f"boosting has the loss {boosting.loss}")

@@ -7,13 +7,13 @@ from sklearn.linear_model import Ridge
 
 from predictor.estimators import LinearDesign
 from predictor.fast_path.columns import Evaluate
-from predictor.fast_path.encoding import Codes, Matrix
+from predictor.fast_path.encoding import Encoding, Matrix
 
 
 def build_linear(
-    design: LinearDesign, ridge: Ridge, share: float, codes: Codes, places: Matrix
+    design: LinearDesign, ridge: Ridge, share: float, encoding: Encoding, places: Matrix
 ) -> Evaluate:
-    """Join the design and the regression, without the columns of it that are zero or gated.
+    """Join the design and the regression, leaving out the columns that are zero or gated.
 
     The predictions are multiplied by `share`.
 
@@ -24,7 +24,7 @@ def build_linear(
     order = np.argsort(design.logs_, kind="stable")
     logs = slice(len(order) - np.count_nonzero(design.logs_), None)
     numbers = np.array(design.numbers_, dtype=np.intp)[order]
-    codes.require_numbers(numbers.tolist())
+    encoding.require_numbers(numbers.tolist())
     # Each of shape (1, columns): for a single row numpy then has nothing to broadcast.
     low, high, means, deviations = (
         each[None, order] for each in (*design.bounds_, design.means_, design.deviations_)
@@ -36,26 +36,27 @@ def build_linear(
     of_unknown = weights[first[-1] :]
     of_scaled = weights[:count][order] / deviations.T
     of_squares = weights[count : 2 * count][order]
-    # From the square of a known number one is taken: from all, and given back for the unknown.
+    # The design has a known number's square minus one. One is subtracted for all numbers, and
+    # added again for the unknown ones.
     constant = np.array([of_one, of_gate, 0]) - of_squares.sum(axis=0)
     of_unknown_numbers = of_unknown[numbers] + of_squares
     of_squares = of_squares / deviations.T**2
-    # An unknown number is reckoned like the lowest, and what that adds is given back as well.
+    # An unknown number is treated as the lowest, and what that adds is subtracted again.
     lowest = _take_logs(low.copy(), logs) - means
     of_unknown_numbers -= lowest.T * of_scaled + lowest.T**2 * of_squares
     of_numbers = np.concatenate([of_scaled, of_squares, of_unknown_numbers])
     of_codes = np.zeros((len(places), 3))
-    for code, (column, place) in enumerate(zip(codes.columns, places, strict=True)):
+    for code, (column, place) in enumerate(zip(encoding.columns, places, strict=True)):
         known = not math.isnan(place)
         of_codes[code] = weights[first[column] + int(place)] if known else of_unknown[column]
-    coded = np.unique(codes.columns)
+    coded = np.unique(encoding.columns)
 
     def predict(matrix: Matrix) -> Matrix:
         given = matrix.take(numbers, axis=1)
-        # Of a bound and NaN these two give the bound.
+        # Given a bound and NaN, these two return the bound.
         centred = _take_logs(np.fmin(np.fmax(given, low), high), logs) - means
         rows = np.concatenate([centred, centred * centred, np.isnan(given)], axis=1)
-        # Columns first: of many rows that adds up long runs, not three numbers at a time.
+        # Columns first: for many rows numpy then adds long runs, not three numbers at a time.
         lines = matrix.T.take(coded, axis=0).astype(np.intp)
         sums = rows @ of_numbers + np.add.reduce(of_codes.take(lines, axis=0), axis=0) + constant
         plain, gated, gate = sums.T

@@ -1,7 +1,10 @@
 """A fast path: the predictions of pipelines, without what a pipeline does anew for every call.
 
-It is made of the fitted parts when a version is loaded. It knows an encoder, columns that are
-derived, boosted trees, a linear model, and a weighted mean of such. Any other part: no fast path.
+Gain: see `benchmarks/`. The plain twin is `predictor.inference.pipelines`.
+
+It is made of the fitted parts when a version is loaded. They may be an encoder, derived columns,
+boosted trees, a linear model, and a weighted mean of these. With any other part there is no fast
+path.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +23,7 @@ from predictor.card import ModelCard
 from predictor.errors import NoFastPath
 from predictor.estimators import Derived, Encoder, LinearDesign, NearbyTargets
 from predictor.fast_path.columns import Evaluate, build_derived, build_nearby, read_places
-from predictor.fast_path.encoding import Codes, Matrix
+from predictor.fast_path.encoding import Encoding, Matrix
 from predictor.fast_path.forest import Ensemble, Forest, add_boosting
 from predictor.fast_path.linear import build_linear
 
@@ -29,18 +32,21 @@ class FastPath:
     """Evaluates estimators, of a price and of its spread, on rows that are made once.
 
     Raises:
-        NoFastPath: a part isn't known, or is used in a way that isn't.
+        NoFastPath: there is no fast way for a part, or for how it is used.
     """
 
+    # So many inputs take a few milliseconds.
+    quick_batch = 128
+
     def __init__(self, card: ModelCard, estimators: Sequence[Any]) -> None:
-        self._codes = Codes(card.features)
-        self._plans = [_read_plan(each, self._codes) for each in estimators]
-        self._columns = _join_columns([plan.columns for plan in self._plans], self._codes)
-        self._forest = Forest([plan.ensemble for plan in self._plans], self._codes.columns)
+        self._encoding = Encoding(card.features)
+        self._plans = [_read_plan(each, self._encoding) for each in estimators]
+        self._columns = _join_columns([plan.columns for plan in self._plans], self._encoding)
+        self._forest = Forest([plan.ensemble for plan in self._plans], self._encoding.columns)
 
     def evaluate(self, inputs: Sequence[BaseModel]) -> list[Matrix]:
         """Give the predictions of each estimator."""
-        matrix = self._codes.encode(inputs)
+        matrix = self._encoding.encode(inputs)
         for append in self._columns:
             matrix = append(matrix)
         results = []
@@ -53,8 +59,11 @@ class FastPath:
 
 @dataclass
 class _Plan:
-    """What an estimator is made of: columns, then trees and linear models on them, whose sum goes
-    through a function."""
+    """What an estimator is made of.
+
+    `columns` are appended; `ensemble` and `linears` predict from all of them; `finish` makes the
+    prediction of their sum.
+    """
 
     columns: list[Any]
     ensemble: Ensemble
@@ -62,7 +71,7 @@ class _Plan:
     finish: Callable[[Matrix], Matrix]
 
 
-def _read_plan(estimator: Any, codes: Codes) -> _Plan:
+def _read_plan(estimator: Any, encoding: Encoding) -> _Plan:
     finish: Callable[[Matrix], Matrix] = np.asarray
     if type(estimator) is TransformedTargetRegressor:
         if estimator.inverse_func is None:
@@ -72,7 +81,7 @@ def _read_plan(estimator: Any, codes: Codes) -> _Plan:
     encoder, *parts = _flatten(estimator)
     if type(encoder) is not Encoder:
         raise NoFastPath(f"it begins with {type(encoder).__name__}")
-    places = read_places(encoder, codes)
+    places = read_places(encoder, encoding)
     columns = list(takewhile(lambda each: type(each) in (Derived, NearbyTargets), parts))
     plan = _Plan(columns, Ensemble(places), [], finish)
     for share, member in _read_members(parts[len(columns) :]):
@@ -80,7 +89,7 @@ def _read_plan(estimator: Any, codes: Codes) -> _Plan:
         if kinds == [HistGradientBoostingRegressor]:
             add_boosting(plan.ensemble, member[0], share)
         elif kinds == [LinearDesign, Ridge]:
-            plan.linears.append(build_linear(member[0], member[1], share, codes, places))
+            plan.linears.append(build_linear(member[0], member[1], share, encoding, places))
         else:
             raise NoFastPath(f"it has {' and '.join(each.__name__ for each in kinds)}")
     return plan
@@ -89,7 +98,7 @@ def _read_plan(estimator: Any, codes: Codes) -> _Plan:
 def _flatten(part: Any) -> list[Any]:
     """Give the parts of pipelines within pipelines.
 
-    Only of these very classes, here and above: what inherits from them may do something else.
+    Here and above only these very classes count: a subclass may do something else.
     """
     if type(part) is not Pipeline:
         return [part]
@@ -97,7 +106,7 @@ def _flatten(part: Any) -> list[Any]:
 
 
 def _read_members(parts: list[Any]) -> list[tuple[float, list[Any]]]:
-    """Give the shares and the parts of what is averaged; one member if nothing is."""
+    """Give the share and the parts of each member of a mean; of the one member if there is none."""
     if [type(each) for each in parts] != [VotingRegressor]:
         return [(1.0, parts)]
     (vote,) = parts
@@ -109,14 +118,14 @@ def _read_members(parts: list[Any]) -> list[tuple[float, list[Any]]]:
     ]
 
 
-def _join_columns(chains: list[list[Any]], codes: Codes) -> list[Evaluate]:
+def _join_columns(chains: list[list[Any]], encoding: Encoding) -> list[Evaluate]:
     """Make the longest chain of columns; the others must be the beginning of it."""
     longest = max(chains, key=len)
     for chain in chains:
         if not all(_is_same(each, other) for each, other in zip(chain, longest, strict=False)):
             raise NoFastPath("the spread has other columns")
     return [
-        build_derived(each, codes) if type(each) is Derived else build_nearby(each, codes)
+        build_derived(each, encoding) if type(each) is Derived else build_nearby(each, encoding)
         for each in longest
     ]
 

@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from predictor.errors import InputRejected
-from predictor.inference.served_model import Answer, ServedModel
+from predictor.inference.prediction import Prediction, PricePrediction
+from predictor.inference.served_model import Outcome, ServedModel
 
 Before = Callable[[Any], BaseModel]
 After = Callable[[Any, Any], BaseModel]
@@ -31,11 +32,10 @@ class HookedModel:
         self.prediction_type: type[BaseModel] = model.prediction_type
         self.example: Mapping[str, Any] = model.example
         self.columns: Mapping[str, str] = model.columns
+        # How long a hook takes can't be foreseen.
         self.quick_batch = 0
-        self.tell = model.tell
-        self.to_value = model.to_value
 
-    def predict(self, inputs: Sequence[BaseModel]) -> list[BaseModel | InputRejected]:
+    def predict(self, inputs: Sequence[BaseModel]) -> list[Outcome]:
         """Predict those inputs that `before` lets through, in one call of the model."""
         accepted = [self._accept(each) for each in inputs]
         passed = [each for each in accepted if isinstance(each, BaseModel)]
@@ -43,13 +43,6 @@ class HookedModel:
         return [
             each if isinstance(each, InputRejected) else self._finish(each, next(predictions))
             for each in accepted
-        ]
-
-    def answer(self, inputs: Sequence[BaseModel]) -> list[Answer | InputRejected]:
-        """Predict and tell."""
-        return [
-            each if isinstance(each, InputRejected) else self.tell(each)
-            for each in self.predict(inputs)
         ]
 
     def _accept(self, value: BaseModel) -> BaseModel | InputRejected:
@@ -60,11 +53,11 @@ class HookedModel:
         except InputRejected as rejection:
             return rejection
 
-    def _finish(
-        self, value: BaseModel, prediction: BaseModel | InputRejected
-    ) -> BaseModel | InputRejected:
+    def _finish(self, value: BaseModel, prediction: Outcome) -> Outcome:
         if self._after is None or isinstance(prediction, InputRejected):
             return prediction
+        if isinstance(prediction, PricePrediction):
+            prediction = Prediction.of(prediction)
         try:
             return self._after(value, prediction)
         except InputRejected as rejection:

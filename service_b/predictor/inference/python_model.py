@@ -1,6 +1,5 @@
 """A Python class as a model: whatever predicts, with pydantic types for what goes in and out."""
 
-import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from predictor.errors import ModelRefused, SourceUnavailable
 from predictor.inference.input_schema import name_type
-from predictor.inference.served_model import Answer
-from predictor.version import CHECKSUMS, Folder
+from predictor.version import CHECKSUMS, Folder, parse_checksums
 
 UNVERSIONED = "0"
 
@@ -71,19 +69,6 @@ class PythonModel:
         fields = {**output.__dict__, "model": self.name, "model_version": self.version}
         return self.prediction_type.model_construct(None, **fields)
 
-    def tell(self, prediction: BaseModel) -> Answer:
-        """Nothing is known of the meaning, so there are no words."""
-        return {"prediction": prediction}
-
-    def answer(self, inputs: Sequence[BaseModel]) -> list[Answer]:
-        """Predict and tell."""
-        return list(map(self.tell, self.predict(inputs)))
-
-    def to_value(self, prediction: BaseModel) -> Any:
-        """Give the fields of the class's own output; the value itself if there is only one."""
-        value = prediction.model_dump(mode="json", exclude={"model", "model_version"})
-        return next(iter(value.values())) if len(value) == 1 else value
-
 
 def load_python(
     name: str,
@@ -101,7 +86,8 @@ def load_python(
     """
     if folder is None:
         return _construct(name, name, None, lambda: constructor(**parameters))
-    files = _read_checked(folder)
+    sums = parse_checksums(folder.read(CHECKSUMS), f"{folder.path}/{CHECKSUMS}")
+    files = {file: folder.read_checked(file, sha256, CHECKSUMS) for file, sha256 in sums}
     try:
         with TemporaryDirectory() as copy:
             for file, content in files.items():
@@ -125,23 +111,6 @@ def _construct(
         return PythonModel(name, version or own, instance)
     except Exception as error:
         raise ModelRefused(f"{where}: can't be loaded: {error!r}") from error
-
-
-def _read_checked(folder: Folder) -> dict[str, bytes]:
-    """Read every file that SHA256SUMS lists, in the form that `sha256sum` writes."""
-    files = {}
-    for line in folder.read(CHECKSUMS).decode(errors="replace").splitlines():
-        wanted, _, name = line.partition(" ")
-        name = name.lstrip(" *")
-        if not name or "/" in name or "\\" in name:
-            raise ModelRefused(f"{folder.path}/{CHECKSUMS}: not a sum and a file name: {line!r}")
-        files[name] = folder.read(name)
-        sha256 = hashlib.sha256(files[name]).hexdigest()
-        if sha256 != wanted:
-            raise ModelRefused(
-                f"{folder.path}/{name}: sha256 is {sha256}, {CHECKSUMS} says {wanted}"
-            )
-    return files
 
 
 def _add_version(name: str, output_type: type[BaseModel]) -> type[BaseModel]:

@@ -1,24 +1,24 @@
 """From a registered version to a model in memory: check everything, and only then unpickle."""
 
-import hashlib
 import math
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
-from typing import Any
 
 import joblib
 
-from predictor.card import Artifact, ModelCard, parse_card
+from predictor.card import ModelCard, parse_card
 from predictor.errors import ModelRefused
-from predictor.inference.card_model import Model
+from predictor.inference.card_model import CardModel
+from predictor.inference.evaluation import choose_evaluation
+from predictor.inference.pipelines import Pipelines
 from predictor.version import CARD, Folder
 
 _GOLDEN_TOLERANCE = 1e-6
 _CENT = 0.01
 
 
-def load_registered(name: str, folder: Folder) -> Model:
-    """Check a version, unpickle it, and hold it to its golden predictions.
+def load_registered(name: str, folder: Folder, *, fast_path: bool = True) -> CardModel:
+    """Check a version, unpickle it, and compare it with its golden predictions.
 
     Unpickling runs code, so nothing is unpickled before its card, its libraries and
     its sha256 are found right, and the bytes that were checked are the bytes loaded.
@@ -31,18 +31,18 @@ def load_registered(name: str, folder: Folder) -> Model:
     if card.name != name or folder.number not in (None, card.version):
         raise ModelRefused(f"{folder.path}: the card is of {card.name} version {card.version}")
     _check_libraries(card)
-    content = _read_checked(folder, card.artifact)
-    spread_artifact = card.interval.artifact if card.interval else None
-    spread_content = _read_checked(folder, spread_artifact) if spread_artifact else None
+    pickles = [folder.read_checked(each.file, each.sha256, "the card") for each in card.artifacts]
     # Whatever a pickle or an estimator raises, the version can't be served.
     try:
-        spread = joblib.load(BytesIO(spread_content)) if spread_content else None
-        model = Model(card, joblib.load(BytesIO(content)), spread)
+        estimators = [joblib.load(BytesIO(content)) for content in pickles]
+        model = CardModel(card, Pipelines(card, estimators))
     except Exception as error:
         raise ModelRefused(f"{folder.path}: can't be loaded: {error!r}") from error
     _check_golden(model, folder.path)
-    trial = [card.example, *[each.input for each in card.golden]]
-    model.speed_up([model.input_type.model_validate(each) for each in trial])
+    if fast_path:
+        trial = [card.example, *[each.input for each in card.golden]]
+        inputs = [model.input_type.model_validate(each) for each in trial]
+        model.evaluation = choose_evaluation(card, estimators, inputs)
     return model
 
 
@@ -59,31 +59,17 @@ def _check_libraries(card: ModelCard) -> None:
             )
 
 
-def _read_checked(folder: Folder, artifact: Artifact) -> bytes:
-    content = folder.read(artifact.file)
-    sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != artifact.sha256:
-        raise ModelRefused(
-            f"{folder.path}/{artifact.file}: sha256 is {sha256}, the card says {artifact.sha256}"
-        )
-    return content
-
-
-def _check_golden(model: Model, path: str) -> None:
+def _check_golden(model: CardModel, path: str) -> None:
     golden = model.card.golden
     if not golden:
         return
     try:
-        prices = _predict(model, [each.input for each in golden])
+        inputs = [model.input_type.model_validate(each.input) for each in golden]
+        predictions = model.predict(inputs)
     except Exception as error:
         raise ModelRefused(f"{path}: fails on its golden inputs: {error!r}") from error
-    for number, (each, price) in enumerate(zip(golden, prices, strict=True), start=1):
-        if not math.isclose(price, each.price, rel_tol=_GOLDEN_TOLERANCE, abs_tol=_CENT):
+    for number, (each, found) in enumerate(zip(golden, predictions, strict=True), start=1):
+        if not math.isclose(found.price, each.price, rel_tol=_GOLDEN_TOLERANCE, abs_tol=_CENT):
             raise ModelRefused(
-                f"{path}: golden prediction {number} is {price}, the card says {each.price}"
+                f"{path}: golden prediction {number} is {found.price}, the card says {each.price}"
             )
-
-
-def _predict(model: Model, inputs: list[dict[str, Any]]) -> list[float]:
-    values = [model.input_type.model_validate(each) for each in inputs]
-    return [prediction.price for prediction in model.predict(values)]

@@ -6,9 +6,11 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from predictor.errors import InputRejected
+from predictor.inference.prediction import PricePrediction
 
-# What a caller gets for one input, as `to_json` of pydantic writes it.
-Answer = dict[str, Any]
+# A price, or the own output of a Python class or a hook.
+Predicted = PricePrediction | BaseModel
+Outcome = Predicted | InputRejected
 
 
 class ServedModel(Protocol):
@@ -22,7 +24,7 @@ class ServedModel(Protocol):
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """What is known of it, as JSON, for whoever asks for the model's card."""
+        """What `GET /models/{name}` shows of it, as JSON."""
 
     @property
     def input_type(self) -> type[BaseModel]:
@@ -44,14 +46,5 @@ class ServedModel(Protocol):
     def quick_batch(self) -> int:
         """So many inputs take so few milliseconds that no thread is needed; 0 if none is quick."""
 
-    def predict(self, inputs: Sequence[BaseModel]) -> Sequence[BaseModel | InputRejected]:
+    def predict(self, inputs: Sequence[BaseModel]) -> Sequence[Outcome]:
         """Give one outcome for each instance of `input_type`, in order."""
-
-    def tell(self, prediction: BaseModel) -> Answer:
-        """Give the answer of a prediction, with words for it if the model has any."""
-
-    def answer(self, inputs: Sequence[BaseModel]) -> Sequence[Answer | InputRejected]:
-        """Predict and tell."""
-
-    def to_value(self, prediction: BaseModel) -> Any:
-        """Give the bare value, as MLflow's protocol wants it: JSON, nothing rounded."""

@@ -1,6 +1,7 @@
 """What the predictor counts and measures, for Prometheus."""
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -12,22 +13,28 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from predictor.versions.deployment import Deployment
-
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _DURATIONS_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
+class SwapCounts(Protocol):
+    """How often a hosted model's versions changed, and how often they were refused."""
+
+    name: str
+    swaps: int
+    refused: int
+
+
 class Metrics:
     """The metrics of one application. Safe to use from many threads."""
 
-    def __init__(self, deployments: Sequence[Deployment]) -> None:
+    def __init__(self, models: Sequence[SwapCounts]) -> None:
         self._registry = CollectorRegistry()
         self._request_series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._model_series: dict[tuple[str, str], tuple[Counter, Histogram, Histogram]] = {}
         ProcessCollector(registry=self._registry)
-        self._registry.register(_DeploymentCollector(deployments))
+        self._registry.register(_SwapCollector(models))
         self._requests = Counter(
             "http_requests",
             "Requests answered, by route; those that no route takes are one series.",
@@ -90,11 +97,11 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _DeploymentCollector(Collector):
-    """Asks the deployments for their counts whenever the metrics are read."""
+class _SwapCollector(Collector):
+    """Reads the counts of the models whenever the metrics are read."""
 
-    def __init__(self, deployments: Sequence[Deployment]) -> None:
-        self._deployments = deployments
+    def __init__(self, models: Sequence[SwapCounts]) -> None:
+        self._models = models
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         swaps = CounterMetricFamily(
@@ -103,8 +110,8 @@ class _DeploymentCollector(Collector):
         refused = CounterMetricFamily(
             "predictor_refused_candidates", "Versions that failed a check.", labels=["model"]
         )
-        for deployment in self._deployments:
-            swaps.add_metric([deployment.name], deployment.swaps)
-            refused.add_metric([deployment.name], deployment.refused)
+        for model in self._models:
+            swaps.add_metric([model.name], model.swaps)
+            refused.add_metric([model.name], model.refused)
         yield swaps
         yield refused

@@ -16,7 +16,7 @@ from predictor.versions.manifest import ModelEntry
 Load = Callable[[Folder | None], ServedModel]
 
 
-def build_loader(entry: ModelEntry) -> Load:
+def build_loader(entry: ModelEntry, *, fast_path: bool = True) -> Load:
     """Make the function that loads, checks and warms up a version.
 
     It raises `ModelRefused` when a check fails, `SourceUnavailable` when files can't be read now.
@@ -26,7 +26,7 @@ def build_loader(entry: ModelEntry) -> Load:
     """
     load: Load
     if entry.class_path is None:
-        load = partial(_load_registered, entry.name)
+        load = partial(_load_registered, entry.name, fast_path)
     else:
         constructor = _import(entry, "class_path")
         load = partial(load_python, entry.name, constructor, entry.parameters)
@@ -51,10 +51,10 @@ def build_loader(entry: ModelEntry) -> Load:
     return load_and_warm_up
 
 
-def _load_registered(name: str, folder: Folder | None) -> ServedModel:
+def _load_registered(name: str, fast_path: bool, folder: Folder | None) -> ServedModel:
     if folder is None:
         raise ModelRefused(f"{name}: has no files")
-    return load_registered(name, folder)
+    return load_registered(name, folder, fast_path=fast_path)
 
 
 def _import(entry: ModelEntry, key: str) -> Any:

@@ -36,7 +36,7 @@ class MlflowSource:
             raise ValueError("a registered model is written models:/NAME@ALIAS or models:/NAME/3")
         if not any(os.environ.get(each) for each in _SERVERS):
             raise ValueError("MLFLOW_TRACKING_URI must name the MLflow server")
-        # MLflow's own patience, minutes for each request, would hold the watcher as long.
+        # MLflow itself waits minutes for each request, and the watcher would wait as long.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         import mlflow
@@ -49,7 +49,7 @@ class MlflowSource:
         """Ask the server which version it is.
 
         Raises:
-            SourceUnavailable: it doesn't know, or doesn't answer.
+            SourceUnavailable: it has no such version, or doesn't answer.
         """
         try:
             if self._alias:

@@ -9,9 +9,8 @@ from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 
 from predictor.card import parse_card
 from predictor.errors import ModelRefused, SourceUnavailable
-from predictor.version import CARD, CHECKSUMS, Folder, Version
+from predictor.version import ALIAS, CARD, CHECKSUMS, Folder, Version, parse_checksums
 
-ALIASES = "alias.json"
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 30
 _TOTAL_SECONDS = 300
@@ -55,15 +54,15 @@ class ModelRepository:
 
     def _read_champion(self) -> str | None:
         try:
-            content = self._files.cat_file(f"{self._path}/{ALIASES}")
+            content = self._files.cat_file(f"{self._path}/{ALIAS}")
         except FileNotFoundError:
             return None
         try:
             champion = json.loads(content)["champion"]
         except (ValueError, KeyError, TypeError) as error:
-            raise SourceUnavailable(f"{self.location}/{ALIASES} names no champion") from error
+            raise SourceUnavailable(f"{self.location}/{ALIAS} names no champion") from error
         if not (isinstance(champion, str) and _is_number(champion)):
-            raise SourceUnavailable(f"{self.location}/{ALIASES}: {champion!r} is no version")
+            raise SourceUnavailable(f"{self.location}/{ALIAS}: {champion!r} is no version")
         return champion
 
     def _find_highest(self) -> str:
@@ -114,10 +113,9 @@ def _choose_options(location: str) -> dict[str, Any]:
 
 
 def _list_files(name: str, content: bytes) -> list[str]:
-    if name == CHECKSUMS:
-        lines = content.decode(errors="replace").splitlines()
-        return [line.partition(" ")[2].lstrip(" *") for line in lines]
     try:
+        if name == CHECKSUMS:
+            return [file for file, _ in parse_checksums(content, name)]
         return [artifact.file for artifact in parse_card(content, name).artifacts]
     except ModelRefused:
         return []

@@ -5,8 +5,13 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import Protocol
 
-from predictor.versions.deployment import Deployment
+
+class Watched(Protocol):
+    """What is checked from time to time."""
+
+    def check(self) -> None: ...
 
 
 class Watcher:
@@ -16,7 +21,7 @@ class Watcher:
     threads are daemons: a source that hangs doesn't keep the process from ending.
     """
 
-    def __init__(self, deployments: Sequence[Deployment], interval_seconds: float) -> None:
+    def __init__(self, deployments: Sequence[Watched], interval_seconds: float) -> None:
         self._interval_seconds = interval_seconds
         self._requests = {each: queue.SimpleQueue[Future[None] | None]() for each in deployments}
 
@@ -41,7 +46,7 @@ class Watcher:
         for each in late:
             each.cancel()
 
-    def _watch(self, deployment: Deployment) -> None:
+    def _watch(self, deployment: Watched) -> None:
         while None not in (waiting := self._wait(deployment)):
             deployment.check()
             for request in waiting:
@@ -49,7 +54,7 @@ class Watcher:
                 if request is not None and request.set_running_or_notify_cancel():
                     request.set_result(None)
 
-    def _wait(self, deployment: Deployment) -> list[Future[None] | None]:
+    def _wait(self, deployment: Watched) -> list[Future[None] | None]:
         """Give the requests that are there, after at most one interval."""
         requests = self._requests[deployment]
         try:

@@ -1,10 +1,12 @@
-"""Rows as MLflow's scoring protocol sends them: frames with the columns of the training data."""
+"""MLflow's scoring protocol: frames with the columns of the training data, and bare values."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from predictor.errors import InvalidInput
+from predictor.inference.prediction import Prediction, PricePrediction
+from predictor.inference.served_model import Predicted
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 # MLflow's clients may send them beside the frame; no model here has use for them.
@@ -44,7 +46,7 @@ def read_rows(body: Any, columns: Sequence[str]) -> list[Row]:
 def to_fields(row: Row, columns: Mapping[str, str], nullable: Collection[str]) -> Row:
     """Rename columns to fields, as the model's input type takes them.
 
-    Columns that the model doesn't know are left out, as MLflow's own server does, and so is a
+    Columns that the model doesn't have are left out, as MLflow's own server does, and so is a
     null where the field takes none: it is unknown. Whole numbers become integers again, because
     a frame has one type for a column, and a hole in it makes all of it floats.
     """
@@ -57,6 +59,17 @@ def to_fields(row: Row, columns: Mapping[str, str], nullable: Collection[str]) -
         if clean is not None or field in nullable:
             fields[field] = clean
     return fields
+
+
+def to_value(prediction: Predicted) -> Any:
+    """Give the bare value: a price as the estimator gave it, a class's output without its version.
+
+    An output with one field is the value of that field.
+    """
+    if isinstance(prediction, PricePrediction | Prediction):
+        return prediction.price
+    fields = prediction.model_dump(mode="json", exclude={"model", "model_version"})
+    return next(iter(fields.values())) if len(fields) == 1 else fields
 
 
 def _clean(value: Any) -> Any:

@@ -1,155 +1,99 @@
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from pydantic import BaseModel
-from pydantic_core import to_json
 
 from predictor.card import ModelCard
-from predictor.inference.card_model import Bounds, Model, describe
-from predictor.inference.prediction import PredictionInterval
+from predictor.inference.card_model import CardModel
+from predictor.inference.prediction import Bounds, PricePrediction
+
+ADAPTIVE = {
+    "coverage": 0.9,
+    "log_scale": 1.5,
+    "artifact": {"file": "spread.joblib", "sha256": "0" * 64},
+}
 
 
-class FakeEstimator:
-    """Records the rows that it is given; the price is the area of the first floor, times 100."""
+class FakeEvaluation:
+    """The price is the area of the first floor times 100; the spread is the area times `spread`."""
 
-    def __init__(self) -> None:
-        self.calls: list[list[list[Any]]] = []
+    quick_batch = 5
 
-    def predict(self, rows: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
-        self.calls.append(rows.tolist())
-        return np.array([row[0] * 100 for row in rows], dtype=np.float64)
+    def __init__(self, spread: float | None = None) -> None:
+        self.spread = spread
+        self.calls = 0
 
-
-@pytest.fixture
-def estimator() -> FakeEstimator:
-    return FakeEstimator()
-
-
-@pytest.fixture
-def model(card: ModelCard, estimator: FakeEstimator) -> Model:
-    return Model(card, estimator)
+    def evaluate(self, inputs: Sequence[BaseModel]) -> list[npt.NDArray[np.float64]]:
+        self.calls += 1
+        areas = np.array([each.__dict__["first_flr_sf"] for each in inputs], dtype=np.float64)
+        return [areas * 100] if self.spread is None else [areas * 100, areas * self.spread]
 
 
-def make_input(model: Model, values: dict[str, Any]) -> BaseModel:
-    return model.input_type.model_validate(values)
+def predict(
+    card: ModelCard | dict[str, Any], house: dict[str, Any], spread: float | None = None
+) -> PricePrediction:
+    model = CardModel(ModelCard.model_validate(card), FakeEvaluation(spread))
+    (prediction,) = model.predict([model.input_type.model_validate(house)])
+    return prediction
 
 
-def test_estimator_gets_the_columns_in_order_without_the_identifier(
-    model: Model, estimator: FakeEstimator
-) -> None:
-    values = {
-        "lotFrontage": 80.5,
-        "id": 1461,
-        "neighborhood": "C (all)",
-        "garage_yr_blt": 1961,
-        "poolQc": "Gd",
-        "ms_sub_class": 60,
-        "overallQual": 5,
-        "first_flr_sf": 896,
-    }
-    model.predict([make_input(model, values)])
-    assert estimator.calls == [[[896, 5, "C (all)", 60, "Gd", 1961, 80.5]]]
-
-
-def test_unknown_and_none_reach_the_estimator_as_different_values(
-    model: Model, estimator: FakeEstimator, house: dict[str, Any]
-) -> None:
-    none = house | {"pool_qc": None}
-    unknown = {name: value for name, value in house.items() if name != "pool_qc"}
-    model.predict([make_input(model, none), make_input(model, unknown)])
-    assert estimator.calls[0][0][4] == "NA"
-    assert math.isnan(estimator.calls[0][1][4])
-
-
-def test_null_is_unknown_when_the_data_has_no_code_for_none(
-    model: Model, estimator: FakeEstimator, house: dict[str, Any]
-) -> None:
-    model.predict([make_input(model, house | {"garage_yr_blt": None})])
-    assert math.isnan(estimator.calls[0][0][5])
-
-
-def test_estimator_gets_nan_when_a_field_is_left_out(
-    model: Model, estimator: FakeEstimator
-) -> None:
-    values = {"first_flr_sf": 896, "overall_qual": 5, "neighborhood": "NAmes"}
-    model.predict([make_input(model, values)])
-    assert estimator.calls[0][0][:3] == [896, 5, "NAmes"]
-    assert all(math.isnan(value) for value in estimator.calls[0][0][3:])
-
-
-def test_batch_is_answered_in_order_by_one_call(
-    model: Model, estimator: FakeEstimator, house: dict[str, Any]
-) -> None:
+def test_batch_is_answered_in_order_by_one_call(card: ModelCard, house: dict[str, Any]) -> None:
+    evaluation = FakeEvaluation()
+    model = CardModel(card, evaluation)
     areas = [900, 400, 5000, 300, 901]
     predictions = model.predict(
-        [make_input(model, house | {"first_flr_sf": area}) for area in areas]
+        [model.input_type.model_validate(house | {"first_flr_sf": area}) for area in areas]
     )
     assert [prediction.price for prediction in predictions] == [area * 100 for area in areas]
-    assert len(estimator.calls) == 1
+    assert evaluation.calls == 1
 
 
-def test_prediction_names_the_model_and_its_version(model: Model, house: dict[str, Any]) -> None:
-    (prediction,) = model.predict([make_input(model, house)])
+def test_model_is_as_quick_as_its_evaluation(card: ModelCard) -> None:
+    assert CardModel(card, FakeEvaluation()).quick_batch == 5
+
+
+def test_prediction_names_the_model_and_its_version(card: ModelCard, house: dict[str, Any]) -> None:
+    prediction = predict(card, house)
     assert (prediction.model, prediction.model_version) == ("tiny", "1")
     assert prediction.currency == "USD"
 
 
-def test_interval_is_a_factor_around_the_price(model: Model, house: dict[str, Any]) -> None:
-    (prediction,) = model.predict([make_input(model, house | {"first_flr_sf": 1000})])
+def test_interval_is_a_factor_around_the_price(card: ModelCard, house: dict[str, Any]) -> None:
+    prediction = predict(card, house | {"first_flr_sf": 1000})
     assert prediction.price == 100_000
-    assert prediction.interval == PredictionInterval(
+    assert prediction.interval == Bounds(
         lower=100_000 / math.exp(0.1), upper=100_000 * math.exp(0.1), coverage=0.9
     )
 
 
-def test_money_is_rounded_to_cents_only_where_it_is_told(
-    model: Model, house: dict[str, Any]
+def test_interval_is_as_wide_as_the_spread_says_times_the_factor(
+    card_content: dict[str, Any], house: dict[str, Any]
 ) -> None:
-    (prediction,) = model.predict([make_input(model, house | {"first_flr_sf": 1000 / 3})])
-    assert prediction.price == 1000 / 3 * 100
-    told = prediction.model_dump()
-    assert told["price"] == 33333.33
-    assert told["interval"]["upper"] == round(1000 / 3 * 100 * math.exp(0.1), 2)
+    card = card_content | {"interval": ADAPTIVE}
+    for area in (1000, 2000):
+        prediction = predict(card, house | {"first_flr_sf": area}, spread=0.0001)
+        half_width = 1.5 * 0.0001 * area
+        assert prediction.interval is not None
+        assert prediction.interval.coverage == 0.9
+        assert prediction.interval.lower == pytest.approx(area * 100 * math.exp(-half_width))
+        assert prediction.interval.upper == pytest.approx(area * 100 * math.exp(half_width))
 
 
-@pytest.mark.parametrize("interval", [{"coverage": 0.9, "log_half_width": 0.1}, None])
-@pytest.mark.parametrize("unit", ["USD", "EUR", 'a "dollar"'])
-def test_answers_are_the_predictions_as_they_are_told(
-    interval: Any, unit: str, card_content: dict[str, Any], house: dict[str, Any]
+def test_model_without_an_interval_gives_the_price_alone(
+    card_content: dict[str, Any], house: dict[str, Any]
 ) -> None:
-    card_content["target"]["unit"] = unit
-    card = ModelCard.model_validate(card_content | {"interval": interval})
-    model = Model(card, FakeEstimator())
-    inputs = [
-        make_input(model, house | {"first_flr_sf": area})
-        for area in (334, 334.00005, 1000 / 3, 4999.99995, 5000)
-    ]
-    told = [model.tell(each) for each in model.predict(inputs)]
-    assert to_json(model.answer(inputs)) == to_json(told)
+    del card_content["interval"]
+    prediction = predict(card_content, house | {"first_flr_sf": 1000})
+    assert (prediction.price, prediction.interval) == (100_000, None)
 
 
-@pytest.mark.parametrize(
-    ("price", "lower", "upper", "message"),
-    [
-        (208_500, 189_237, 229_762.4, "$208,500 (90% interval $189,000 to $230,000)"),
-        (208_499.5, 188_500, 189_499, "$208,500 (90% interval $188,000 to $189,000)"),
-        (12_789.4, 11_550, 14_049, "$12,789 (90% interval $11,600 to $14,000)"),
-        (999_600, 999_499, 999_500.1, "$999,600 (90% interval $999,000 to $1,000,000)"),
-        (1_234_567, 1_116_000, 1_364_000, "$1,234,567 (90% interval $1,120,000 to $1,360,000)"),
-        (123.4, 99.6, 150.2, "$123 (90% interval $100 to $150)"),
-        (9.6, 8.7, 10.6, "$10 (90% interval $9 to $11)"),
-        (0.4, 0.3, 0.6, "$0 (90% interval $0 to $1)"),
-    ],
-)
-def test_message_rounds_the_price_to_units_and_the_interval_to_three_digits(
-    price: float, lower: float, upper: float, message: str
+@pytest.mark.parametrize("width", [0.0, -0.1, math.nan, math.inf])
+def test_spread_without_a_positive_width_is_an_error(
+    card_content: dict[str, Any], house: dict[str, Any], width: float
 ) -> None:
-    assert describe(price, "USD", Bounds(lower, upper, 0.9)) == f"Predicted price: {message}"
-
-
-def test_message_names_the_currency_when_it_is_not_the_dollar() -> None:
-    message = describe(1000, "EUR", Bounds(900, 1100, 0.9))
-    assert message == "Predicted price: EUR 1,000 (90% interval EUR 900 to EUR 1,100)"
+    with pytest.raises(ValueError, match="the spread didn't give one finite positive width"):
+        predict(card_content | {"interval": ADAPTIVE}, house, spread=width)

@@ -1,27 +1,32 @@
+import hashlib
+import math
 import os
 import pickle
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
-from sklearn.linear_model import Ridge
+from sklearn.dummy import DummyRegressor
 
 from predictor.errors import ModelRefused
-from predictor.inference.prediction import Prediction
-from predictor.inference.served_model import ServedModel
+from predictor.fast_path.plan import FastPath
+from predictor.inference.card_model import CardModel
+from predictor.inference.pipelines import Pipelines
+from predictor.inference.registered_model import load_registered
+from predictor.settings import SERVICE_FOLDER
 from predictor.version import Folder
-from predictor.versions.loading import build_loader
-from predictor.versions.manifest import ModelEntry
 
 WriteVersion = Callable[..., Path]
 
 
 class FakeEstimator:
-    """Predicts what it is told."""
+    """Gives prices that were set."""
 
     def __init__(self, *prices: float) -> None:
         self.prices = prices
@@ -40,9 +45,9 @@ class Trap:
         return os.mkdir, (str(self.folder),)
 
 
-def load(folder: Path) -> ServedModel:
-    entry = ModelEntry(name=folder.parent.name, sources=["models"])
-    return build_loader(entry)(Folder(LocalFileSystem(), str(folder), folder.name))
+def load(folder: Path, *, fast_path: bool = True) -> CardModel:
+    files = Folder(LocalFileSystem(), str(folder), folder.name)
+    return load_registered(folder.parent.name, files, fast_path=fast_path)
 
 
 def refuse(folder: Path) -> str:
@@ -54,7 +59,6 @@ def refuse(folder: Path) -> str:
 def test_version_is_loaded_and_predicts(write_version: WriteVersion, house: dict[str, Any]) -> None:
     model = load(write_version())
     (prediction,) = model.predict([model.input_type.model_validate(house)])
-    assert isinstance(prediction, Prediction)
     assert 80_000 < prediction.price < 130_000
 
 
@@ -88,7 +92,7 @@ def test_artifact_is_never_unpickled_when_a_library_differs(
 
 def test_trap_springs_when_everything_is_right(write_version: WriteVersion, tmp_path: Path) -> None:
     """The two tests above would prove nothing if the trap didn't work."""
-    refuse(write_version(pickle=pickle.dumps(Trap(tmp_path / "sprung"))))
+    load(write_version(pickle=pickle.dumps(Trap(tmp_path / "sprung"))))
     assert (tmp_path / "sprung").exists()
 
 
@@ -156,46 +160,11 @@ def test_version_is_refused_when_its_artifact_is_no_pickle(
     refuse(write_version(pickle=content))
 
 
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        {"not": "an estimator"},
-        Ridge(),  # not fitted
-        FakeEstimator(),
-        FakeEstimator(1.0, 2.0),
-        FakeEstimator(float("nan")),
-        FakeEstimator(float("inf")),
-        FakeEstimator(0.0),
-        FakeEstimator(-1.0),
-    ],
-    ids=repr,
-)
-def test_version_is_refused_when_its_estimator_fails_on_the_example(
-    write_version: WriteVersion, estimator: object
-) -> None:
-    reason = refuse(write_version(pickle=pickle.dumps(estimator)))
-    assert "fails on its example" in reason
-
-
-def test_version_is_refused_when_its_example_is_no_valid_input(write_version: WriteVersion) -> None:
-    reason = refuse(write_version(example={"first_flr_sf": 896}))
-    assert "fails on its example" in reason
-
-
-def test_version_is_refused_when_a_feature_can_not_be_a_field(
-    write_version: WriteVersion, card_content: dict[str, Any]
-) -> None:
-    card_content["features"][-1]["name"] = "model_config"
-    refuse(write_version(features=card_content["features"]))
-
-
 def test_version_is_refused_when_a_golden_prediction_does_not_come_out(
     write_version: WriteVersion, house: dict[str, Any]
 ) -> None:
     good = load(write_version("1"))
-    price = good.to_value(
-        good.predict([good.input_type.model_validate(house)])[0]  # type: ignore[arg-type]
-    )
+    price = good.predict([good.input_type.model_validate(house)])[0].price
     load(write_version("2", golden=[{"input": house, "price": price}]))
     golden = [{"input": house, "price": price}, {"input": house, "price": price * 1.0001}]
     reason = refuse(write_version("3", golden=golden))
@@ -205,3 +174,33 @@ def test_version_is_refused_when_a_golden_prediction_does_not_come_out(
 def test_version_is_refused_when_a_golden_input_is_not_valid(write_version: WriteVersion) -> None:
     reason = refuse(write_version(golden=[{"input": {}, "price": 1.0}]))
     assert "fails on its golden inputs" in reason
+
+
+def test_spread_is_checked_like_the_estimator_before_it_is_loaded(
+    write_version: WriteVersion, house: dict[str, Any]
+) -> None:
+    file = BytesIO()
+    joblib.dump(DummyRegressor(strategy="constant", constant=0.1).fit([[0]], [0]), file)
+    artifact = {
+        "file": "spread.joblib",
+        "sha256": hashlib.sha256(file.getvalue()).hexdigest(),
+    }
+    folder = write_version(interval={"coverage": 0.9, "log_scale": 2.0, "artifact": artifact})
+    (folder / "spread.joblib").write_bytes(file.getvalue())
+
+    model = load(folder)
+    (prediction,) = model.predict([model.input_type.model_validate(house)])
+    assert prediction.interval is not None
+    assert prediction.interval.upper == pytest.approx(prediction.price * math.exp(0.2), rel=1e-4)
+
+    (folder / "spread.joblib").write_bytes(file.getvalue() + b" ")
+    assert "spread.joblib: sha256 is" in refuse(folder)
+
+
+@pytest.mark.parametrize(("fast_path", "evaluation"), [(True, FastPath), (False, Pipelines)])
+def test_version_is_evaluated_by_its_pipelines_when_the_fast_path_is_not_wanted(
+    fast_path: bool, evaluation: type
+) -> None:
+    model = load(SERVICE_FOLDER / "models" / "california" / "1", fast_path=fast_path)
+    assert type(model.evaluation) is evaluation
+    assert bool(model.quick_batch) is fast_path

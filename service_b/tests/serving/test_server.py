@@ -31,7 +31,6 @@ from tests.service_process import (
     make_environment,
     request,
     start,
-    stop,
 )
 
 
@@ -79,10 +78,11 @@ def test_service_predicts_until_a_signal_ends_it(
 ) -> None:
     port = find_free_port()
     options = () if command == MAIN else ("--port", str(port))
-    with start(port, *command, *options, LAB_PLAIN=plain, **tiny) as process:
+    with start(port, *command, *options, LAB_PLAIN=plain, **tiny) as service:
         answer, content = request(port, "POST", "/predict", json.dumps({"input": house}).encode())
         assert (answer.status, content["prediction"]["model"]) == (200, "tiny")
-        status, output = stop(process, number)
+        service.signal(number)
+        status, output = service.wait()
     if command == MAIN:
         assert status == 0
         assert all(line.startswith("time=") for line in output.splitlines())
@@ -95,29 +95,29 @@ def test_sigterm_finishes_the_requests_under_way_and_ends_the_service_in_time(
 ) -> None:
     port = find_free_port()
     body = json.dumps({"input": house}).encode()
-    with start(port, *MAIN, PREDICTOR_BODY_TIMEOUT_SECONDS="60", **tiny) as process:
+    with start(port, *MAIN, PREDICTOR_BODY_TIMEOUT_SECONDS="60", **tiny) as service:
         with open_post(port, length=len(body)) as client, open_post(port, length=len(body)):
-            process.send_signal(signal.SIGTERM)
+            service.signal(signal.SIGTERM)
             deadline = time.monotonic() + 10
-            while is_listening(port):
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            service.wait_for("Waiting for connections to close")
+            assert not is_listening(port)
             client.sendall(body)
             assert read_all(client).startswith(b"HTTP/1.1 200 OK")
             # The second request never ends; the service does.
-            process.communicate(timeout=deadline - time.monotonic())
-        assert process.returncode == 0
+            status, _ = service.wait(deadline - time.monotonic())
+        assert status == 0
 
 
 def test_service_runs_on_without_a_model_when_the_model_is_refused(tiny: dict[str, str]) -> None:
     port = find_free_port()
     artifact = Path(tiny["PREDICTOR_MODELS"]).parent / "models" / "tiny" / "1" / "model.joblib"
     artifact.write_bytes(b"other bytes")
-    with start(port, *MAIN, **tiny) as process:
+    with start(port, *MAIN, **tiny) as service:
         assert request(port, "GET", "/livez")[0].status == 200
         assert request(port, "GET", "/health")[0].status == 503
         assert request(port, "POST", "/predict", b'{"input": {}}')[0].status == 503
-        _, output = stop(process, signal.SIGTERM)
+        service.signal(signal.SIGTERM)
+        _, output = service.wait()
     (line,) = [line for line in output.splitlines() if "level=ERROR" in line]
     assert 'event="model is not available" model=tiny reason=' in line
     assert "sha256 is" in line

@@ -5,14 +5,10 @@ The service doesn't need MLflow, and the tests of everything else don't. To run 
 """
 
 import os
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
@@ -21,55 +17,23 @@ from predictor.settings import Settings
 from predictor.versions.loading import build_loader
 from predictor.versions.manifest import ModelEntry
 from predictor.versions.mlflow_source import MlflowSource
-from tests.service_process import MAIN, find_free_port, start
+from tests.service_process import MAIN, Service, find_free_port, run, start
 
 pytest.importorskip("mlflow.server", reason="MLflow is not installed")
 
-DEADLINE_SECONDS = 60
-
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["subprocess.Popen[bytes]"]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """A tracking server with an empty registry, to which MLFLOW_TRACKING_URI leads."""
     port = find_free_port()
-    url = f"http://127.0.0.1:{port}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
     command += ["--port", str(port), "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db"]
     command += ["--artifacts-destination", str(tmp_path / "artifacts")]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    process = subprocess.Popen(
-        command,
-        env=os.environ | {"PATH": path},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        process_group=0,
-    )
-    try:
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not is_up(url):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        yield process
-    finally:
-        stop(process)
-
-
-def is_up(url: str) -> bool:
-    try:
-        with urlopen(f"{url}/health", timeout=1):  # noqa: S310
-            return True
-    except (URLError, TimeoutError, ConnectionError):
-        return False
-
-
-def stop(process: "subprocess.Popen[bytes]") -> None:
-    """End the server with its workers."""
-    if process.poll() is None:
-        os.killpg(process.pid, 9)
-    process.wait()
+    with run(command, tmp_path, os.environ | {"PATH": path}, "Uvicorn running on") as service:
+        yield service
 
 
 def register(folder: Path) -> Any:
@@ -89,7 +53,7 @@ def register(folder: Path) -> Any:
 
 @pytest.mark.filterwarnings("default")
 def test_version_of_the_alias_is_loaded_from_a_real_server(
-    server: "subprocess.Popen[bytes]", write_version: Callable[..., Path], tmp_path: Path
+    server: Service, write_version: Callable[..., Path], tmp_path: Path
 ) -> None:
     source = MlflowSource("models:/tiny@champion")
     with pytest.raises(SourceUnavailable):
@@ -111,7 +75,7 @@ def test_version_of_the_alias_is_loaded_from_a_real_server(
     with source.find().open() as folder:
         assert folder is not None
         assert folder.number == "3"
-    stop(server)
+    server.kill()
     with pytest.raises(SourceUnavailable):
         source.find()
 

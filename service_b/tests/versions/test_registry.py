@@ -3,7 +3,8 @@ from sklearn.dummy import DummyRegressor
 
 from predictor.card import ModelCard
 from predictor.errors import ModelNotFound, ModelUnavailable
-from predictor.inference.card_model import Model
+from predictor.inference.card_model import CardModel
+from predictor.inference.pipelines import Pipelines
 from predictor.versions.registry import ModelRegistry
 
 
@@ -13,8 +14,8 @@ def registry() -> ModelRegistry:
 
 
 @pytest.fixture
-def model(card: ModelCard) -> Model:
-    return Model(card, DummyRegressor())
+def model(card: ModelCard) -> CardModel:
+    return CardModel(card, Pipelines(card, [DummyRegressor()]))
 
 
 def test_model_is_unavailable_before_a_version_is_put(registry: ModelRegistry) -> None:
@@ -27,13 +28,13 @@ def test_model_is_unknown_when_no_such_name_is_hosted(registry: ModelRegistry) -
         registry.get("big")
 
 
-def test_version_answers_after_it_is_put(registry: ModelRegistry, model: Model) -> None:
+def test_version_answers_after_it_is_put(registry: ModelRegistry, model: CardModel) -> None:
     registry.put(model)
     assert registry.default is registry.get("tiny") is model
 
 
 def test_snapshot_does_not_change_when_a_version_is_put(
-    registry: ModelRegistry, model: Model
+    registry: ModelRegistry, model: CardModel
 ) -> None:
     before = registry.loaded
     registry.put(model)

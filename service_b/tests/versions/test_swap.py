@@ -6,7 +6,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from predictor.settings import Settings
-from tests.service_process import MAIN, find_free_port, request, start, stop
+from tests.service_process import MAIN, find_free_port, request, start
 
 SWAPS = 50
 CLIENTS = 32
@@ -141,7 +140,7 @@ def test_no_request_fails_and_no_batch_is_mixed_while_versions_are_swapped(
     bad = write_bad_versions(write_version, house, artifact)
     promote(models_folder, "1")
     port = find_free_port()
-    with start(port, *MAIN, PREDICTOR_MODELS=str(settings.models), LOG_LEVEL="ERROR") as process:
+    with start(port, *MAIN, PREDICTOR_MODELS=str(settings.models)) as service:
         expected = {}
         for version in ("1", "2"):
             promote(models_folder, version)
@@ -167,7 +166,7 @@ def test_no_request_fails_and_no_batch_is_mixed_while_versions_are_swapped(
                     assert (state["version"], state["candidate"]) == (good, version)
                     assert bad[version] in state["last_error"]
                 assert not callers.failures
-                memory_bytes.append(read_memory_bytes(process.pid))
+                memory_bytes.append(read_memory_bytes(service.pid))
     assert callers.failures == []
     assert min(callers.answers.values()) > 100
     assert memory_bytes[-1] < memory_bytes[SWAPS // 2] + 10 * 2**20
@@ -179,17 +178,15 @@ def test_version_is_served_without_being_asked_for_when_it_appears(
     port = find_free_port()
     variables = {"PREDICTOR_MODELS": str(settings.models), "PREDICTOR_WATCH_SECONDS": "0.1"}
     body = json.dumps({"input": house}).encode()
-    with start(port, *MAIN, **variables):
+    with start(port, *MAIN, **variables) as service:
         assert request(port, "GET", "/livez")[0].status == 200
         for answer, _ in (request(port, "GET", "/health"), request(port, "POST", "/predict", body)):
             assert answer.status == 503
             assert answer.headers["Retry-After"]
         for version in ("1", "2"):
             write_version(version)
-            deadline = time.monotonic() + 30
-            while request(port, "GET", "/health")[1]["model_version"] != version:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            service.wait_for(f'event="model is loaded" model=tiny version={version}')
+            assert request(port, "GET", "/health")[1]["model_version"] == version
         assert request(port, "POST", "/predict", body)[1]["prediction"]["model_version"] == "2"
 
 
@@ -199,13 +196,14 @@ def test_service_starts_and_ends_while_its_source_hangs(tmp_path: Path) -> None:
         models = tmp_path / "models.yaml"
         models.write_text(f"models: [{{name: tiny, default: true, sources: ['{url}']}}]")
         variables = {"PREDICTOR_MODELS": str(models), "PREDICTOR_ALLOWED_SOURCES": '["http:"]'}
-        # The service, but for how long it waits before it listens: that is long on purpose.
+        # Only the time that it waits for its sources is another: the real one is long.
         code = (
             "import predictor.app, runpy; predictor.app.FIRST_CHECK_SECONDS = 2;"
             "runpy.run_path('main.py', run_name='__main__')"
         )
         port = find_free_port()
-        with start(port, sys.executable, "-c", code, **variables) as process:
+        with start(port, sys.executable, "-c", code, **variables) as service:
             assert request(port, "GET", "/livez")[0].status == 200
             assert request(port, "GET", "/health")[0].status == 503
-            assert stop(process, signal.SIGTERM)[0] == 0
+            service.signal(signal.SIGTERM)
+            assert service.wait()[0] == 0

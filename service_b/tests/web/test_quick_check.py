@@ -11,7 +11,8 @@ from sklearn.dummy import DummyRegressor
 
 from predictor.card import ModelCard
 from predictor.errors import InvalidInput
-from predictor.inference.card_model import Model
+from predictor.inference.card_model import CardModel
+from predictor.inference.pipelines import Pipelines
 from predictor.web.json_body import BodyReader
 from predictor.web.quick_check import Form, check_quickly
 from predictor.web.schemas import BatchRequest, PredictRequest
@@ -26,13 +27,13 @@ ODD = """
 
 
 @pytest.fixture(scope="module")
-def model(ames_card: ModelCard) -> Model:
-    model = Model(ames_card, DummyRegressor())
-    model.quick_batch = 128
-    return model
+def model(ames_card: ModelCard) -> CardModel:
+    pipelines = Pipelines(ames_card, [DummyRegressor()])
+    pipelines.quick_batch = 128
+    return CardModel(ames_card, pipelines)
 
 
-def check_plainly(model: Model, form: Form, body: bytes) -> list[BaseModel] | None:
+def check_plainly(model: CardModel, form: Form, body: bytes) -> list[BaseModel] | None:
     reader = BodyReader(partial(asyncio.timeout, 60))
     try:
         values = check(form, reader.parse(body), ["body"]).list_inputs()
@@ -52,7 +53,9 @@ def write(house: object, count: int = 0) -> bytes:
 
 @settings(deadline=None)
 @given(data=st.data())
-def test_inputs_are_those_that_parsing_and_checking_give(model: Model, data: st.DataObject) -> None:
+def test_inputs_are_those_that_parsing_and_checking_give(
+    model: CardModel, data: st.DataObject
+) -> None:
     kinds = {(each.kind, each.nullable): each for each in model.card.features}
     features = st.sampled_from([*kinds.values(), *model.card.features])
     houses = []
@@ -77,7 +80,7 @@ def test_inputs_are_those_that_parsing_and_checking_give(model: Model, data: st.
             assert describe(quick) == describe(plain)
 
 
-def test_right_bodies_are_checked_quickly(model: Model) -> None:
+def test_right_bodies_are_checked_quickly(model: CardModel) -> None:
     house = model.input_type.model_validate(model.card.example)
     assert check_quickly(model, PredictRequest, write(model.card.example)) == [house]
     assert check_quickly(model, BatchRequest, write(model.card.example, 3)) == [house] * 3
@@ -94,17 +97,17 @@ def test_right_bodies_are_checked_quickly(model: Model) -> None:
         (BatchRequest, write({}, 1001)),
     ],
 )
-def test_wrong_bodies_are_left_to_others(model: Model, form: Form, body: bytes) -> None:
+def test_wrong_bodies_are_left_to_others(model: CardModel, form: Form, body: bytes) -> None:
     assert check_quickly(model, form, body) is None
 
 
 @pytest.mark.parametrize("key", ['"input": {}, "input"', '"more": 1, "input"', '"inputs"'])
-def test_keys_that_should_not_be_there_are_left_to_others(model: Model, key: str) -> None:
+def test_keys_that_should_not_be_there_are_left_to_others(model: CardModel, key: str) -> None:
     body = write(model.card.example).replace(b'"input"', key.encode())
     assert check_quickly(model, PredictRequest, body) is None
 
 
-def test_field_that_is_there_twice_is_left_to_others(model: Model) -> None:
+def test_field_that_is_there_twice_is_left_to_others(model: CardModel) -> None:
     body = write(model.card.example)
     assert (
         check_quickly(model, PredictRequest, body.replace(b"}}", b', "id": 1, "id": 1}}')) is None
@@ -112,8 +115,8 @@ def test_field_that_is_there_twice_is_left_to_others(model: Model) -> None:
 
 
 def test_large_bodies_and_slow_models_are_left_to_others(
-    model: Model, ames_card: ModelCard
+    model: CardModel, ames_card: ModelCard
 ) -> None:
     assert check_quickly(model, BatchRequest, write(model.card.example, 200)) is None
-    slow = Model(ames_card, DummyRegressor())
+    slow = CardModel(ames_card, Pipelines(ames_card, [DummyRegressor()]))
     assert check_quickly(slow, PredictRequest, write(ames_card.example)) is None

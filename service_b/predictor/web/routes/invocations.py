@@ -1,7 +1,6 @@
 """MLflow's scoring protocol, so that its clients can use the models as they are."""
 
-import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, get_args
 
 from fastapi import APIRouter, Query, Request, Response
@@ -9,13 +8,14 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from predictor.errors import InputRejected, InvalidInput, ModelNotFound, ModelUnavailable
+from predictor.inference.runner import run_in_pieces
 from predictor.inference.served_model import ServedModel
 from predictor.versions.registry import ModelRegistry
 from predictor.web.json_body import BodyReader
-from predictor.web.mlflow_frames import read_rows, to_fields
+from predictor.web.mlflow_frames import Row, read_rows, to_fields, to_value
 from predictor.web.routes.failures import RETRY_AFTER_SECONDS
 from predictor.web.routes.predict import find_endpoint, predict_inputs, receive_body
-from predictor.web.schemas import MAX_BATCH, ErrorAnswer, ScoringAnswer, ScoringError
+from predictor.web.schemas import ErrorAnswer, ScoringAnswer, ScoringError
 from predictor.web.validation import check, reject
 
 router = APIRouter(tags=["mlflow"])
@@ -82,23 +82,23 @@ async def _predict(request: Request, model: ServedModel) -> list[Any]:
     body = reader.parse(await receive_body(request), allow_nan=True)
     rows = read_rows(body, list(model.columns))
     nullable = _find_nullable(model.input_type)
-    inputs: list[BaseModel] = []
-    # In pieces, checked and predicted, so that other callers get their turn.
-    for start in range(0, len(rows), MAX_BATCH):
-        inputs += [
+
+    async def check_piece(some: Sequence[Row], start: int) -> list[BaseModel]:
+        return [
             check(model.input_type, to_fields(row, model.columns, nullable), ["body", index])
-            for index, row in enumerate(rows[start : start + MAX_BATCH], start=start)
+            for index, row in enumerate(some, start)
         ]
-        await asyncio.sleep(0)
-    predictions = []
-    for start in range(0, len(inputs), MAX_BATCH):
-        some = inputs[start : start + MAX_BATCH]
-        outcomes = await predict_inputs(request, model, model.predict, some)
-        for index, outcome in enumerate(outcomes, start=start):
+
+    async def predict_piece(some: Sequence[BaseModel], start: int) -> list[Any]:
+        values = []
+        for index, outcome in enumerate(await predict_inputs(request, model, some), start):
             if isinstance(outcome, InputRejected):
                 raise reject(outcome, ["body", index])
-            predictions.append(model.to_value(outcome))
-    return predictions
+            values.append(to_value(outcome))
+        return values
+
+    inputs = await run_in_pieces(model, rows, check_piece)
+    return await run_in_pieces(model, inputs, predict_piece)
 
 
 def _find_nullable(input_type: type[BaseModel]) -> Collection[str]:

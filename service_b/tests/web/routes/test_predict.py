@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 
 from predictor.app import create_app
 from predictor.card import ModelCard
-from predictor.inference.card_model import Model
+from predictor.inference.card_model import CardModel
+from predictor.inference.pipelines import Pipelines
 from predictor.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("plain")
@@ -293,7 +294,7 @@ def slow() -> FakeSlowEstimator:
 def slow_app(settings: Settings, card: ModelCard, slow: FakeSlowEstimator) -> FastAPI:
     """The service with a slow model, and no version that could replace it."""
     app = create_app(settings)
-    app.state.registry.put(Model(card, slow))
+    app.state.registry.put(CardModel(card, Pipelines(card, [slow])))
     return app
 
 
@@ -322,9 +323,9 @@ def test_pieces_of_a_batch_are_one_request_in_the_log(
     log = StringIO()
     monkeypatch.setattr("sys.stdout", log)
     app = create_app(settings)
-    model = Model(card, slow)
-    model.quick_batch = 2
-    app.state.registry.put(model)
+    pipelines = Pipelines(card, [slow])
+    monkeypatch.setattr(pipelines, "quick_batch", 2)
+    app.state.registry.put(CardModel(card, pipelines))
     slow.released.set()
     with TestClient(app) as client:
         assert predict_batch(client, [house, house, {}, {}, house])[0] == 200

@@ -1,0 +1,62 @@
+"""How a model's predictions are run: at once, in a thread, or in pieces."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from pydantic import BaseModel
+
+from predictor.inference.served_model import Outcome, ServedModel
+from predictor.telemetry.metrics import Metrics
+
+# Of a model that isn't quick: what it gets at once.
+_LARGE_PIECE = 1000
+
+Value = TypeVar("Value")
+Result = TypeVar("Result")
+
+
+class Runner:
+    """Runs predictions so that health checks are answered meanwhile, and counts them."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        # A model keeps a core busy by itself: more threads for it would only wait for each other.
+        self._limiters = defaultdict[str, CapacityLimiter](lambda: CapacityLimiter(1))
+
+    async def predict(self, model: ServedModel, inputs: Sequence[BaseModel]) -> Sequence[Outcome]:
+        """Give one outcome for each input, in one call of the model; in a thread unless quick."""
+        if not inputs:
+            return []
+        started = time.perf_counter()
+        if len(inputs) <= model.quick_batch:
+            outcomes = model.predict(inputs)
+        else:
+            limiter = self._limiters[model.name]
+            outcomes = await to_thread.run_sync(model.predict, inputs, limiter=limiter)
+        seconds = time.perf_counter() - started
+        self._metrics.count_predictions(model.name, model.version, len(inputs), seconds)
+        return outcomes
+
+
+async def run_in_pieces(
+    model: ServedModel,
+    values: Sequence[Value],
+    run: Callable[[Sequence[Value], int], Awaitable[Sequence[Result]]],
+) -> list[Result]:
+    """Run something on as many values as the model takes at once, then on the next.
+
+    `run` gets some values and the index of the first. Other callers get their turn in between.
+    What prepares the inputs of a quick model is best run so too: those of a large batch don't
+    fit into the processor's caches.
+    """
+    size = model.quick_batch or _LARGE_PIECE
+    results: list[Result] = []
+    for start in range(0, len(values), size):
+        if start:
+            await asyncio.sleep(0)
+        results += await run(values[start : start + size], start)
+    return results

@@ -1,0 +1,76 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from predictor.errors import ManifestError
+from predictor.version import Source
+from predictor.versions.manifest import ModelEntry
+from predictor.versions.sources import build_sources
+
+ALLOWED = ("file:", "https:", "models:")
+
+
+def build(*written: str, folder: Path, allowed: tuple[str, ...] = ALLOWED) -> list[Source]:
+    return build_sources(ModelEntry(name="tiny", sources=list(written)), folder, allowed)
+
+
+def find_error(*written: str, folder: Path, allowed: tuple[str, ...] = ALLOWED) -> ManifestError:
+    with pytest.raises(ManifestError) as caught:
+        build(*written, folder=folder, allowed=allowed)
+    return caught.value
+
+
+def test_sources_keep_their_order_and_folders_are_relative_to_the_manifest(tmp_path: Path) -> None:
+    sources = build("models/tiny", "https://example.org/tiny", "/srv/tiny", folder=tmp_path)
+    assert [each.location for each in sources] == [
+        f"file://{tmp_path}/models/tiny",
+        "https://example.org/tiny",
+        "file:///srv/tiny",
+    ]
+
+
+def test_class_without_sources_is_its_own_and_never_changes(tmp_path: Path) -> None:
+    entry = ModelEntry(name="double", class_path="formulas.Double")
+    (source,) = build_sources(entry, tmp_path, ALLOWED)
+    assert source.location == "formulas.Double"
+    assert source.find().fingerprint == source.find().fingerprint
+    with source.find().open() as files:
+        assert files is None
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("ftps://h/x", "ftps://h/x begins with none of file:, https:, models:"),
+        ("http://h/x", "http://h/x begins with none of"),
+        ("https://h/models/%2E%2e/ames", "must not have .. in it"),
+        ("https://h/../ames", "must not have .. in it"),
+    ],
+)
+def test_error_names_the_source_that_is_wrong(tmp_path: Path, written: str, reason: str) -> None:
+    error = find_error("models/tiny", written, folder=tmp_path)
+    assert str(error).startswith(reason)
+    assert error.place == ("sources", 1)
+
+
+@pytest.mark.parametrize("written", ["models/../../secret", "file:///srv/models/../secret"])
+def test_folder_outside_what_is_allowed_is_refused(tmp_path: Path, written: str) -> None:
+    allowed = (f"file://{tmp_path}/", "file:///srv/models/")
+    error = find_error(written, folder=tmp_path, allowed=allowed)
+    assert "begins with none of" in str(error)
+    build("models/tiny", "file:///srv/models/tiny", folder=tmp_path, allowed=allowed)
+
+
+def test_mlflow_source_is_a_clear_error_when_mlflow_is_missing_or_has_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
+    error = find_error("models:/ames@champion", folder=tmp_path)
+    assert str(error) == "MLFLOW_TRACKING_URI must name the MLflow server"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    error = find_error("models:/ames@champion", folder=tmp_path)
+    assert "needs what requirements-mlflow.txt lists" in str(error)
+    assert "models:/NAME@ALIAS" in str(find_error("models:/ames", folder=tmp_path))

@@ -1,0 +1,68 @@
+"""The tests mirror the packages: every module has the test file of its name."""
+
+from pathlib import Path
+
+from tests.lab import ROOT
+
+# Where the tests of each package's modules are.
+TESTS = {
+    "service_a/gateway": "service_a/tests",
+    "service_b/predictor": "service_b/tests",
+    "service_b/training": "service_b/tests/training",
+    "lab": "tests/lab",
+}
+
+# What has no test file of its name, and the file that covers it.
+COVERED = {
+    "service_a/gateway/errors.py": "service_a/tests/web/routes/test_process.py",
+    "service_a/gateway/forwarding/joined_sends.py": "service_a/tests/forwarding/test_deadline.py",
+    "service_a/gateway/input_log/sqlite_writer.py": "service_a/tests/input_log/test_writer.py",
+    "service_a/gateway/intake/entries.py": "service_a/tests/intake/test_intake.py",
+    "service_a/gateway/intake/forward_queue.py": "service_a/tests/intake/test_intake.py",
+    "service_a/gateway/intake/ports.py": "service_a/tests/intake/test_intake.py",
+    "service_a/gateway/intake/replay.py": "service_a/tests/web/routes/test_inputs.py",
+    "service_a/gateway/web/routes/failures.py": "service_a/tests/web/routes/test_process.py",
+    "service_a/gateway/web/schemas.py": "service_a/tests/web/test_validation.py",
+    "service_b/predictor/errors.py": "service_b/tests/web/routes/test_failures.py",
+    "service_b/predictor/inference/served_model.py": "service_b/tests/inference/test_card_model.py",
+    "service_b/predictor/web/mlflow_frames.py": "service_b/tests/web/routes/test_invocations.py",
+    "service_b/predictor/web/schemas.py": "service_b/tests/web/routes/test_predict.py",
+    "service_b/predictor/write_openapi.py": "service_b/tests/web/test_openapi.py",
+    "service_b/training/alias.py": "service_b/tests/training/test_registration.py",
+    "service_b/training/ames.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/california.py": "service_b/tests/training/test_shipped.py",
+    "service_b/training/errors.py": "service_b/tests/training/test_main.py",
+    "service_b/training/evaluation.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/golden.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/hidden_fields.py": "service_b/tests/training/test_interval.py",
+    "service_b/training/mlflow_model.py": "service_b/tests/training/test_tracking.py",
+    "service_b/training/parallel.py": "service_b/tests/training/test_tuning.py",
+    "service_b/training/parameters.py": "service_b/tests/training/test_tuning.py",
+    "service_b/training/plots.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/provenance.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/recipe.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/report.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/reproduction.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/selection.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/steps.py": "service_b/tests/training/test_pipeline.py",
+}
+
+
+def list_modules() -> list[str]:
+    paths = (path for package in TESTS for path in (ROOT / package).rglob("*.py"))
+    return sorted(str(path.relative_to(ROOT)) for path in paths if path.name != "__init__.py")
+
+
+def find_own_test(module: str) -> Path:
+    package = next(package for package in TESTS if module.startswith(f"{package}/"))
+    path = ROOT / TESTS[package] / Path(module).relative_to(package)
+    return path.with_name(f"test_{path.name.strip('_').replace('__.', '.')}")
+
+
+def test_every_module_has_the_test_file_of_its_name_or_is_listed() -> None:
+    untested = {module for module in list_modules() if not find_own_test(module).exists()}
+    assert untested == COVERED.keys()
+
+
+def test_every_file_that_covers_another_module_exists() -> None:
+    assert [test for test in COVERED.values() if not (ROOT / test).is_file()] == []
