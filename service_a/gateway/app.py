@@ -38,6 +38,7 @@ from gateway.telemetry.metrics import Metrics
 from gateway.web.json_body import BodyReader, parse_strictly
 from gateway.web.key_count import parse_counting_keys
 from gateway.web.middleware.api_keys import ApiKeys
+from gateway.web.middleware.head_requests import HeadRequests
 from gateway.web.middleware.request_line import RequestLine
 from gateway.web.openapi import build_openapi
 from gateway.web.routes import inputs, price, process, status
@@ -74,7 +75,7 @@ class Gateway(FastAPI):
                 allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
                 expose_headers=["X-Request-ID", "Retry-After"],
             )
-        return RequestLine(layers, self.state.metrics, self.state.lines)
+        return RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
 
     def openapi(self) -> dict[str, Any]:
         return build_openapi(self)

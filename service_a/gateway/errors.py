@@ -63,3 +63,7 @@ class BodyTooLarge(GatewayError):
 
 class BodyTimeout(GatewayError):
     """The body didn't arrive in time."""
+
+
+class BodiesOverBudget(GatewayError):
+    """The bodies under way leave no room for another."""

@@ -145,8 +145,17 @@ class Settings(BaseSettings):
     max_batch_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
     """Largest body of a batch; 1,000 full houses take about 2 MB."""
 
+    max_bytes_under_way: int = Field(default=8 * 1024 * 1024, ge=65536)
+    """Most bytes of requests under way, of all callers together; one more gets a 503."""
+
     body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
     """Time that a caller has to send a whole request body."""
+
+    head_timeout_seconds: float = Field(default=15.0, gt=0, le=300)
+    """Time that a caller has to send all that comes before the body."""
+
+    max_connections: int = Field(default=1000, ge=1)
+    """Most open connections, or 100 fewer than the files that the system lets a process open."""
 
     plain: Annotated[frozenset[Trick], NoDecode, BeforeValidator(_read_tricks)] = Field(
         default=frozenset(), validation_alias="LAB_PLAIN"

@@ -27,6 +27,7 @@ from predictor.versions.watcher import Watcher
 from predictor.web.json_body import BodyReader, parse_strictly
 from predictor.web.key_count import parse_counting_keys
 from predictor.web.middleware.api_key import ApiKey
+from predictor.web.middleware.head_requests import HeadRequests
 from predictor.web.middleware.request_line import RequestLine
 from predictor.web.openapi import Contract
 from predictor.web.routes import invocations, models, predict, status
@@ -53,7 +54,7 @@ class Predictor(FastAPI):
             layers = DirectRoutes(layers, predict.router.routes, self.exception_handlers)
         if settings.api_key is not None:
             layers = ApiKey(layers, settings.api_key)
-        return RequestLine(layers, self.state.metrics, self.state.lines)
+        return RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
 
     def openapi(self) -> dict[str, Any]:
         contract: Contract = self.state.contract

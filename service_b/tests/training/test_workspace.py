@@ -106,7 +106,7 @@ def test_file_system_without_locks_can_be_worked_in(
 
     monkeypatch.setattr("training.workspace._take", fail)
     with workspace.lock():
-        assert workspace.find_fault("bake", ORIGIN) is None
+        assert workspace.find_fault("bake", DEPENDENCIES) is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")

@@ -41,11 +41,14 @@ async def process(request: Request) -> Response:
     content = reader.parse(await reader.read(request, settings.max_body_bytes))
     submission = check(ProcessRequest, content, ["body"])
     data = write_json(submission.data, ["body", "data"])
-    if not submission.forward_to_model:
-        await intake.keep(data, trace, submission.model)
+    forward_to_model, model = submission.forward_to_model, submission.model
+    # As Python objects the input takes several times the memory, too much to keep from here on.
+    del content, submission
+    if not forward_to_model:
+        await intake.keep(data, trace, model)
         request.state.log_fields["outcome"] = "logged"
         return Response(_LOGGED, media_type="application/json")
-    (answer,) = await intake.predict([data], trace, submission.model)
+    (answer,) = await intake.predict([data], trace, model)
     if isinstance(answer, InputRejected):
         raise answer.place("body", "data")
     if isinstance(answer, GatewayError):
