@@ -125,10 +125,10 @@ class Settings(BaseSettings):
     """Most inputs in one call to Service B."""
 
     forward_max_waiting: int = Field(default=5000, ge=1)
-    """Most inputs that wait for Service B; one more is answered with a 503 at once."""
+    """Most inputs that wait for one model; one more is answered with a 503 at once."""
 
     breaker_failures: int = Field(default=5, ge=1)
-    """Consecutive failed calls to Service B after which none is made for a while."""
+    """Consecutive failed calls for a model after which none is made for it for a while."""
 
     breaker_window_seconds: float = Field(default=1.0, gt=0, le=3600)
     """How long no call is made then, until one tries whether Service B is back."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from requests.adapters import HTTPAdapter
+from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
@@ -71,6 +71,9 @@ class DeadlineAdapter(HTTPAdapter):
     """Mounted on a `requests.Session`, makes its plain HTTP calls keep `keep_deadline`."""
 
     pool_class: type[HTTPConnectionPool] = DeadlinePool
+
+    def __init__(self, max_connections: int = DEFAULT_POOLSIZE) -> None:
+        super().__init__(pool_maxsize=max_connections)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)

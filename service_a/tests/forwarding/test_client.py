@@ -16,6 +16,7 @@ from gateway.errors import (
 from gateway.forwarding.circuit_breaker import CircuitBreaker
 from gateway.forwarding.client import PredictorClient
 from gateway.forwarding.deadline import DeadlineAdapter
+from gateway.forwarding.exchanges import Exchanges
 from gateway.forwarding.joined_sends import JoinedSendsAdapter
 from gateway.forwarding.retries import Retries, RetryBudget
 from gateway.intake.entries import Answer, Forward
@@ -34,20 +35,26 @@ from tests.stub_server import (
 from tests.stub_server import predict as predict_as_service_b
 
 
-def make_client(url: str, adapter: DeadlineAdapter | None = None) -> PredictorClient:
+def make_client(url: str, exchanges: Exchanges | None = None) -> PredictorClient:
     """Retries have tests of their own: here each call is made once, whatever came of others."""
     retries = Retries(
         CircuitBreaker(failures_to_open=100, window_seconds=5),
         RetryBudget(share=0, window_seconds=30),
     )
-    return PredictorClient(url, retries, adapter or DeadlineAdapter(), connect_timeout_seconds=1)
+    exchanges = exchanges or Exchanges(url, DeadlineAdapter(), connect_timeout_seconds=1)
+    return PredictorClient(exchanges, retries)
 
 
 @pytest.fixture(params=[DeadlineAdapter, JoinedSendsAdapter])
-def client(request: pytest.FixtureRequest, stub: StubServer) -> Iterator[PredictorClient]:
-    client = make_client(stub.url, request.param())
-    yield client
-    client.close()
+def exchanges(request: pytest.FixtureRequest, stub: StubServer) -> Iterator[Exchanges]:
+    exchanges = Exchanges(stub.url, request.param(), connect_timeout_seconds=1)
+    yield exchanges
+    exchanges.close()
+
+
+@pytest.fixture
+def client(exchanges: Exchanges, stub: StubServer) -> PredictorClient:
+    return make_client(stub.url, exchanges)
 
 
 def predict(
@@ -225,11 +232,11 @@ def test_call_succeeds_after_the_predictor_closed_the_connection(
 
 
 def test_connection_ends_when_the_client_is_closed(
-    client: PredictorClient, stub: StubServer
+    client: PredictorClient, exchanges: Exchanges, stub: StubServer
 ) -> None:
     predict(client, make_forward())
 
-    client.close()
+    exchanges.close()
 
     stub.wait_until_closed()
 
