@@ -172,7 +172,7 @@ def _make_lane(
         metrics.set_circuit(breaker.state)
     budget = RetryBudget(share=_RETRY_SHARE, window_seconds=_RETRY_WINDOW_SECONDS)
     queue = make_forward_queue(
-        PredictorClient(exchanges, Retries(breaker, budget)),
+        PredictorClient(exchanges, breaker, Retries(breaker, budget)),
         metrics,
         timeout_seconds=settings.forward_timeout_seconds,
         max_batch=settings.forward_max_batch,

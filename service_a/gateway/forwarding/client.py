@@ -2,10 +2,13 @@
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 
-from gateway.errors import GatewayError, PredictorUnavailable
+from gateway.errors import BatchFailed, GatewayError, PredictorUnavailable
 from gateway.forwarding.answers import read_answer, read_answers
+from gateway.forwarding.circuit_breaker import CircuitBreaker
 from gateway.forwarding.exchanges import Exchanges
+from gateway.forwarding.isolation import Isolation
 from gateway.forwarding.retries import Retries
 from gateway.intake.entries import Answer, Forward
 
@@ -18,8 +21,9 @@ _MAX_REQUEST_IDS_CHARS = 16_384
 class PredictorClient:
     """Asks Service B for predictions. Blocks; safe to use from many threads."""
 
-    def __init__(self, exchanges: Exchanges, retries: Retries) -> None:
+    def __init__(self, exchanges: Exchanges, breaker: CircuitBreaker, retries: Retries) -> None:
         self._exchanges = exchanges
+        self._breaker = breaker
         self._retries = retries
 
     def predict(self, forwards: Sequence[Forward], deadline: float) -> list[Answer | GatewayError]:
@@ -47,6 +51,9 @@ class PredictorClient:
             return self._predict_halves(forwards, deadline)
         try:
             results = self._retries.run(lambda: self._call(forwards, deadline), deadline)
+        except BatchFailed:
+            isolation = Isolation(partial(self._call, deadline=deadline), self._breaker)
+            return isolation.run(forwards)
         except PredictorUnavailable as error:
             return [copy.copy(error) for _ in forwards]  # each caller raises one of its own
         if results is None:

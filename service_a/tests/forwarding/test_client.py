@@ -37,12 +37,10 @@ from tests.stub_server import predict as predict_as_service_b
 
 def make_client(url: str, exchanges: Exchanges | None = None) -> PredictorClient:
     """Retries have tests of their own: here each call is made once, whatever came of others."""
-    retries = Retries(
-        CircuitBreaker(failures_to_open=100, window_seconds=5),
-        RetryBudget(share=0, window_seconds=30),
-    )
+    breaker = CircuitBreaker(failures_to_open=100, window_seconds=5)
+    retries = Retries(breaker, RetryBudget(share=0, window_seconds=30))
     exchanges = exchanges or Exchanges(url, DeadlineAdapter(), connect_timeout_seconds=1)
-    return PredictorClient(exchanges, retries)
+    return PredictorClient(exchanges, breaker, retries)
 
 
 @pytest.fixture(params=[DeadlineAdapter, JoinedSendsAdapter])
@@ -286,7 +284,7 @@ def test_only_whole_request_ids_are_sent_when_there_is_no_room_for_all(
 
 
 BATCH_FAILURES: dict[str, Behaviour] = {
-    "500": answer(500, {"detail": "Internal error"}),
+    "503": answer(503, {"detail": "Model is not available"}),
     "redirect": answer(302, b"", "Location: http://["),
     "HTML": answer(200, b"<html>"),
     "too few": answer_batch(price(1), price(2)),
@@ -357,6 +355,23 @@ def test_batch_is_halved_until_the_input_stands_alone_that_has_it_refused_as_a_w
     assert isinstance(results[2], InputRejected)
     called = [request.headers["X-Request-ID"] for request in stub.received]
     assert called == ["r0,r1,r2", "r0", "r1,r2", "r1", "r2"]
+
+
+def test_every_other_input_is_answered_when_some_make_the_predictor_fail(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    def fail_at_bad_ones(exchange: Exchange) -> None:
+        failing = b'"bad"' in exchange.server.received[-1].body
+        (answer(500, b"") if failing else predict_as_service_b)(exchange)
+
+    stub.behave = fail_at_bad_ones
+    data = [b'{"bad":1}' if n in (3, 17, 18) else b'{"id":%d}' % n for n in range(32)]
+
+    results = predict(client, *[make_forward(each) for each in data])
+
+    prices = {n: result.price for n, result in enumerate(results) if isinstance(result, Answer)}
+    assert prices == {n: n for n in range(32) if n not in (3, 17, 18)}
+    assert {type(results[n]) for n in (3, 17, 18)} == {PredictorUnavailable}
 
 
 def test_batch_is_split_when_it_is_too_large_for_one_call(
