@@ -50,6 +50,7 @@ class Exchange(socketserver.StreamRequestHandler):
     """One connection: requests are read one after the other, each followed by a behaviour."""
 
     server: "StubServer"
+    received: Received  # the latest of this connection
 
     def handle(self) -> None:
         with suppress(OSError):  # the gateway gave up, or the behaviour ended the connection
@@ -57,7 +58,8 @@ class Exchange(socketserver.StreamRequestHandler):
                 headers = parse_headers(self.rfile)
                 body = self.rfile.read(int(headers["Content-Length"]))
                 connection = self.client_address[1]
-                self.server.received.append(Received(connection, line.decode(), headers, body))
+                self.received = Received(connection, line.decode(), headers, body)
+                self.server.received.append(self.received)
                 self.server.behave(self)
 
 
@@ -100,6 +102,16 @@ class StubServer(socketserver.ThreadingTCPServer):
 
 def answer(status: int, content: Any, *headers: str) -> Behaviour:
     """Answer with bytes, or with anything else as JSON, and keep the connection."""
+
+    def behave(exchange: Exchange) -> None:
+        request_id = exchange.received.headers["X-Request-ID"]
+        echo = [] if request_id is None else [f"X-Request-ID: {request_id}"]
+        _send(exchange, write_answer(status, content, *echo, *headers))
+
+    return behave
+
+
+def write_answer(status: int, content: Any, *headers: str) -> bytes:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     head = [
         f"HTTP/1.1 {status} Whatever",
@@ -107,12 +119,12 @@ def answer(status: int, content: Any, *headers: str) -> Behaviour:
         f"Content-Length: {len(body)}",
         *headers,
     ]
-    return lambda exchange: _send(exchange, "\r\n".join(head).encode("latin-1"), b"\r\n\r\n", body)
+    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
 
 
 def predict(exchange: Exchange) -> None:
     """Predict as Service B does; a house's price is its id, 0 without one."""
-    request = json.loads(exchange.server.received[-1].body)
+    request = json.loads(exchange.received.body)
     results = [
         {
             "prediction": {**PREDICTION["prediction"], "price": float(house.get("id", 0))},

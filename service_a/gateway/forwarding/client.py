@@ -14,8 +14,6 @@ from gateway.intake.entries import Answer, Forward
 
 # Service B takes up to 8 MiB in one body.
 _MAX_CALL_BYTES = 4 * 1024 * 1024
-# Of a longer header Service B would keep nothing.
-_MAX_REQUEST_IDS_CHARS = 16_384
 
 
 class PredictorClient:
@@ -89,16 +87,7 @@ class PredictorClient:
         model = forwards[0].model
         if model is not None:
             path = f"/models/{model}{path}"
+        request_ids = [forward.request_id for forward in forwards]
         # A call has one parent. The traces of the others are found by their request ids.
         traceparent = forwards[0].traceparent
-        return self._exchanges.post(
-            path, content, _join_request_ids(forwards), traceparent, deadline
-        )
-
-
-def _join_request_ids(forwards: Sequence[Forward]) -> str:
-    """Name each request once, as many as Service B keeps; none is cut in two."""
-    ids = ",".join(dict.fromkeys(forward.request_id for forward in forwards))
-    if len(ids) <= _MAX_REQUEST_IDS_CHARS:
-        return ids
-    return ids[: _MAX_REQUEST_IDS_CHARS + 1].rpartition(",")[0]
+        return self._exchanges.post(path, content, request_ids, traceparent, deadline)

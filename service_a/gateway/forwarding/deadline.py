@@ -13,7 +13,8 @@ from typing import Any
 
 from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 from urllib3 import HTTPConnectionPool
-from urllib3.connection import HTTPConnection
+
+from gateway.forwarding.echo import EchoConnection
 
 _local = threading.local()
 
@@ -55,7 +56,7 @@ class DeadlineSocket(socket.socket):
         return super().recv_into(*args)
 
 
-class DeadlineConnection(HTTPConnection):
+class DeadlineConnection(EchoConnection):
     socket_class: type[socket.socket] = DeadlineSocket
 
     def _new_conn(self) -> socket.socket:

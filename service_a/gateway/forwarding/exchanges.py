@@ -1,6 +1,7 @@
 """One HTTP exchange with Service B, over a pool of connections that all calls share."""
 
 import time
+from collections.abc import Sequence
 from typing import Any, cast
 
 import requests
@@ -11,6 +12,7 @@ from urllib3.util import Timeout
 from gateway.errors import PredictorTimeout, PredictorUnavailable
 from gateway.forwarding.answers import MAX_ANSWER_BYTES
 from gateway.forwarding.deadline import DeadlineAdapter, keep_deadline
+from gateway.forwarding.echo import CallIds
 
 
 class Exchanges:
@@ -26,6 +28,7 @@ class Exchanges:
     ) -> None:
         self._base_url = base_url
         self._connect_timeout_seconds = connect_timeout_seconds
+        self._call_ids = CallIds()
         self._session = requests.Session()
         self._session.mount("http://", adapter)
         # Proxies and passwords of the environment are not for a call between two services.
@@ -40,7 +43,12 @@ class Exchanges:
         )
 
     def post(
-        self, path: str, content: bytes, request_ids: str, traceparent: str, deadline: float
+        self,
+        path: str,
+        content: bytes,
+        request_ids: Sequence[str],
+        traceparent: str,
+        deadline: float,
     ) -> tuple[int, bytes]:
         """Return the status and the body of Service B's answer.
 
@@ -56,7 +64,7 @@ class Exchanges:
         request.url = f"{self._base_url}{path}"
         request.body = content
         request.headers["Content-Length"] = str(len(content))
-        request.headers["X-Request-ID"] = request_ids
+        request.headers["X-Request-ID"] = self._call_ids.make(request_ids)
         request.headers["traceparent"] = traceparent
         try:
             with (

@@ -1,5 +1,6 @@
 import gzip
 import json
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -31,6 +32,7 @@ from tests.stub_server import (
     hang,
     reset,
     send_and_close,
+    write_answer,
 )
 from tests.stub_server import predict as predict_as_service_b
 
@@ -229,6 +231,117 @@ def test_call_succeeds_after_the_predictor_closed_the_connection(
     assert len({request.connection for request in stub.received}) == 3
 
 
+def send_first(*unasked_headers: str) -> Behaviour:
+    """Send an answer that nobody asked for, then the right one."""
+
+    def behave(exchange: Exchange) -> None:
+        exchange.wfile.write(write_answer(200, price(-1), *unasked_headers))
+        predict_as_service_b(exchange)
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    "unasked", [send_first(), send_first("X-Request-ID: r0"), send_first("X-Request-ID: x")]
+)
+def test_answer_to_another_request_is_not_taken_when_the_connection_is_reused(
+    client: PredictorClient, stub: StubServer, unasked: Behaviour
+) -> None:
+    stub.behave = predict_as_service_b
+    predict(client, make_forward(request_id="r0"))
+    stub.behave = unasked
+    (result,) = predict(client, make_forward(request_id="r1"))
+    stub.behave = predict_as_service_b
+    (last,) = predict(client, make_forward(b'{"id":2}', "r2"))
+
+    assert isinstance(result, PredictorUnavailable)
+    assert "answer to another request" in str(result)
+    assert isinstance(last, Answer)
+    assert last.price == 2
+    assert [each.connection == stub.received[0].connection for each in stub.received] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_answer_to_an_earlier_call_is_not_taken_when_a_caller_sends_the_same_id(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    stub.behave = predict_as_service_b
+    predict(client, make_forward(request_id="same"))
+    stub.behave = send_first("X-Request-ID: same")
+
+    (result,) = predict(client, make_forward(request_id="same"))
+
+    assert isinstance(result, PredictorUnavailable)
+
+
+def test_answer_with_the_id_of_another_request_is_not_taken_on_a_new_connection(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    stub.behave = send_first("X-Request-ID: other")
+
+    assert isinstance(predict(client, make_forward())[0], PredictorUnavailable)
+
+
+def test_connection_serves_one_call_only_when_the_predictor_echoes_no_id(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    def answer_without_id(exchange: Exchange) -> None:
+        exchange.wfile.write(write_answer(200, PREDICTION))
+
+    stub.behave = answer_without_id
+
+    for _ in range(3):
+        assert isinstance(predict(client, make_forward())[0], Answer)
+        stub.wait_until_closed()
+
+    assert len({request.connection for request in stub.received}) == 3
+
+
+def test_refusal_of_a_batch_is_taken_without_an_id(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    stub.behave = predict_as_service_b
+    predict(client, make_forward())
+
+    def refuse_more_than_two(exchange: Exchange) -> None:
+        if exchange.received.body.count(b",") > 1:
+            exchange.wfile.write(write_answer(413, b"<html>"))
+        else:
+            predict_as_service_b(exchange)
+
+    stub.behave = refuse_more_than_two
+    results = predict(client, *[make_forward(b'{"id":%d}' % number) for number in range(4)])
+
+    assert [result.price for result in results if isinstance(result, Answer)] == [0, 1, 2, 3]
+
+
+def test_connection_is_not_used_again_when_something_waits_on_it(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    taken, sent = threading.Event(), threading.Event()
+
+    def send_one_more(exchange: Exchange) -> None:
+        predict_as_service_b(exchange)
+        assert taken.wait(10)
+        exchange.wfile.write(write_answer(200, price(-1), "X-Request-ID: r2"))
+        sent.set()
+
+    stub.behave = send_one_more
+    predict(client, make_forward(request_id="r1"))
+    taken.set()
+    assert sent.wait(10)
+    stub.behave = predict_as_service_b
+
+    (result,) = predict(client, make_forward(b'{"id":2}', "r2"))
+
+    assert isinstance(result, Answer)
+    assert result.price == 2
+    assert len({request.connection for request in stub.received}) == 2
+
+
 def test_connection_ends_when_the_client_is_closed(
     client: PredictorClient, exchanges: Exchanges, stub: StubServer
 ) -> None:
@@ -321,7 +434,7 @@ def test_batch_is_halved_when_it_is_too_much_for_one_call(
     client: PredictorClient, stub: StubServer, refuse: Behaviour
 ) -> None:
     def refuse_more_than_two(exchange: Exchange) -> None:
-        inputs = json.loads(exchange.server.received[-1].body)["inputs"]
+        inputs = json.loads(exchange.received.body)["inputs"]
         behave = refuse if len(inputs) > 2 else answer_batch(*map(price, inputs))
         behave(exchange)
 
@@ -337,7 +450,7 @@ def test_batch_is_halved_until_the_input_stands_alone_that_has_it_refused_as_a_w
     client: PredictorClient, stub: StubServer
 ) -> None:
     def refuse_whatever_holds_the_last(exchange: Exchange) -> None:
-        body = json.loads(exchange.server.received[-1].body)
+        body = json.loads(exchange.received.body)
         inputs = body.get("inputs") or [body["input"]]
         if 2 in inputs:
             behave = answer(422, reject(["body", "input"]))
@@ -361,7 +474,7 @@ def test_every_other_input_is_answered_when_some_make_the_predictor_fail(
     client: PredictorClient, stub: StubServer
 ) -> None:
     def fail_at_bad_ones(exchange: Exchange) -> None:
-        failing = b'"bad"' in exchange.server.received[-1].body
+        failing = b'"bad"' in exchange.received.body
         (answer(500, b"") if failing else predict_as_service_b)(exchange)
 
     stub.behave = fail_at_bad_ones
@@ -378,7 +491,7 @@ def test_batch_is_split_when_it_is_too_large_for_one_call(
     client: PredictorClient, stub: StubServer
 ) -> None:
     def answer_all(exchange: Exchange) -> None:
-        inputs = json.loads(exchange.server.received[-1].body)["inputs"]
+        inputs = json.loads(exchange.received.body)["inputs"]
         answer_batch(*[price(int(text[0])) for text in inputs])(exchange)
 
     stub.behave = answer_all

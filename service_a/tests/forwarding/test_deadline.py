@@ -70,7 +70,7 @@ def test_answer_arrives_when_the_server_does_not_read_the_whole_body(
             connection.recv(1000)
             connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
             connection.shutdown(socket.SHUT_RDWR)
-            answered.wait(10)
+            answered.wait(0.5)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = threading.Thread(target=refuse, args=[listener])

@@ -83,7 +83,7 @@ def misbehave_for(model: str, behave: Behaviour) -> Behaviour:
     """Predict, except for one model."""
 
     def choose(exchange: Exchange) -> None:
-        line = exchange.server.received[-1].line
+        line = exchange.received.line
         (behave if f"/models/{model}/" in line else predict)(exchange)
 
     return choose
@@ -114,7 +114,7 @@ def test_named_models_are_asked_when_the_default_one_fails(
     client: TestClient, stub: StubServer
 ) -> None:
     stub.behave = lambda exchange: (
-        predict if "/models/" in exchange.server.received[-1].line else answer(500, b"")
+        predict if "/models/" in exchange.received.line else answer(500, b"")
     )(exchange)
     for _ in range(10):
         assert process(client, None)[0] == 503
