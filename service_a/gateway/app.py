@@ -13,6 +13,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
+from urllib3.util import parse_url
 
 from gateway.errors import InputLogUnavailable
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
@@ -21,6 +22,7 @@ from gateway.forwarding.deadline import DeadlineAdapter
 from gateway.forwarding.exchanges import Exchanges
 from gateway.forwarding.joined_sends import JoinedSendsAdapter
 from gateway.forwarding.retries import Retries, RetryBudget
+from gateway.forwarding.tls import make_tls_context
 from gateway.input_log.database import LogDatabase
 from gateway.input_log.reader import LogReader
 from gateway.input_log.replay_queue import ReplayQueue
@@ -152,9 +154,11 @@ def _make_writer(database: LogDatabase, settings: Settings) -> LogWriter:
 
 def _make_exchanges(settings: Settings) -> Exchanges:
     adapter_class = DeadlineAdapter if "joined_sends" in settings.plain else JoinedSendsAdapter
+    by_tls = parse_url(settings.predictor_url).scheme == "https"
+    tls = make_tls_context(settings.service_b_ca_file) if by_tls else None
     return Exchanges(
         settings.predictor_url,
-        adapter_class(MAX_LANES * CALLS_AT_ONCE),
+        adapter_class(tls, max_connections=MAX_LANES * CALLS_AT_ONCE),
         connect_timeout_seconds=settings.connect_timeout_seconds,
         api_key=settings.predictor_api_key,
     )

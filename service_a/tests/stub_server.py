@@ -3,6 +3,7 @@
 import json
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -10,7 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from http.client import parse_headers
+from pathlib import Path
 from typing import Any
+
+# Valid until 2119: a certificate of 127.0.0.1 and localhost, and the one that it is signed by.
+CERTIFICATES = Path(__file__).parent / "certificates"
 
 PREDICTION: dict[str, Any] = {
     "prediction": {
@@ -72,8 +77,9 @@ class StubServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self) -> None:
+    def __init__(self, scheme: str = "http") -> None:
         super().__init__(("127.0.0.1", 0), Exchange)
+        self._scheme = scheme
         self.received: list[Received] = []
         self._closed = threading.Semaphore(0)
         self.released = threading.Event()
@@ -83,11 +89,21 @@ class StubServer(socketserver.ThreadingTCPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self.server_address[1]}"
 
     def wait_until_closed(self) -> None:
         """Wait until one more connection is closed on this side."""
         assert self._closed.acquire(timeout=10)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        if self._scheme == "https":  # shakes hands in the thread of the connection
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATES / "server.pem")
+            connection = context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
 
     def shutdown_request(self, request: Any) -> None:
         self.close_request(request)  # without a farewell, which a reset must not have

@@ -30,7 +30,8 @@ class Exchanges:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._call_ids = CallIds()
         self._session = requests.Session()
-        self._session.mount("http://", adapter)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, adapter)
         # Proxies and passwords of the environment are not for a call between two services.
         self._session.trust_env = False
         # Service B has no use for the headers that requests adds by itself.

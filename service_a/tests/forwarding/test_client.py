@@ -1,5 +1,7 @@
+import fcntl
 import gzip
 import json
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -20,8 +22,10 @@ from gateway.forwarding.deadline import DeadlineAdapter
 from gateway.forwarding.exchanges import Exchanges
 from gateway.forwarding.joined_sends import JoinedSendsAdapter
 from gateway.forwarding.retries import Retries, RetryBudget
+from gateway.forwarding.tls import make_tls_context
 from gateway.intake.entries import Answer, Forward
 from tests.stub_server import (
+    CERTIFICATES,
     PREDICTION,
     REJECTION,
     Behaviour,
@@ -45,9 +49,15 @@ def make_client(url: str, exchanges: Exchanges | None = None) -> PredictorClient
     return PredictorClient(exchanges, breaker, retries)
 
 
+@pytest.fixture
+def stub(stub_of_each_scheme: StubServer) -> StubServer:
+    return stub_of_each_scheme
+
+
 @pytest.fixture(params=[DeadlineAdapter, JoinedSendsAdapter])
 def exchanges(request: pytest.FixtureRequest, stub: StubServer) -> Iterator[Exchanges]:
-    exchanges = Exchanges(stub.url, request.param(), connect_timeout_seconds=1)
+    tls = make_tls_context(CERTIFICATES / "ca.pem")
+    exchanges = Exchanges(stub.url, request.param(tls), connect_timeout_seconds=1)
     yield exchanges
     exchanges.close()
 
@@ -327,6 +337,8 @@ def test_connection_is_not_used_again_when_something_waits_on_it(
         predict_as_service_b(exchange)
         assert taken.wait(10)
         exchange.wfile.write(write_answer(200, price(-1), "X-Request-ID: r2"))
+        while fcntl.ioctl(exchange.connection, termios.TIOCOUTQ, bytes(4)) != bytes(4):
+            pass  # it has not arrived yet
         sent.set()
 
     stub.behave = send_one_more
