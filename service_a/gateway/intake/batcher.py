@@ -175,10 +175,14 @@ class Batcher(Generic[Item, Result]):
             raise result
         return result
 
-    async def close(self) -> None:
-        """Finish what waits and end the threads. Nothing may come after."""
+    def end(self) -> None:
+        """Have the threads end when they have finished what waits. Nothing may come after."""
         for wake in self._wakes:
             wake.put(False)
+
+    async def close(self) -> None:
+        """Finish what waits and end the threads. Nothing may come after."""
+        self.end()
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
         if self._timer is not None:
