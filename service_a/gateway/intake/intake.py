@@ -67,7 +67,7 @@ class Intake:
         traceparent = trace.traceparent
         forwards = [Forward(data, trace.request_id, model, traceparent) for data in documents]
         group = self._log.write_before(inputs, lane.queue, forwards)
-        return await self._collect(lane, group)
+        return await self._collect(lane, group, forwards)
 
     async def predict_again(
         self, claims: Sequence[Claim], trace: Trace
@@ -93,14 +93,17 @@ class Intake:
         lane = self._lanes.find(model)
         if not lane.breaker.admit():
             kind = OutcomeKind.UNAVAILABLE
-            self._log.write_later([Outcome(claim.number, kind, duration_ms=0) for claim in claims])
+            self._log.write_later(
+                [Outcome(claim.number, claim.request_id, kind, duration_ms=0) for claim in claims]
+            )
             return _refuse(len(claims))
         traceparent = trace.traceparent
-        group = lane.queue.put(
-            [Forward(claim.data.encode(), claim.request_id, model, traceparent) for claim in claims]
-        )
+        forwards = [
+            Forward(claim.data.encode(), claim.request_id, model, traceparent) for claim in claims
+        ]
+        group = lane.queue.put(forwards)
         group.before = [claim.number for claim in claims]
-        return await self._collect(lane, group)
+        return await self._collect(lane, group, forwards)
 
     async def close(self) -> None:
         """Finish the forwards, then the log."""
@@ -108,7 +111,9 @@ class Intake:
         await self._lanes.close()
         await self._log.close()
 
-    async def _collect(self, lane: Lane, group: Group[Answer]) -> list[Answer | GatewayError]:
+    async def _collect(
+        self, lane: Lane, group: Group[Answer], forwards: Sequence[Forward]
+    ) -> list[Answer | GatewayError]:
         """Wait for the results of inputs that are logged and forwarded; log their outcomes."""
         results: list[Answer | GatewayError] = [PredictorUnavailable("given up")] * group.size
         lane.callers += 1
@@ -125,8 +130,10 @@ class Intake:
             duration_ms = round((time.monotonic() - group.since) * 1000, 1)
             now = datetime.now(UTC)
             outcomes = [
-                _describe(number, result, duration_ms, now)
-                for number, result in zip(group.before or [], results, strict=False)
+                _describe(number, forward.request_id, result, duration_ms, now)
+                for number, forward, result in zip(
+                    group.before or [], forwards, results, strict=False
+                )
             ]
             for outcome in outcomes:
                 self._counts.count_forwards(outcome.outcome)
@@ -147,11 +154,12 @@ def _check(result: Answer | Exception) -> Answer | GatewayError:
 
 
 def _describe(
-    number: int, result: Answer | GatewayError, duration_ms: float, now: datetime
+    number: int, request_id: str, result: Answer | GatewayError, duration_ms: float, now: datetime
 ) -> Outcome:
     if isinstance(result, Answer):
         kind = OutcomeKind.PREDICTED
-        return Outcome(number, kind, duration_ms, result.price, result.model_version, now)
+        price, version = result.price, result.model_version
+        return Outcome(number, request_id, kind, duration_ms, price, version, now)
     failed = isinstance(result, PredictorUnavailable)
     kind = OutcomeKind.UNAVAILABLE if failed else OutcomeKind.REJECTED
-    return Outcome(number, kind, duration_ms, outcome_at=now)
+    return Outcome(number, request_id, kind, duration_ms, outcome_at=now)

@@ -13,7 +13,7 @@ from gateway.intake.log_queue import LogQueue
 from tests.intake.test_intake import FakeCounts, FakeLog, FakePredictor
 
 INPUT = NewInput("r1", "1", OutcomeKind.PENDING)
-OUTCOMES = [Outcome(number, OutcomeKind.PREDICTED, 1.0) for number in range(1, 5)]
+OUTCOMES = [Outcome(number, "r1", OutcomeKind.PREDICTED, 1.0) for number in range(1, 5)]
 
 
 def run(log: FakeLog, counts: FakeCounts, use: Callable[[LogQueue], Awaitable[None]]) -> None:
