@@ -17,6 +17,9 @@ VARIABLES = [
     "PREDICTOR_ALLOWED_SOURCES",
     "PREDICTOR_MAX_BODY_BYTES",
     "PREDICTOR_BODY_TIMEOUT_SECONDS",
+    "PREDICTOR_MAX_BYTES_UNDER_WAY",
+    "PREDICTOR_HEAD_TIMEOUT_SECONDS",
+    "PREDICTOR_MAX_CONNECTIONS",
     "LAB_PLAIN",
 ]
 
@@ -35,7 +38,7 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     values = ["0.0.0.0", "9001", "DEBUG", "json", "the-key", "/srv/models.yaml", "2.5"]  # noqa: S104
-    values += ['["s3://models/", "memory:"]', "2048", "1.5", "quick_check"]
+    values += ['["s3://models/", "memory:"]', "2048", "1.5", "4096", "7.5", "64", "quick_check"]
     for variable, value in zip(VARIABLES, values, strict=True):
         monkeypatch.setenv(variable, value)
     assert load_settings().model_dump() == {
@@ -49,6 +52,9 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "allowed_sources": ("s3://models/", "memory:"),
         "max_body_bytes": 2048,
         "body_timeout_seconds": 1.5,
+        "max_bytes_under_way": 4096,
+        "head_timeout_seconds": 7.5,
+        "max_connections": 64,
         "plain": {"quick_check"},
     }
 
