@@ -77,6 +77,12 @@ class Settings(BaseSettings):
     max_bytes_under_way: int = Field(default=16 * 1024 * 1024, ge=65536)
     """Most bytes of requests under way, of all callers together; one more gets a 503."""
 
+    max_body_values: int = Field(default=250_000, ge=1000)
+    """Most values in a request body, all brackets counted; 1,000 full houses have 81,000."""
+
+    max_rows: int = Field(default=1000, ge=1)
+    """Most rows in one call of `/invocations`."""
+
     body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
     """Time that a caller has to send a whole request body."""
 

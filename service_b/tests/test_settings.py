@@ -16,6 +16,8 @@ VARIABLES = [
     "PREDICTOR_WATCH_SECONDS",
     "PREDICTOR_ALLOWED_SOURCES",
     "PREDICTOR_MAX_BODY_BYTES",
+    "PREDICTOR_MAX_BODY_VALUES",
+    "PREDICTOR_MAX_ROWS",
     "PREDICTOR_BODY_TIMEOUT_SECONDS",
     "PREDICTOR_MAX_BYTES_UNDER_WAY",
     "PREDICTOR_HEAD_TIMEOUT_SECONDS",
@@ -38,7 +40,8 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     values = ["0.0.0.0", "9001", "DEBUG", "json", "the-key", "/srv/models.yaml", "2.5"]  # noqa: S104
-    values += ['["s3://models/", "memory:"]', "2048", "1.5", "4096", "7.5", "64", "quick_check"]
+    values += ['["s3://models/", "memory:"]', "2048", "5000", "50", "1.5", "65536", "7.5", "64"]
+    values += ["quick_check"]
     for variable, value in zip(VARIABLES, values, strict=True):
         monkeypatch.setenv(variable, value)
     assert load_settings().model_dump() == {
@@ -51,8 +54,10 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "watch_seconds": 2.5,
         "allowed_sources": ("s3://models/", "memory:"),
         "max_body_bytes": 2048,
+        "max_body_values": 5000,
+        "max_rows": 50,
         "body_timeout_seconds": 1.5,
-        "max_bytes_under_way": 4096,
+        "max_bytes_under_way": 65536,
         "head_timeout_seconds": 7.5,
         "max_connections": 64,
         "plain": {"quick_check"},
