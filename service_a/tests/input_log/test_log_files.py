@@ -151,9 +151,10 @@ def test_commit_is_no_success_when_the_file_goes_in_the_middle_of_it(
         begin(database)
         take_away(log_path)
 
-    with monkeypatch.context() as patch, pytest.raises(InputLogUnavailable):
+    with monkeypatch.context() as patch:
         patch.setattr(LogDatabase, "_make_ready", begin_and_take_away)
-        record(log, "lost")
+        with pytest.raises(InputLogUnavailable):
+            record(log, "lost")
 
     record(log, "r2")
 
