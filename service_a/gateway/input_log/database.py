@@ -113,7 +113,7 @@ class LogDatabase:
     def _make_ready(self) -> None:
         if self._files and self._anchor:
             try:
-                self._files.check()
+                self._files.check_unless_checked()
             except InputLogUnavailable as error:
                 self._leave_files(self._files, self._anchor, error)
         if self._has_tables:

@@ -1,7 +1,9 @@
 """The files of a SQLite log, and whether its path still names those that are open."""
 
+import math
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -10,12 +12,15 @@ from sqlalchemy import Engine
 
 from gateway.errors import InputLogUnavailable
 
+_MOMENT_SECONDS = 0.05
+
 
 class LogFiles:
     """The file that the log's path names, and `-wal` and `-shm` that SQLite keeps beside it.
 
     To delete, move or replace one of them stops no process that has it open: what is committed
     then goes into a file that nobody finds. To look costs some microseconds, so each commit does.
+    `-shm` has no data in it and is looked at now and then.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -24,6 +29,7 @@ class LogFiles:
         self._names: tuple[str, ...] = ()
         self._opened: list[tuple[int, int]] = []
         self._wal_bytes = 0
+        self._checked_at = -math.inf  # all of them, by `time.monotonic()`
 
     def make(self) -> tuple[int, int]:
         """Make the file and its folder if they are missing. Return which file the path names."""
@@ -43,6 +49,7 @@ class LogFiles:
         found = [os.stat(name) for name in self._names]
         self._opened = [_identify(each) for each in found]
         self._wal_bytes = found[1].st_size
+        self._checked_at = time.monotonic()
         if self._opened[0] != made:
             self.forget()
             raise InputLogUnavailable("the log's file was replaced while it was opened")
@@ -54,16 +61,27 @@ class LogFiles:
         """Raise `InputLogUnavailable` when one of the files that are open is gone or emptied."""
         if not self._names:
             return
+        now = time.monotonic()
+        all_are_due = now - self._checked_at > _MOMENT_SECONDS
         try:
-            found = [os.stat(name) for name in self._names]
+            found = [os.stat(name) for name in self._names[: 3 if all_are_due else 2]]
         except (FileNotFoundError, NotADirectoryError) as error:
             raise InputLogUnavailable(f"{Path(error.filename).name} is gone") from None
-        if [_identify(each) for each in found] != self._opened:
+        if any(
+            _identify(each) != opened for each, opened in zip(found, self._opened, strict=False)
+        ):
             raise InputLogUnavailable("a file of the log was replaced")
-        main, wal, _ = found
+        main, wal = found[:2]
         if not main.st_size or (self._wal_bytes and not wal.st_size):
             raise InputLogUnavailable("a file of the log was emptied")
         self._wal_bytes = wal.st_size
+        if all_are_due:
+            self._checked_at = now
+
+    def check_unless_checked(self) -> None:
+        """Do the same, unless it was done a moment ago."""
+        if time.monotonic() - self._checked_at > _MOMENT_SECONDS:
+            self.check()
 
     def leave(self, connection: sqlite3.Connection) -> None:
         """Have the log's file complete, wherever it is now, and the path free for another.

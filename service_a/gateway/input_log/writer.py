@@ -19,6 +19,7 @@ _ADD_OUTCOME = (
     )
     .values({name: bindparam(name) for name in OUTCOME_COLUMNS})
 )
+_VERSION_CHARS = 64  # of the column
 
 
 class LogWriter:
@@ -70,5 +71,8 @@ class LogWriter:
 
 def _describe(outcome: Outcome) -> dict[str, object]:
     values = asdict(outcome)
+    if outcome.model_version is not None:
+        # Service B may say anything. What a column doesn't take would fail with each new try.
+        values["model_version"] = outcome.model_version.replace("\0", "")[:_VERSION_CHARS]
     # The name of a column would be taken for a value to set.
     return {"input_request_id": values.pop("request_id"), **values}
