@@ -106,9 +106,10 @@ class Intake:
         return await self._collect(lane, group, forwards)
 
     async def close(self) -> None:
-        """Finish the forwards, then the log."""
+        """Finish the forwards, or give them up if that takes too long; then finish the log."""
         await self._log.catch_up()  # what waits there to be logged is then in the other queue
         await self._lanes.close()
+        await asyncio.sleep(0)  # whoever was refused has an outcome to be logged
         await self._log.close()
 
     async def _collect(

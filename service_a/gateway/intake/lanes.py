@@ -14,6 +14,9 @@ _MAX_NAMED = 32
 MAX_LANES = _MAX_NAMED + 2
 """The default model's and the shared one among them."""
 
+# A call may take longer, and a stop must not.
+_CLOSE_SECONDS = 0.5
+
 
 class Lane:
     """One model's queue, with threads that make its calls, and its circuit."""
@@ -63,8 +66,8 @@ class Lanes:
         return {name: lane.breaker.state for name, lane in self._named.items()}
 
     async def close(self) -> None:
-        """Finish what waits and end the threads."""
-        await asyncio.gather(*[lane.queue.close() for lane in self._list()])
+        """Finish what waits and end the threads. What takes too long is refused."""
+        await asyncio.gather(*[lane.queue.close(_CLOSE_SECONDS) for lane in self._list()])
 
     def _list(self) -> Iterator[Lane]:
         yield self._default

@@ -371,6 +371,34 @@ def test_outcome_of_a_forward_that_ends_while_closing_is_logged(log: FakeLog) ->
     assert log.read_outcomes() == ["predicted"]
 
 
+def test_forward_is_given_up_when_it_takes_too_long_while_closing(log: FakeLog) -> None:
+    asked, released = threading.Event(), threading.Event()
+
+    def hang(_: Forward) -> Answer:
+        asked.set()
+        released.wait(10)
+        return ANSWER
+
+    async def begin(intake: Intake) -> list[asyncio.Task[list[Answer | GatewayError]]]:
+        tasks = [asyncio.create_task(intake.predict([b"1"], TRACE, m)) for m in (None, "m")]
+        await asyncio.to_thread(asked.wait, 10)
+        return tasks
+
+    started = time.monotonic()
+    tasks = run(log, FakePredictor(hang), begin, forward_timeout_seconds=300)
+
+    assert time.monotonic() - started < 5
+    for task in tasks:
+        (result,) = task.result()
+        assert isinstance(result, PredictorUnavailable)
+    assert log.read_outcomes() == ["unavailable"] * 2
+    threads = [thread for thread in threading.enumerate() if thread.name == "forward"]
+    released.set()
+    for thread in threads:  # and end without a word, though the event loop is closed
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 def test_error_that_nobody_foresaw_is_raised_and_the_next_input_is_served(log: FakeLog) -> None:
     def fail_once(forward: Forward) -> Answer:
         if forward.data == b"1":
