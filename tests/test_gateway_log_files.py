@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.lab import Lab, Service, wait_until
+from tests.running_lab import Lab, Service, wait_until
 
 CALLERS = 6
 ACKNOWLEDGED = 100
