@@ -218,7 +218,7 @@ def test_prediction_is_passed_on_when_only_its_outcome_could_not_be_logged(
     client.get("/inputs")  # waits for the log
     assert read_inputs(log_path, settled=False)[0]["outcome"] == "pending"
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "no updates" in line]
-    assert 'event="outcome could not be logged"' in line
+    assert 'event="outcomes could not be logged"' in line
 
 
 # Any input
