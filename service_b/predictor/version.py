@@ -65,8 +65,9 @@ def parse_checksums(content: bytes, path: str) -> list[tuple[str, str]]:
         ModelRefused: a line is something else, or names a file in another folder.
     """
     files = []
-    for line in content.decode(errors="replace").splitlines():
+    for line in content.decode("utf-8-sig", errors="replace").splitlines():
         sha256, _, name = line.partition(" ")
+        sha256 = sha256.lower()  # PowerShell's Get-FileHash writes capitals
         name = name.lstrip(" *")
         if not name or "/" in name or "\\" in name:
             raise ModelRefused(f"{path}: not a sum and a file name: {line!r}")
@@ -79,12 +80,14 @@ class Version:
     """What a source wants to be served.
 
     `fingerprint` changes whenever anything of the version does. `open` gives its files, None
-    for a class that has none.
+    for a class that has none. `find_lower` gives the version to serve in place of this one if this
+    one can't be served, None if there is none.
     """
 
     number: str
     fingerprint: str
     open: Callable[[], AbstractContextManager[Folder | None]]
+    find_lower: Callable[[], "Version | None"] = lambda: None
 
 
 class Source(Protocol):

@@ -52,6 +52,11 @@ def test_checksums_are_read_in_both_forms_that_sha256sum_writes() -> None:
     ]
 
 
+def test_checksums_are_read_as_windows_writes_them() -> None:
+    content = b"\xef\xbb\xbfABC  factor.txt\r\nDEF *model.bin\r\n"
+    assert parse_checksums(content, "SHA256SUMS") == [("factor.txt", "abc"), ("model.bin", "def")]
+
+
 @pytest.mark.parametrize(
     "line", [b"abc", b"", b"abc  ../factor.txt", b"abc  /etc/hosts", b"abc  a\\b", b"\xff"]
 )

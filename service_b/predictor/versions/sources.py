@@ -1,5 +1,6 @@
 """The sources of a model, made from what models.yaml says."""
 
+import os.path
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -44,11 +45,17 @@ def build_sources(entry: ModelEntry, folder: Path, allowed: Sequence[str]) -> li
 
 
 def _build(location: str, allowed: Sequence[str]) -> Source:
-    if not any(location.startswith(prefix) for prefix in allowed):
+    def is_allowed(url: str) -> bool:
+        return url.startswith(tuple(allowed))
+
+    # With `::`, fsspec reads one URL through another.
+    if not all(map(is_allowed, location.split("::"))):
         raise ValueError(
             f"{location} begins with none of {', '.join(allowed)} (PREDICTOR_ALLOWED_SOURCES)"
         )
-    return MlflowSource(location) if location.startswith("models:") else ModelRepository(location)
+    if location.startswith("models:"):
+        return MlflowSource(location)
+    return ModelRepository(location, is_allowed)
 
 
 def _complete(written: str, folder: Path) -> str:
@@ -56,9 +63,14 @@ def _complete(written: str, folder: Path) -> str:
     scheme, separator, rest = written.partition(":")
     # A single letter is a drive of Windows.
     if not separator or len(scheme) == 1:
-        return f"file://{(folder / written).resolve().as_posix()}"
+        return _write_url(folder / written)
     if scheme == "file":
-        return f"file://{Path(rest.removeprefix('//')).resolve().as_posix()}"
+        return _write_url(Path(rest.removeprefix("//")))
     if ".." in unquote(rest).split("/"):
         raise ValueError("must not have .. in it")
     return written
+
+
+def _write_url(path: Path) -> str:
+    # Not `resolve`: where links lead is found with each look.
+    return f"file://{Path(os.path.abspath(path)).as_posix()}"
