@@ -12,11 +12,16 @@ from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-
 
 from predictor.card import parse_card
 from predictor.errors import ModelRefused, SourceUnavailable
-from predictor.version import ALIAS, CARD, CHECKSUMS, Folder, Version, parse_checksums
-
-_CONNECT_SECONDS = 5
-_READ_SECONDS = 30
-_TOTAL_SECONDS = 300
+from predictor.version import (
+    ALIAS,
+    CARD,
+    CHECKSUMS,
+    MAX_BYTES,
+    Folder,
+    Version,
+    parse_checksums,
+    read_file,
+)
 
 
 class ModelRepository:
@@ -29,17 +34,25 @@ class ModelRepository:
     then: Kubernetes swaps a link to change all files of a volume at once.
     """
 
-    def __init__(self, location: str, is_allowed: Callable[[str], bool] = lambda _: True) -> None:
-        """Take a URL or a path; `is_allowed` says whether links may lead to a URL.
+    def __init__(
+        self,
+        location: str,
+        is_allowed: Callable[[str], bool] = lambda _: True,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        """Take a URL or a path.
+
+        `is_allowed` says whether links may lead to a URL; a version has `max_bytes` at most.
 
         Raises:
             ImportError: what its protocol needs isn't installed.
             ValueError: there is no such protocol.
         """
         self.location = location
-        self._files, path = url_to_fs(location, **_choose_options(location))
+        self._files, path = url_to_fs(location, **_choose_options(location, max_bytes))
         self._path = str(path).rstrip("/")
         self._is_allowed = is_allowed
+        self._max_bytes = max_bytes
 
     def find(self) -> Version:
         """Find the version that the alias names, or else the highest.
@@ -67,7 +80,7 @@ class ModelRepository:
             raise
         except Exception as error:
             raise SourceUnavailable(f"{self.location}: {error!r}") from error
-        folder = Folder(self._files, path, number)
+        folder = Folder(self._files, path, number, self._max_bytes)
         return Version(
             number,
             fingerprint,
@@ -86,7 +99,7 @@ class ModelRepository:
 
     def _read_champion(self, path: str) -> str | None:
         try:
-            content = self._files.cat_file(f"{path}/{ALIAS}")
+            content = self._read(f"{path}/{ALIAS}")
         except FileNotFoundError:
             return None
         try:
@@ -122,12 +135,19 @@ class ModelRepository:
         parts = [path]
         for name in (CARD, CHECKSUMS):
             try:
-                content = bytes(self._files.cat_file(f"{path}/{name}"))
+                content = self._read(f"{path}/{name}")
             except FileNotFoundError:
+                continue
+            except ModelRefused:
+                # Loading it fails for the same reason, which is then remembered.
+                parts.append(self._look_at(f"{path}/{name}"))
                 continue
             parts.append(hashlib.sha256(content).hexdigest())
             parts += [self._look_at(f"{path}/{file}") for file in _list_files(name, content)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def _read(self, path: str) -> bytes:
+        return read_file(self._files, self._follow(path), self._max_bytes)
 
     def _look_at(self, path: str) -> str:
         try:
@@ -138,16 +158,13 @@ class ModelRepository:
         return repr(sorted((key, value) for key, value in info.items() if key != "url"))
 
 
-def _choose_options(location: str) -> dict[str, Any]:
+def _choose_options(location: str, max_bytes: int) -> dict[str, Any]:
     if not location.startswith(("http://", "https://")):
         return {}
-    # How long the model's watcher waits for a server that hangs, or that sends very slowly.
-    from aiohttp import ClientTimeout
+    # What it imports is installed only where it is needed.
+    from predictor.versions.http_client import make_options
 
-    timeout = ClientTimeout(
-        total=_TOTAL_SECONDS, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS
-    )
-    return {"client_kwargs": {"timeout": timeout}}
+    return make_options(max_bytes)
 
 
 def _list_files(name: str, content: bytes) -> list[str]:

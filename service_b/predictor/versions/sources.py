@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from predictor.errors import ManifestError
-from predictor.version import Source, Version
+from predictor.version import MAX_BYTES, Source, Version
 from predictor.versions.manifest import ModelEntry
 from predictor.versions.mlflow_source import MlflowSource
 from predictor.versions.repository import ModelRepository
@@ -24,8 +24,12 @@ class ClassItself:
         return Version("", self.location, nullcontext)
 
 
-def build_sources(entry: ModelEntry, folder: Path, allowed: Sequence[str]) -> list[Source]:
+def build_sources(
+    entry: ModelEntry, folder: Path, allowed: Sequence[str], max_bytes: int = MAX_BYTES
+) -> list[Source]:
     """Make the sources of a model; relative folders are relative to `folder`.
+
+    A version has `max_bytes` at most.
 
     Raises:
         ManifestError: a source isn't allowed, isn't understood, or needs what isn't installed.
@@ -35,7 +39,7 @@ def build_sources(entry: ModelEntry, folder: Path, allowed: Sequence[str]) -> li
     sources = []
     for index, written in enumerate(entry.sources):
         try:
-            sources.append(_build(_complete(written, folder), allowed))
+            sources.append(_build(_complete(written, folder), allowed, max_bytes))
         except ImportError as error:
             message = f"needs what requirements-mlflow.txt lists ({error})"
             raise ManifestError(message, "sources", index) from error
@@ -44,7 +48,7 @@ def build_sources(entry: ModelEntry, folder: Path, allowed: Sequence[str]) -> li
     return sources
 
 
-def _build(location: str, allowed: Sequence[str]) -> Source:
+def _build(location: str, allowed: Sequence[str], max_bytes: int) -> Source:
     def is_allowed(url: str) -> bool:
         return url.startswith(tuple(allowed))
 
@@ -54,8 +58,8 @@ def _build(location: str, allowed: Sequence[str]) -> Source:
             f"{location} begins with none of {', '.join(allowed)} (PREDICTOR_ALLOWED_SOURCES)"
         )
     if location.startswith("models:"):
-        return MlflowSource(location)
-    return ModelRepository(location, is_allowed)
+        return MlflowSource(location, max_bytes)
+    return ModelRepository(location, is_allowed, max_bytes)
 
 
 def _complete(written: str, folder: Path) -> str:
