@@ -128,7 +128,9 @@ def _build_deployments(
     deployments = []
     for index, entry in enumerate(manifest.models):
         try:
-            sources = build_sources(entry, folder, settings.allowed_sources)
+            sources = build_sources(
+                entry, folder, settings.allowed_sources, settings.max_version_bytes
+            )
             load = build_loader(entry, fast_path="fast_path" not in settings.plain)
         except ManifestError as error:
             raise manifest.locate(error, "models", index) from error

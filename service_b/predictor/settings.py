@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     allowed_sources: tuple[str, ...] = ("file:", "https:", "s3:", "gs:", "models:")
     """JSON list: what the address of a source must begin with; a folder's begins with `file://`."""
 
+    max_version_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    """Most bytes of all files of a model's version that are read; all are in memory at once."""
+
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     """Largest request body; a batch of 1,000 full houses takes about 2 MB."""
 

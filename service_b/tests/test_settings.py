@@ -15,6 +15,7 @@ VARIABLES = [
     "PREDICTOR_MODELS",
     "PREDICTOR_WATCH_SECONDS",
     "PREDICTOR_ALLOWED_SOURCES",
+    "PREDICTOR_MAX_VERSION_BYTES",
     "PREDICTOR_MAX_BODY_BYTES",
     "PREDICTOR_MAX_BODY_VALUES",
     "PREDICTOR_MAX_ROWS",
@@ -40,8 +41,8 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     values = ["0.0.0.0", "9001", "DEBUG", "json", "the-key", "/srv/models.yaml", "2.5"]  # noqa: S104
-    values += ['["s3://models/", "memory:"]', "2048", "5000", "50", "1.5", "65536", "7.5", "64"]
-    values += ["quick_check"]
+    values += ['["s3://models/", "memory:"]', "4096", "2048", "5000", "50", "1.5", "65536", "7.5"]
+    values += ["64", "quick_check"]
     for variable, value in zip(VARIABLES, values, strict=True):
         monkeypatch.setenv(variable, value)
     assert load_settings().model_dump() == {
@@ -53,6 +54,7 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "models": Path("/srv/models.yaml"),
         "watch_seconds": 2.5,
         "allowed_sources": ("s3://models/", "memory:"),
+        "max_version_bytes": 4096,
         "max_body_bytes": 2048,
         "max_body_values": 5000,
         "max_rows": 50,
