@@ -29,6 +29,7 @@ EQUAL = [
     "web/json_body.py",
     "web/key_count.py",
     "web/middleware/request_line.py",
+    "web/query_parameters.py",
     "web/shared_timeout.py",
     "web/suggestion.py",
 ]

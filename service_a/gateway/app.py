@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, cast
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -40,8 +40,10 @@ from gateway.web.key_count import parse_counting_keys
 from gateway.web.middleware.api_keys import ApiKeys
 from gateway.web.middleware.request_line import RequestLine
 from gateway.web.openapi import build_openapi
+from gateway.web.query_parameters import refuse_unknown_parameters
 from gateway.web.routes import inputs, price, process, status
 from gateway.web.routes.failures import add_failure_handlers
+from gateway.web.schemas import InvalidInputAnswer
 from gateway.web.shared_timeout import SharedTimeout
 
 _logger = logging.getLogger(__name__)
@@ -129,6 +131,9 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the address would be on a host that the caller names
+        dependencies=[Depends(refuse_unknown_parameters)],
+        responses={422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"}},
         # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )

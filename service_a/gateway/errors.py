@@ -53,6 +53,10 @@ class WrongContentType(GatewayError):
     """The body is not declared as JSON."""
 
 
+class UnsupportedEncoding(GatewayError):
+    """The body is compressed, or otherwise encoded."""
+
+
 class BodyTooLarge(GatewayError):
     """The body is over the limit of `max_bytes`."""
 

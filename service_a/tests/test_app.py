@@ -1,3 +1,4 @@
+import gzip
 import re
 import socket
 import threading
@@ -132,3 +133,41 @@ def test_unexpected_error_is_a_bare_500_on_every_route(
 
     for answer in (client.get("/metrics"), client.post("/process", json={"data": 1})):
         assert (answer.status_code, answer.json()) == (500, {"detail": "Internal error"})
+
+
+def test_unknown_parameter_is_refused_by_every_call(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+
+    for path, methods in paths.items():
+        for method in methods:
+            reply = client.request(method, f"{path.replace('{', '').replace('}', '')}?zebra=1")
+            assert reply.status_code == 422, path
+            assert [each["loc"] for each in reply.json()["detail"]] == [["query", "zebra"]]
+            assert "422" in methods[method]["responses"]
+
+
+def test_page_takes_any_parameter(client: TestClient) -> None:
+    for path in ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/swagger-ui.css"):
+        assert client.get(f"{path}?v=1").status_code == 200
+
+
+def test_path_with_a_slash_too_many_is_not_found_rather_than_redirected(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"].keys() - {"/"}
+
+    for path in (*paths, "/docs", "/redoc", "/openapi.json", "/nothing"):
+        for method in ("GET", "POST"):
+            reply = client.request(
+                method, f"{path}/", headers={"Host": "evil.example"}, follow_redirects=False
+            )
+            assert (reply.status_code, reply.json()) == (404, {"detail": "Not Found"}), path
+    without = client.get("/static-offline-docs", follow_redirects=False)
+    assert (without.status_code, without.json()) == (404, {"detail": "Not Found"})
+
+
+def test_compressed_body_is_refused_with_the_encoding_that_is_taken(client: TestClient) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+
+    reply = client.post("/process", content=gzip.compress(b"{}"), headers=headers)
+
+    assert (reply.status_code, reply.json()) == (415, {"detail": "The body must not be compressed"})
+    assert reply.headers["Accept-Encoding"] == "identity"

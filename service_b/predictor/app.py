@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, cast
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
@@ -29,8 +29,10 @@ from predictor.web.key_count import parse_counting_keys
 from predictor.web.middleware.api_key import ApiKey
 from predictor.web.middleware.request_line import RequestLine
 from predictor.web.openapi import Contract
+from predictor.web.query_parameters import refuse_unknown_parameters
 from predictor.web.routes import invocations, models, predict, status
 from predictor.web.routes.failures import add_failure_handlers
+from predictor.web.schemas import InvalidInputAnswer
 from predictor.web.shared_timeout import SharedTimeout
 
 # A source that hangs delays the start of the service by no more than this.
@@ -88,6 +90,9 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the address would be on a host that the caller names
+        dependencies=[Depends(refuse_unknown_parameters)],
+        responses={422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"}},
         # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )

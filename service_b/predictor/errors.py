@@ -55,6 +55,10 @@ class WrongContentType(PredictorError):
     """The body is not declared as JSON."""
 
 
+class UnsupportedEncoding(PredictorError):
+    """The body is compressed, or otherwise encoded."""
+
+
 class BodyTooLarge(PredictorError):
     """The body is over the limit of `max_bytes`."""
 

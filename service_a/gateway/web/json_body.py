@@ -8,9 +8,16 @@ import jiter
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
-from gateway.errors import BodyTimeout, BodyTooLarge, InvalidInput, WrongContentType
+from gateway.errors import (
+    BodyTimeout,
+    BodyTooLarge,
+    InvalidInput,
+    UnsupportedEncoding,
+    WrongContentType,
+)
 
 _DRAIN_FACTOR = 16
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 Timeout = Callable[[], AbstractAsyncContextManager[object]]
 Parser = Callable[[bytes, bool], Any]
@@ -33,21 +40,26 @@ class BodyReader:
         self._parser = parser
 
     async def read(self, request: Request, max_bytes: int) -> bytes:
-        """Return the whole body, as it was sent.
+        """Return the whole body, as it was sent, without a byte order mark before it.
 
         Raises:
             WrongContentType: the body doesn't say that it is JSON.
+            UnsupportedEncoding: the body is compressed.
             BodyTooLarge: the body has more than `max_bytes`.
             BodyTimeout: the body didn't arrive in time.
         """
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json" and not media_type.endswith("+json"):
             raise WrongContentType(media_type)
+        for encoding in request.headers.getlist("content-encoding"):
+            if encoding.strip().lower() not in ("", "identity"):
+                raise UnsupportedEncoding(encoding)
         try:
             async with self._timeout():
-                return await _receive(request.receive, max_bytes)
+                body = await _receive(request.receive, max_bytes)
         except TimeoutError:
             raise BodyTimeout from None
+        return body.removeprefix(_BYTE_ORDER_MARK)
 
     def parse(self, body: bytes, *, allow_nan: bool = False) -> Any:
         """Parse a body as JSON per RFC 8259.

@@ -29,7 +29,10 @@ router = APIRouter(
     responses={
         408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
         413: {"model": ErrorAnswer, "description": "The body is too large"},
-        415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},
+        415: {
+            "model": ErrorAnswer,
+            "description": "Not declared as JSON, or compressed",
+        },
         422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
         503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
     },

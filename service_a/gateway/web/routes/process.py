@@ -28,7 +28,10 @@ _LOGGED = to_json(ProcessAnswer(), exclude_none=True)
         404: {"model": ErrorAnswer, "description": "Service B has no model of this name"},
         408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
         413: {"model": ErrorAnswer, "description": "The body is too large"},
-        415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},
+        415: {
+            "model": ErrorAnswer,
+            "description": "Not declared as JSON, or compressed",
+        },
         422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
         503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
     },

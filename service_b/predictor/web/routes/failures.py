@@ -9,6 +9,7 @@ from predictor.errors import (
     InvalidInput,
     ModelNotFound,
     ModelUnavailable,
+    UnsupportedEncoding,
     WrongContentType,
 )
 
@@ -37,6 +38,14 @@ def add_failure_handlers(app: FastAPI) -> None:
     @app.exception_handler(WrongContentType)
     async def answer_wrong_content_type(_: Request, __: WrongContentType) -> Response:
         return JSONResponse({"detail": "Content-Type must be application/json"}, status_code=415)
+
+    @app.exception_handler(UnsupportedEncoding)
+    async def answer_unsupported_encoding(_: Request, __: UnsupportedEncoding) -> Response:
+        return JSONResponse(
+            {"detail": "The body must not be compressed"},
+            status_code=415,
+            headers={"Accept-Encoding": "identity"},
+        )
 
     @app.exception_handler(BodyTooLarge)
     async def answer_body_too_large(_: Request, error: BodyTooLarge) -> Response:
