@@ -37,6 +37,7 @@ from gateway.telemetry.log_lines import configure_logging
 from gateway.telemetry.metrics import Metrics
 from gateway.web.json_body import BodyReader, parse_strictly
 from gateway.web.key_count import parse_counting_keys
+from gateway.web.middleware.allowed_hosts import AllowedHosts
 from gateway.web.middleware.api_keys import ApiKeys
 from gateway.web.middleware.request_line import RequestLine
 from gateway.web.openapi import build_openapi
@@ -76,6 +77,8 @@ class Gateway(FastAPI):
                 allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
                 expose_headers=["X-Request-ID", "Retry-After"],
             )
+        if settings.allowed_hosts:
+            layers = AllowedHosts(layers, settings.allowed_hosts)
         return RequestLine(layers, self.state.metrics, self.state.lines)
 
     def openapi(self) -> dict[str, Any]:
@@ -139,6 +142,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.body_reader = _make_body_reader(settings)
+    app.state.listed_pages = settings.cors_origins or frozenset()
     app.state.metrics = metrics
     app.state.lines = lines
     for router in (status.router, process.router, price.router, inputs.router):

@@ -53,6 +53,10 @@ class WrongContentType(GatewayError):
     """The body is not declared as JSON."""
 
 
+class ForeignPage(GatewayError):
+    """A page of another site makes a call that it may not make."""
+
+
 class UnsupportedEncoding(GatewayError):
     """The body is compressed, or otherwise encoded."""
 

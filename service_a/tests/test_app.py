@@ -171,3 +171,43 @@ def test_compressed_body_is_refused_with_the_encoding_that_is_taken(client: Test
 
     assert (reply.status_code, reply.json()) == (415, {"detail": "The body must not be compressed"})
     assert reply.headers["Accept-Encoding"] == "identity"
+
+
+def test_no_call_that_changes_something_can_be_made_by_a_page_of_another_site(
+    client: TestClient,
+) -> None:
+    """Without a body or with a simple one, before which a browser doesn't ask."""
+    paths = client.get("/openapi.json").json()["paths"]
+    posts = [path.replace("{", "").replace("}", "") for path in paths if "post" in paths[path]]
+
+    assert len(posts) >= 4
+    for path in posts:
+        for headers in (
+            {},
+            {"Content-Type": "text/plain"},
+            {"Content-Type": "multipart/form-data"},
+        ):
+            page = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+            reply = client.post(path, content=b"{}", headers={**headers, **page})
+            assert reply.status_code in (403, 415), path
+            assert reply.json()["detail"]
+
+
+def test_calls_for_other_hosts_are_refused_when_the_hosts_are_listed(
+    start_gateway: StartGateway,
+) -> None:
+    client = start_gateway(GATEWAY_ALLOWED_HOSTS="lab.example, localhost")
+
+    assert client.get("/health", headers={"Host": "localhost:8000"}).status_code == 200
+    for path in ("/", "/health", "/docs", "/static-offline-docs/swagger-ui.css", "/nothing"):
+        reply = client.get(path, headers={"Host": "evil.example"})
+        assert (reply.status_code, "detail" in reply.json()) == (400, True), path
+        assert reply.headers["X-Request-ID"]
+
+
+def test_listed_page_may_replay(start_gateway: StartGateway) -> None:
+    client = start_gateway(GATEWAY_CORS_ORIGINS="https://a.example")
+    headers = {"Origin": "https://a.example", "Sec-Fetch-Site": "cross-site"}
+
+    assert client.post("/inputs/replay", headers=headers).status_code == 200
+    assert client.post("/inputs/replay").status_code == 200

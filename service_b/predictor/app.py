@@ -26,6 +26,7 @@ from predictor.versions.sources import build_sources
 from predictor.versions.watcher import Watcher
 from predictor.web.json_body import BodyReader, parse_strictly
 from predictor.web.key_count import parse_counting_keys
+from predictor.web.middleware.allowed_hosts import AllowedHosts
 from predictor.web.middleware.api_key import ApiKey
 from predictor.web.middleware.request_line import RequestLine
 from predictor.web.openapi import Contract
@@ -55,6 +56,8 @@ class Predictor(FastAPI):
             layers = DirectRoutes(layers, predict.router.routes, self.exception_handlers)
         if settings.api_key is not None:
             layers = ApiKey(layers, settings.api_key)
+        if settings.allowed_hosts:
+            layers = AllowedHosts(layers, settings.allowed_hosts)
         return RequestLine(layers, self.state.metrics, self.state.lines)
 
     def openapi(self) -> dict[str, Any]:
@@ -99,6 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.body_reader = _make_body_reader(settings)
     app.state.quick_check = "quick_check" not in settings.plain
+    app.state.listed_pages = frozenset()
     app.state.metrics = metrics
     app.state.lines = lines
     app.state.registry = registry

@@ -136,3 +136,39 @@ def test_compressed_body_is_refused_with_the_encoding_that_is_taken(client: Test
 
     assert (reply.status_code, reply.json()) == (415, {"detail": "The body must not be compressed"})
     assert reply.headers["Accept-Encoding"] == "identity"
+
+
+def test_no_call_that_changes_something_can_be_made_by_a_page_of_another_site(
+    client: TestClient,
+) -> None:
+    """Without a body or with a simple one, before which a browser doesn't ask."""
+    paths = client.get("/openapi.json").json()["paths"]
+    posts = [path.replace("{", "").replace("}", "") for path in paths if "post" in paths[path]]
+
+    assert len(posts) >= 4
+    for path in posts:
+        for headers in (
+            {},
+            {"Content-Type": "text/plain"},
+            {"Content-Type": "multipart/form-data"},
+        ):
+            page = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+            reply = client.post(path, content=b"{}", headers={**headers, **page})
+            assert reply.status_code in (403, 415), path
+            assert reply.json()["detail"]
+
+
+def test_calls_for_other_hosts_are_refused_when_the_hosts_are_listed(settings: Settings) -> None:
+    listed = settings.model_copy(update={"allowed_hosts": {"lab.example", "localhost"}})
+    client = TestClient(create_app(listed))
+
+    assert client.get("/livez", headers={"Host": "localhost:8001"}).status_code == 200
+    for path in ("/", "/livez", "/docs", "/static-offline-docs/swagger-ui.css", "/nothing"):
+        reply = client.get(path, headers={"Host": "evil.example"})
+        assert (reply.status_code, "detail" in reply.json()) == (400, True), path
+        assert reply.headers["X-Request-ID"]
+
+
+def test_models_are_looked_for_when_no_page_of_another_site_asks(client: TestClient) -> None:
+    assert client.post("/reload").status_code == 200
+    assert client.post("/reload", headers={"Origin": "http://testserver"}).status_code == 200

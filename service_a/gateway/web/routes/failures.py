@@ -7,6 +7,7 @@ from pydantic_core import to_json
 from gateway.errors import (
     BodyTimeout,
     BodyTooLarge,
+    ForeignPage,
     InputLogUnavailable,
     InputNotFound,
     InputRejected,
@@ -55,6 +56,11 @@ def add_failure_handlers(app: FastAPI) -> None:
     async def answer_model_unknown(request: Request, error: ModelUnknown) -> Response:
         request.state.log_fields["outcome"] = "rejected"
         return JSONResponse({"detail": str(error)}, status_code=404)
+
+    @app.exception_handler(ForeignPage)
+    async def answer_foreign_page(_: Request, __: ForeignPage) -> Response:
+        detail = "A page of another site may not make this call"
+        return JSONResponse({"detail": detail}, status_code=403)
 
     @app.exception_handler(WrongContentType)
     async def answer_wrong_content_type(_: Request, __: WrongContentType) -> Response:

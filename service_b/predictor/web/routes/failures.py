@@ -6,6 +6,7 @@ from fastapi.responses import JSONResponse, Response
 from predictor.errors import (
     BodyTimeout,
     BodyTooLarge,
+    ForeignPage,
     InvalidInput,
     ModelNotFound,
     ModelUnavailable,
@@ -34,6 +35,11 @@ def add_failure_handlers(app: FastAPI) -> None:
             status_code=503,
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
+
+    @app.exception_handler(ForeignPage)
+    async def answer_foreign_page(_: Request, __: ForeignPage) -> Response:
+        detail = "A page of another site may not make this call"
+        return JSONResponse({"detail": detail}, status_code=403)
 
     @app.exception_handler(WrongContentType)
     async def answer_wrong_content_type(_: Request, __: WrongContentType) -> Response:
