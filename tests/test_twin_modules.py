@@ -30,6 +30,7 @@ EQUAL = [
     "web/json_body.py",
     "web/key_count.py",
     "web/middleware/allowed_hosts.py",
+    "web/middleware/json_errors.py",
     "web/middleware/request_line.py",
     "web/query_parameters.py",
     "web/shared_timeout.py",

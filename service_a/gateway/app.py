@@ -39,6 +39,7 @@ from gateway.web.json_body import BodyReader, parse_strictly
 from gateway.web.key_count import parse_counting_keys
 from gateway.web.middleware.allowed_hosts import AllowedHosts
 from gateway.web.middleware.api_keys import ApiKeys
+from gateway.web.middleware.json_errors import JsonErrors
 from gateway.web.middleware.request_line import RequestLine
 from gateway.web.openapi import build_openapi
 from gateway.web.query_parameters import refuse_unknown_parameters
@@ -63,20 +64,21 @@ class Gateway(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers = framework.app
+        layers: ASGIApp = JsonErrors(framework.app)
         if "direct_routes" not in settings.plain:
             hot_routes = [*process.router.routes, *price.router.routes]
             layers = DirectRoutes(layers, hot_routes, self.exception_handlers)
         if settings.api_keys:
             layers = ApiKeys(layers, settings.api_keys)
         if settings.cors_origins:
-            layers = CORSMiddleware(
+            cors = CORSMiddleware(
                 layers,
                 allow_origins=sorted(settings.cors_origins),
                 allow_methods=["GET", "POST"],
                 allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
                 expose_headers=["X-Request-ID", "Retry-After"],
             )
+            layers = JsonErrors(cors)  # it refuses in plain text
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
         return RequestLine(layers, self.state.metrics, self.state.lines)

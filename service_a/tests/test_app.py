@@ -17,6 +17,8 @@ from gateway.web.shared_timeout import SharedTimeout
 from tests.conftest import StartGateway
 from tests.log_file import read_inputs
 
+PREFLIGHT = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+
 
 def test_application_opens_nothing_before_it_starts(
     monkeypatch: pytest.MonkeyPatch, log_path: Path
@@ -211,3 +213,36 @@ def test_listed_page_may_replay(start_gateway: StartGateway) -> None:
 
     assert client.post("/inputs/replay", headers=headers).status_code == 200
     assert client.post("/inputs/replay").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("call", "headers", "status"),
+    [
+        ("GET /nothing", {}, 404),
+        ("DELETE /", {}, 405),
+        ("POST /docs", {}, 405),
+        ("OPTIONS /metrics", {}, 405),
+        ("GET /static-offline-docs/nothing.js", {}, 404),
+        ("GET /static-offline-docs/", {}, 404),
+        ("GET /static-offline-docs/..%2fcore.py", {}, 404),
+        ("GET /static-offline-docs/%00", {}, 404),
+        ("POST /static-offline-docs/swagger-ui.css", {}, 405),
+        ("GET /static-offline-docs/swagger-ui.css", {"Range": "bytes=99999999-"}, 416),
+        ("GET /static-offline-docs/swagger-ui.css", {"Range": "bytes=5-1"}, 400),
+        ("GET /static-offline-docs/swagger-ui.css", {"Range": "metres=1"}, 400),
+        ("GET /inputs/%09", {}, 422),
+        ("GET /inputs?limit=many", {}, 422),
+        ("OPTIONS /process", {**PREFLIGHT, "Origin": "https://b.example"}, 400),
+        ("OPTIONS /process", {**PREFLIGHT, "Access-Control-Request-Method": "PUT"}, 400),
+        ("OPTIONS /process", {**PREFLIGHT, "Access-Control-Request-Headers": "x-a"}, 400),
+    ],
+)
+def test_error_of_the_framework_is_json_with_a_detail(
+    start_gateway: StartGateway, call: str, headers: dict[str, str], status: int
+) -> None:
+    client = start_gateway(GATEWAY_CORS_ORIGINS="https://a.example")
+    reply = client.request(*call.split(), headers=headers)
+
+    assert reply.status_code == status
+    assert reply.headers["Content-Type"] == "application/json"
+    assert reply.json()["detail"]

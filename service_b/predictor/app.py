@@ -28,6 +28,7 @@ from predictor.web.json_body import BodyReader, parse_strictly
 from predictor.web.key_count import parse_counting_keys
 from predictor.web.middleware.allowed_hosts import AllowedHosts
 from predictor.web.middleware.api_key import ApiKey
+from predictor.web.middleware.json_errors import JsonErrors
 from predictor.web.middleware.request_line import RequestLine
 from predictor.web.openapi import Contract
 from predictor.web.query_parameters import refuse_unknown_parameters
@@ -51,7 +52,7 @@ class Predictor(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers = framework.app
+        layers: ASGIApp = JsonErrors(framework.app)
         if "direct_routes" not in settings.plain:
             layers = DirectRoutes(layers, predict.router.routes, self.exception_handlers)
         if settings.api_key is not None:

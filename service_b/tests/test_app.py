@@ -172,3 +172,30 @@ def test_calls_for_other_hosts_are_refused_when_the_hosts_are_listed(settings: S
 def test_models_are_looked_for_when_no_page_of_another_site_asks(client: TestClient) -> None:
     assert client.post("/reload").status_code == 200
     assert client.post("/reload", headers={"Origin": "http://testserver"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("call", "headers", "status"),
+    [
+        ("GET /nothing", {}, 404),
+        ("DELETE /", {}, 405),
+        ("POST /docs", {}, 405),
+        ("OPTIONS /metrics", {}, 405),
+        ("GET /static-offline-docs/nothing.js", {}, 404),
+        ("GET /static-offline-docs/", {}, 404),
+        ("GET /static-offline-docs/..%2fcore.py", {}, 404),
+        ("GET /static-offline-docs/%00", {}, 404),
+        ("POST /static-offline-docs/swagger-ui.css", {}, 405),
+        ("GET /static-offline-docs/swagger-ui.css", {"Range": "bytes=99999999-"}, 416),
+        ("GET /static-offline-docs/swagger-ui.css", {"Range": "bytes=5-1"}, 400),
+        ("GET /static-offline-docs/swagger-ui.css", {"Range": "metres=1"}, 400),
+    ],
+)
+def test_error_of_the_framework_is_json_with_a_detail(
+    client: TestClient, call: str, headers: dict[str, str], status: int
+) -> None:
+    reply = client.request(*call.split(), headers=headers)
+
+    assert reply.status_code == status
+    assert reply.headers["Content-Type"] == "application/json"
+    assert reply.json()["detail"]
