@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, cast
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -41,12 +41,16 @@ from gateway.telemetry.log_lines import configure_logging
 from gateway.telemetry.metrics import Metrics
 from gateway.web.json_body import BodyReader, parse_strictly
 from gateway.web.key_count import parse_counting_keys
+from gateway.web.middleware.allowed_hosts import AllowedHosts
 from gateway.web.middleware.api_keys import ApiKeys
 from gateway.web.middleware.head_requests import HeadRequests
+from gateway.web.middleware.json_errors import JsonErrors
 from gateway.web.middleware.request_line import RequestLine
 from gateway.web.openapi import build_openapi
+from gateway.web.query_parameters import refuse_unknown_parameters
 from gateway.web.routes import inputs, price, process, status
 from gateway.web.routes.failures import add_failure_handlers
+from gateway.web.schemas import InvalidInputAnswer
 from gateway.web.shared_timeout import SharedTimeout
 
 _logger = logging.getLogger(__name__)
@@ -65,20 +69,23 @@ class Gateway(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers = framework.app
+        layers: ASGIApp = JsonErrors(framework.app)
         if "direct_routes" not in settings.plain:
             hot_routes = [*process.router.routes, *price.router.routes]
             layers = DirectRoutes(layers, hot_routes, self.exception_handlers)
         if settings.api_keys:
             layers = ApiKeys(layers, settings.api_keys)
         if settings.cors_origins:
-            layers = CORSMiddleware(
+            cors = CORSMiddleware(
                 layers,
                 allow_origins=sorted(settings.cors_origins),
                 allow_methods=["GET", "POST"],
                 allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
                 expose_headers=["X-Request-ID", "Retry-After"],
             )
+            layers = JsonErrors(cors)  # it refuses in plain text
+        if settings.allowed_hosts:
+            layers = AllowedHosts(layers, settings.allowed_hosts)
         return RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
 
     def openapi(self) -> dict[str, Any]:
@@ -122,11 +129,15 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the address would be on a host that the caller names
+        dependencies=[Depends(refuse_unknown_parameters)],
+        responses={422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"}},
         # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.state.body_reader = _make_body_reader(settings)
+    app.state.listed_pages = settings.cors_origins or frozenset()
     app.state.metrics = metrics
     app.state.lines = lines
     for router in (status.router, process.router, price.router, inputs.router):

@@ -57,6 +57,14 @@ class WrongContentType(GatewayError):
     """The body is not declared as JSON."""
 
 
+class ForeignPage(GatewayError):
+    """A page of another site makes a call that it may not make."""
+
+
+class UnsupportedEncoding(GatewayError):
+    """The body is compressed, or otherwise encoded."""
+
+
 class BodyTooLarge(GatewayError):
     """The body is over the limit of `max_bytes`."""
 

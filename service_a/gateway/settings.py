@@ -61,6 +61,8 @@ def _none_if_empty(value: object) -> object:
 
 
 Key = Annotated[str, Field(pattern="^[!-~]+$")]
+# A name or an address, without a port.
+Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$")]
 CorsOrigin = Annotated[str, Field(pattern="^https?://[^/,*]+$")]
 
 
@@ -108,6 +110,9 @@ class Settings(BaseSettings):
 
     cors_origins: Annotated[frozenset[CorsOrigin] | None, NoDecode, BeforeValidator(_split)] = None
     """Web pages, such as `https://example.com`, whose scripts may call; unset is none."""
+
+    allowed_hosts: Annotated[frozenset[Host] | None, NoDecode, BeforeValidator(_split)] = None
+    """Hosts for which calls may be, as in their `Host` header, with commas; unset is any."""
 
     service_b_url: Annotated[str, AfterValidator(_check_http_url)] = Field(
         default="http://localhost:8001/predict", validation_alias="SERVICE_B_URL"

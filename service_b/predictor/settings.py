@@ -14,9 +14,22 @@ SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
+def _split(value: object) -> object:
+    """Read a list with commas between its parts; an empty text is as good as unset."""
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if value.strip() and not parts:
+        raise ValueError("has commas and nothing between them")
+    return parts or None
+
+
 def _none_if_empty(value: object) -> object:
     return value or None
 
+
+# A name or an address, without a port.
+Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$")]
 
 # Pieces that are there only for speed, in either service; each has a plain twin.
 Trick = Literal[
@@ -61,6 +74,9 @@ class Settings(BaseSettings):
         Annotated[str, Field(pattern="^[!-~]+$")] | None, BeforeValidator(_none_if_empty)
     ] = None
     """Key that every call needs; unset lets anybody call."""
+
+    allowed_hosts: Annotated[frozenset[Host] | None, NoDecode, BeforeValidator(_split)] = None
+    """Hosts for which calls may be, as in their `Host` header, with commas; unset is any."""
 
     models: Path = SERVICE_FOLDER / "models.yaml"
     """File that lists the models and where their versions are."""

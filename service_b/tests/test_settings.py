@@ -12,6 +12,7 @@ VARIABLES = [
     "LOG_LEVEL",
     "LOG_FORMAT",
     "PREDICTOR_API_KEY",
+    "PREDICTOR_ALLOWED_HOSTS",
     "PREDICTOR_MODELS",
     "PREDICTOR_WATCH_SECONDS",
     "PREDICTOR_ALLOWED_SOURCES",
@@ -40,9 +41,9 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = ["0.0.0.0", "9001", "DEBUG", "json", "the-key", "/srv/models.yaml", "2.5"]  # noqa: S104
-    values += ['["s3://models/", "memory:"]', "4096", "2048", "5000", "50", "1.5", "65536", "7.5"]
-    values += ["64", "quick_check"]
+    values = ["0.0.0.0", "9001", "DEBUG", "json", "the-key", "lab.example, [::1]"]  # noqa: S104
+    values += ["/srv/models.yaml", "2.5", '["s3://models/", "memory:"]', "4096", "2048", "5000"]
+    values += ["50", "1.5", "65536", "7.5", "64", "quick_check"]
     for variable, value in zip(VARIABLES, values, strict=True):
         monkeypatch.setenv(variable, value)
     assert load_settings().model_dump() == {
@@ -51,6 +52,7 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "log_level": "DEBUG",
         "log_format": "json",
         "api_key": "the-key",
+        "allowed_hosts": {"lab.example", "[::1]"},
         "models": Path("/srv/models.yaml"),
         "watch_seconds": 2.5,
         "allowed_sources": ("s3://models/", "memory:"),
@@ -104,6 +106,9 @@ def test_known_tricks_are_named_when_one_is_unknown(monkeypatch: pytest.MonkeyPa
         ("PORT", ""),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
+        ("PREDICTOR_ALLOWED_HOSTS", "http://lab.example"),
+        ("PREDICTOR_ALLOWED_HOSTS", "lab.example:8001"),
+        ("PREDICTOR_ALLOWED_HOSTS", "*"),
         ("PREDICTOR_WATCH_SECONDS", "0"),
         ("PREDICTOR_WATCH_SECONDS", "inf"),
         ("PREDICTOR_MAX_BODY_BYTES", "1023"),

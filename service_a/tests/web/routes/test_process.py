@@ -245,9 +245,33 @@ def test_any_json_is_in_the_log_as_it_was_sent(
     reply = client.post("/process", content=body.encode(), headers=JSON)
 
     assert (reply.status_code, reply.json()) == (200, LOGGED)
-    # As text, because to Python 1 equals 1.0 and True.
-    logged = json.loads(read_inputs(log_path)[-1]["data"])
-    assert json.dumps(logged) == json.dumps(value)
+    logged = read_inputs(log_path)[-1]["data"]
+    assert logged == json.dumps(value, ensure_ascii=ascii_only)
+
+
+@pytest.mark.parametrize("forward", ["true", "false"])
+def test_numbers_are_logged_and_forwarded_as_they_were_sent(
+    client: TestClient, stub: StubServer, log_path: Path, forward: str
+) -> None:
+    data = '{"a": [0.1234567890123456789, -0, 1.10, 1E5], "b": 123456789012345678901234567890}'
+    body = f'{{"forward_to_model": {forward},\n  "data": {data}}}'
+
+    client.post("/process", content=body, headers={**JSON, "X-Request-ID": "r1"})
+
+    assert read_inputs(log_path)[0]["data"] == data
+    assert data in client.get("/inputs/r1").text
+    assert [exchange.body.decode() for exchange in stub.received] == (
+        [f'{{"input":{data}}}'] if forward == "true" else []
+    )
+
+
+def test_input_of_many_lines_is_one_line_of_the_export(client: TestClient) -> None:
+    body = json.dumps({"data": {"a": ["b\n c", 1]}, "forward_to_model": False}, indent="\t")
+
+    client.post("/process", content=body.replace("\n", "\r\n"), headers=JSON)
+
+    (line,) = client.get("/inputs/export").text.splitlines()
+    assert json.loads(line)["data"] == {"a": ["b\n c", 1]}
 
 
 @given(body=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
