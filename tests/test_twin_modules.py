@@ -26,6 +26,7 @@ EQUAL = [
     "serving/joined_writes.py",
     "serving/server.py",
     "telemetry/log_lines.py",
+    "telemetry/redaction.py",
     "web/json_body.py",
     "web/key_count.py",
     "web/middleware/request_line.py",
