@@ -35,6 +35,7 @@ EQUAL = [
     "serving/waits.py",
     "telemetry/line_writer.py",
     "telemetry/log_lines.py",
+    "telemetry/redaction.py",
     "web/foreign_pages.py",
     "web/json_body.py",
     "web/key_count.py",

@@ -69,7 +69,7 @@ class Folder:
         path = f"{self.path}/{name}"
         try:
             content = read_file(self._files, path, self._bytes_left)
-        except ModelRefused:
+        except (ModelRefused, SourceUnavailable):
             raise
         except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
             reason = error.strerror or "No such file or directory"

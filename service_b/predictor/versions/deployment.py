@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from predictor.errors import ModelRefused, PredictorError, SourceUnavailable
+from predictor.telemetry.redaction import hide_secrets
 from predictor.version import Source, Version
 from predictor.versions.loading import Load
 from predictor.versions.registry import ModelRegistry
@@ -34,7 +35,7 @@ class _Failure:
 
     @classmethod
     def of(cls, source: Source, error: Exception) -> Self:
-        reason = str(error) if isinstance(error, PredictorError) else repr(error)
+        reason = hide_secrets(str(error) if isinstance(error, PredictorError) else repr(error))
         if isinstance(error, ModelRefused):
             return cls("version is passed over", source.location, reason, _FOLDERS.sub("", reason))
         public = "a source could not be used; the log says why"

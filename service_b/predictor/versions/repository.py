@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from predictor.version import (
     parse_checksums,
     read_file,
 )
+from predictor.versions.allowed_sources import ANY, AllowedSources
 
 
 class ModelRepository:
@@ -37,21 +38,21 @@ class ModelRepository:
     def __init__(
         self,
         location: str,
-        is_allowed: Callable[[str], bool] = lambda _: True,
+        allowed: AllowedSources = ANY,
         max_bytes: int = MAX_BYTES,
     ) -> None:
         """Take a URL or a path.
 
-        `is_allowed` says whether links may lead to a URL; a version has `max_bytes` at most.
+        `allowed` says where links and redirects may lead; a version has `max_bytes` at most.
 
         Raises:
             ImportError: what its protocol needs isn't installed.
             ValueError: there is no such protocol.
         """
         self.location = location
-        self._files, path = url_to_fs(location, **_choose_options(location, max_bytes))
+        self._files, path = url_to_fs(location, **_choose_options(location, allowed, max_bytes))
         self._path = str(path).rstrip("/")
-        self._is_allowed = is_allowed
+        self._allowed = allowed
         self._max_bytes = max_bytes
 
     def find(self) -> Version:
@@ -93,7 +94,7 @@ class ModelRepository:
         if not isinstance(self._files, LocalFileSystem):
             return path
         real = Path(path).resolve().as_posix()
-        if not self._is_allowed(f"file://{real}"):
+        if not self._allowed.allow(f"file://{real}"):
             raise SourceUnavailable(f"{self.location}: a link leads to {real}, which isn't allowed")
         return real
 
@@ -158,13 +159,13 @@ class ModelRepository:
         return repr(sorted((key, value) for key, value in info.items() if key != "url"))
 
 
-def _choose_options(location: str, max_bytes: int) -> dict[str, Any]:
+def _choose_options(location: str, allowed: AllowedSources, max_bytes: int) -> dict[str, Any]:
     if not location.startswith(("http://", "https://")):
         return {}
     # What it imports is installed only where it is needed.
     from predictor.versions.http_client import make_options
 
-    return make_options(max_bytes)
+    return make_options(allowed, max_bytes)
 
 
 def _list_files(name: str, content: bytes) -> list[str]:

@@ -7,7 +7,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from predictor.errors import ManifestError
+from predictor.telemetry.redaction import hide_secrets
 from predictor.version import MAX_BYTES, Source, Version
+from predictor.versions.allowed_sources import AllowedSources
 from predictor.versions.manifest import ModelEntry
 from predictor.versions.mlflow_source import MlflowSource
 from predictor.versions.repository import ModelRepository
@@ -39,27 +41,23 @@ def build_sources(
     sources = []
     for index, written in enumerate(entry.sources):
         try:
-            sources.append(_build(_complete(written, folder), allowed, max_bytes))
+            sources.append(_build(_complete(written, folder), AllowedSources(allowed), max_bytes))
         except ImportError as error:
             message = f"needs what requirements-mlflow.txt lists ({error})"
             raise ManifestError(message, "sources", index) from error
         except ValueError as error:
-            raise ManifestError(str(error), "sources", index) from error
+            raise ManifestError(hide_secrets(str(error)), "sources", index) from error
     return sources
 
 
-def _build(location: str, allowed: Sequence[str], max_bytes: int) -> Source:
-    def is_allowed(url: str) -> bool:
-        return url.startswith(tuple(allowed))
-
+def _build(location: str, allowed: AllowedSources, max_bytes: int) -> Source:
     # With `::`, fsspec reads one URL through another.
-    if not all(map(is_allowed, location.split("::"))):
-        raise ValueError(
-            f"{location} begins with none of {', '.join(allowed)} (PREDICTOR_ALLOWED_SOURCES)"
-        )
+    if not all(map(allowed.allow, location.split("::"))):
+        prefixes = ", ".join(allowed.prefixes)
+        raise ValueError(f"{location} begins with none of {prefixes} (PREDICTOR_ALLOWED_SOURCES)")
     if location.startswith("models:"):
         return MlflowSource(location, max_bytes)
-    return ModelRepository(location, is_allowed, max_bytes)
+    return ModelRepository(location, allowed, max_bytes)
 
 
 def _complete(written: str, folder: Path) -> str:

@@ -66,6 +66,18 @@ def to_fields(row: Row, columns: Mapping[str, str], nullable: Collection[str]) -
     return fields
 
 
+def name_columns(error: InvalidInput, columns: Mapping[str, str]) -> InvalidInput:
+    """Name columns where the problems of a row name fields, which the caller has not sent."""
+    names = {field: column for column, field in columns.items()}
+    problems = []
+    for problem in error.problems:
+        body, index, *rest = problem["loc"]
+        if rest:
+            rest[0] = names.get(rest[0], rest[0])
+        problems.append({**problem, "loc": [body, index, *rest]})
+    return InvalidInput(problems)
+
+
 def to_value(prediction: Predicted) -> Any:
     """Give the bare value: a price as the estimator gave it, a class's output without its version.
 

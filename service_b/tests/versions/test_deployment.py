@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from predictor.errors import SourceUnavailable
+from predictor.telemetry.log_lines import LineFormatter
 from predictor.version import Folder, Version
 from predictor.versions.deployment import Deployment
 from predictor.versions.loading import build_loader
@@ -221,6 +222,20 @@ def test_version_that_the_alias_names_is_not_passed_over(
     (models_folder / "tiny" / "alias.json").write_text('{"champion": "2"}')
     deployment.check()
     assert dict(registry.loaded) == {}
+
+
+def test_password_of_a_source_is_not_logged(
+    registry: ModelRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.handler.setFormatter(LineFormatter())
+    source = ModelRepository("http://reader:secret@127.0.0.1:9/tiny")
+    load = build_loader(ModelEntry(name="tiny", sources=["models"]))
+    deployment = Deployment("tiny", [source], load, registry)
+    deployment.check()
+    assert "source=http://***@127.0.0.1:9/tiny" in caplog.text
+    for text in (caplog.text, deployment.last_error, deployment.public_error):
+        assert text is not None
+        assert "secret" not in text
 
 
 def test_error_that_nobody_expected_is_logged_and_the_version_serves_on(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from predictor.errors import ModelRefused, SourceUnavailable
+from predictor.versions.allowed_sources import AllowedSources
 from predictor.versions.repository import ModelRepository
 from tests.versions.test_repository import QuietHandler, serve
 
@@ -46,6 +47,34 @@ class SwellingHandler(QuietHandler):
         self.end_headers()
         self.wfile.write(content)
         return None
+
+
+class SendingOnHandler(QuietHandler):
+    """Redirects each request for an artifact to another server, of which it has the files."""
+
+    target = ""
+
+    def send_head(self) -> Any:
+        if not self.path.endswith(".joblib"):
+            return super().send_head()
+        self.send_response(302)
+        self.send_header("Location", f"{self.target}{self.path}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        return None
+
+
+@pytest.fixture
+def other_server(models_folder: Path) -> Iterator[str]:
+    yield from serve(QuietHandler, models_folder)
+
+
+@pytest.fixture
+def sending_on_server(
+    models_folder: Path, other_server: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    monkeypatch.setattr(SendingOnHandler, "target", other_server)
+    yield from serve(SendingOnHandler, models_folder)
 
 
 @pytest.fixture
@@ -88,4 +117,19 @@ def test_version_is_refused_when_a_file_is_too_large_once_it_is_unpacked(
     with ModelRepository(f"{swelling_server}/tiny", max_bytes=MAX_BYTES).find().open() as folder:
         assert folder is not None
         with pytest.raises(ModelRefused, match="more than"):
+            folder.read("model.joblib")
+
+
+def test_redirect_is_followed_only_where_a_source_may_be(
+    write_version: WriteVersion, sending_on_server: str, other_server: str
+) -> None:
+    write_version("1")
+    both = AllowedSources([sending_on_server, other_server])
+    with ModelRepository(f"{sending_on_server}/tiny", both).find().open() as folder:
+        assert folder is not None
+        assert folder.read("model.joblib")
+    only = AllowedSources([sending_on_server])
+    with ModelRepository(f"{sending_on_server}/tiny", only).find().open() as folder:
+        assert folder is not None
+        with pytest.raises(SourceUnavailable, match=rf"redirects to {other_server}/.* isn't allow"):
             folder.read("model.joblib")

@@ -13,6 +13,7 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 
 from predictor.errors import SourceUnavailable
+from predictor.versions.allowed_sources import AllowedSources
 from predictor.versions.repository import ModelRepository
 
 WriteVersion = Callable[..., Path]
@@ -231,9 +232,8 @@ def test_source_is_unavailable_when_a_link_leads_where_no_source_may_be(
     write_version: WriteVersion, models_folder: Path, tmp_path: Path, link: str
 ) -> None:
     write_version("1")
-    repository = ModelRepository(
-        str(models_folder / "tiny"), lambda url: url.startswith(f"file://{models_folder}/")
-    )
+    allowed = AllowedSources([f"file://{models_folder}/"])
+    repository = ModelRepository(str(models_folder / "tiny"), allowed)
     assert repository.find().number == "1"
     (models_folder / link).rename(tmp_path / "elsewhere")
     (models_folder / link).symlink_to(tmp_path / "elsewhere")

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from predictor.app import create_app
-from predictor.settings import Settings
+from predictor.settings import SERVICE_FOLDER, Settings
 
 COLUMNS = {
     "first_flr_sf": "1stFlrSF",
@@ -141,11 +141,11 @@ def test_whole_numbers_may_come_as_floats(
         ({"inputs": {"a": [1], "b": 2}}, "body.inputs: Every column should be an array"),
         (
             {"dataframe_records": [{"1stFlrSF": 1}]},
-            "body.0.first_flr_sf: Input should be greater than or equal to 300 (and 2 more)",
+            "body.0.1stFlrSF: Input should be greater than or equal to 300 (and 2 more)",
         ),
         (
             {"dataframe_records": [{"1stFlrSF": float("inf")}]},
-            "body.0.first_flr_sf: Input should be",
+            "body.0.1stFlrSF: Input should be",
         ),
     ],
 )
@@ -164,6 +164,26 @@ def test_model_is_chosen_by_name(client: TestClient, row: dict[str, Any]) -> Non
     status, answer = invoke(client, body, "/invocations?model=big")
     assert (status, answer["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
     assert "'big'" in answer["message"]
+
+
+def test_problems_name_the_columns_that_the_caller_knows(
+    client: TestClient, row: dict[str, Any]
+) -> None:
+    wrong = row | {"OverallQual": 11, "PoolQC": "No"}
+    del wrong["Neighborhood"]
+    _, answer = invoke(client, {"instances": [row, wrong]})
+    assert [problem["loc"] for problem in answer["detail"]] == [
+        ["body", 1, "OverallQual"],
+        ["body", 1, "Neighborhood"],
+        ["body", 1, "PoolQC"],
+    ]
+
+
+def test_version_is_that_of_the_mlflow_that_is_supported(client: TestClient) -> None:
+    answer = client.get("/version")
+    requirements = (SERVICE_FOLDER / "requirements-mlflow.txt").read_text(encoding="utf-8")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert f"mlflow-skinny=={answer.text}\n" in requirements
 
 
 def test_ping_is_200_when_a_model_is_loaded(client: TestClient) -> None:
