@@ -28,6 +28,9 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
     [
         ("HOST", "0.0.0.0", "host", "0.0.0.0"),  # noqa: S104
         ("PORT", "9000", "port", 9000),
+        ("ROOT_PATH", "/lab/a/", "root_path", "/lab/a"),
+        ("ROOT_PATH", "/", "root_path", None),
+        ("ROOT_PATH", "", "root_path", None),
         ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
         ("INPUT_LOG_URL", "sqlite:////tmp/x.db", "input_log_url", "sqlite:////tmp/x.db"),
         ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "0.5", "forward_timeout_seconds", 0.5),
@@ -118,6 +121,10 @@ def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.Monkey
         ("PORT", "65536"),
         ("PORT", "http"),
         ("PORT", ""),
+        ("ROOT_PATH", "lab"),
+        ("ROOT_PATH", "http://lab.example/lab"),
+        ("ROOT_PATH", "/lab?"),
+        ("ROOT_PATH", "/la//b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
         ("SERVICE_B_URL", "service_b:8001"),
