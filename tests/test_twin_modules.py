@@ -43,6 +43,7 @@ EQUAL = [
     "web/middleware/head_requests.py",
     "web/middleware/json_errors.py",
     "web/middleware/request_line.py",
+    "web/middleware/root_path.py",
     "web/query_parameters.py",
     "web/shared_timeout.py",
     "web/suggestion.py",

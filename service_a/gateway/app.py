@@ -46,6 +46,7 @@ from gateway.web.middleware.api_keys import ApiKeys
 from gateway.web.middleware.head_requests import HeadRequests
 from gateway.web.middleware.json_errors import JsonErrors
 from gateway.web.middleware.request_line import RequestLine
+from gateway.web.middleware.root_path import WithoutRootPath, WithRootPath
 from gateway.web.openapi import build_openapi
 from gateway.web.query_parameters import refuse_unknown_parameters
 from gateway.web.routes import inputs, price, process, status
@@ -70,6 +71,8 @@ class Gateway(FastAPI):
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
         layers: ASGIApp = JsonErrors(framework.app)
+        if settings.root_path:
+            layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
             hot_routes = [*process.router.routes, *price.router.routes]
             layers = DirectRoutes(layers, hot_routes, self.exception_handlers)
@@ -86,7 +89,10 @@ class Gateway(FastAPI):
             layers = JsonErrors(cors)  # it refuses in plain text
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
-        return RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
+        layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
+        if settings.root_path:
+            layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
+        return layers
 
     def openapi(self) -> dict[str, Any]:
         return build_openapi(self)

@@ -20,6 +20,7 @@ from tests.stub_server import StubServer
 _SETTINGS = {
     "HOST",
     "PORT",
+    "ROOT_PATH",
     "LOG_LEVEL",
     "LOG_FORMAT",
     "LAB_PLAIN",

@@ -266,3 +266,34 @@ def test_error_of_the_framework_is_json_with_a_detail(
     assert reply.status_code == status
     assert reply.headers["Content-Type"] == "application/json"
     assert reply.json()["detail"]
+
+
+@pytest.mark.parametrize("plain", ["0", "1"])
+@pytest.mark.parametrize("prefix", ["", "/lab/it"])
+def test_service_is_whole_below_the_path_of_a_proxy(
+    capsys: pytest.CaptureFixture[str], start_gateway: StartGateway, plain: str, prefix: str
+) -> None:
+    """Whether the proxy takes its path off, or not."""
+    client = start_gateway(ROOT_PATH="/lab/it/", GATEWAY_API_KEYS="key", LAB_PLAIN=plain)
+
+    for page in ("/docs", "/redoc"):
+        html = client.get(f"{prefix}{page}").text
+        links = re.findall(r"""(?:src|href|spec-url)="([^"]+)"|url: '([^']+)'""", html)
+        addresses = ["".join(link) for link in links]
+        assert "/lab/it/openapi.json" in addresses
+        assert len(addresses) >= 3
+        for address in addresses:
+            assert address.startswith("/lab/it/")
+            assert client.get(prefix + address.removeprefix("/lab/it")).status_code == 200
+    document = client.get(f"{prefix}/openapi.json").json()
+    assert document["servers"] == [{"url": "/lab/it"}]
+    assert client.get(f"{prefix}/metrics").status_code == 200
+    assert client.get(f"{prefix}/health").status_code == 200
+    assert client.get(f"{prefix}/").status_code == 401
+    assert client.post(f"{prefix}/process", json={"data": 1}).status_code == 401
+    key = {"X-API-Key": "key"}
+    assert client.get(f"{prefix}/", headers=key).status_code == 200
+    assert client.post(f"{prefix}/process", json={"data": 1}, headers=key).status_code == 200
+    assert client.get(f"{prefix}/docs/", headers=key, follow_redirects=False).status_code == 404
+    assert " path=/process status=200 " in capsys.readouterr().out
+    assert 'route="/process",status="200"' in client.get("/metrics").text

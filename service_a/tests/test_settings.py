@@ -31,6 +31,9 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
     [
         ("HOST", "0.0.0.0", "host", "0.0.0.0"),  # noqa: S104
         ("PORT", "9000", "port", 9000),
+        ("ROOT_PATH", "/lab/a/", "root_path", "/lab/a"),
+        ("ROOT_PATH", "/", "root_path", None),
+        ("ROOT_PATH", "", "root_path", None),
         ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
         ("SERVICE_B_CA_FILE", str(CA_FILE), "service_b_ca_file", CA_FILE),
         ("SERVICE_B_CA_FILE", "", "service_b_ca_file", None),
@@ -123,6 +126,10 @@ def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.Monkey
         ("PORT", "65536"),
         ("PORT", "http"),
         ("PORT", ""),
+        ("ROOT_PATH", "lab"),
+        ("ROOT_PATH", "http://lab.example/lab"),
+        ("ROOT_PATH", "/lab?"),
+        ("ROOT_PATH", "/la//b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
         ("SERVICE_B_URL", "service_b:8001"),

@@ -31,6 +31,7 @@ from predictor.web.middleware.api_key import ApiKey
 from predictor.web.middleware.head_requests import HeadRequests
 from predictor.web.middleware.json_errors import JsonErrors
 from predictor.web.middleware.request_line import RequestLine
+from predictor.web.middleware.root_path import WithoutRootPath, WithRootPath
 from predictor.web.openapi import Contract
 from predictor.web.query_parameters import refuse_unknown_parameters
 from predictor.web.routes import invocations, models, predict, status
@@ -54,13 +55,18 @@ class Predictor(FastAPI):
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
         layers: ASGIApp = JsonErrors(framework.app)
+        if settings.root_path:
+            layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
             layers = DirectRoutes(layers, predict.router.routes, self.exception_handlers)
         if settings.api_key is not None:
             layers = ApiKey(layers, settings.api_key)
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
-        return RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
+        layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
+        if settings.root_path:
+            layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
+        return layers
 
     def openapi(self) -> dict[str, Any]:
         contract: Contract = self.state.contract

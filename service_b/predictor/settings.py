@@ -31,6 +31,14 @@ def _none_if_empty(value: object) -> object:
 # A name or an address, without a port.
 Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$")]
 
+
+def _drop_slash(value: object) -> object:
+    return (value.rstrip("/") or None) if isinstance(value, str) else value
+
+
+RootPath = Annotated[str, Field(pattern="^(/[A-Za-z0-9._~-]+)+$")]
+
+
 # Pieces that are there only for speed, in either service; each has a plain twin.
 Trick = Literal[
     "direct_routes",
@@ -63,6 +71,11 @@ class Settings(BaseSettings):
 
     port: int = Field(default=8001, ge=1, le=65535, validation_alias="PORT")
     """Port to listen on."""
+
+    root_path: Annotated[RootPath | None, BeforeValidator(_drop_slash)] = Field(
+        default=None, validation_alias="ROOT_PATH"
+    )
+    """Path under which a proxy has the service, such as `/lab`; unset is none."""
 
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     """Least important level that is logged: DEBUG, INFO, WARNING or ERROR."""

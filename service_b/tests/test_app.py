@@ -199,3 +199,37 @@ def test_error_of_the_framework_is_json_with_a_detail(
     assert reply.status_code == status
     assert reply.headers["Content-Type"] == "application/json"
     assert reply.json()["detail"]
+
+
+@pytest.mark.parametrize("plain", ["0", "1"])
+@pytest.mark.parametrize("prefix", ["", "/lab/it"])
+def test_service_is_whole_below_the_path_of_a_proxy(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, plain: str, prefix: str
+) -> None:
+    """Whether the proxy takes its path off, or not."""
+    monkeypatch.setenv("ROOT_PATH", "/lab/it/")
+    monkeypatch.setenv("PREDICTOR_API_KEY", "key")
+    monkeypatch.setenv("LAB_PLAIN", plain)
+    client = TestClient(create_app(Settings()))
+
+    for page in ("/docs", "/redoc"):
+        html = client.get(f"{prefix}{page}").text
+        links = re.findall(r"""(?:src|href|spec-url)="([^"]+)"|url: '([^']+)'""", html)
+        addresses = ["".join(link) for link in links]
+        assert "/lab/it/openapi.json" in addresses
+        assert len(addresses) >= 3
+        for address in addresses:
+            assert address.startswith("/lab/it/")
+            assert client.get(prefix + address.removeprefix("/lab/it")).status_code == 200
+    document = client.get(f"{prefix}/openapi.json").json()
+    assert document["servers"] == [{"url": "/lab/it"}]
+    assert client.get(f"{prefix}/metrics").status_code == 200
+    assert client.get(f"{prefix}/health").status_code == 503
+    assert client.get(f"{prefix}/").status_code == 401
+    assert client.post(f"{prefix}/predict", json={"input": {}}).status_code == 401
+    key = {"X-API-Key": "key"}
+    assert client.get(f"{prefix}/", headers=key).status_code == 200
+    assert client.post(f"{prefix}/predict", json={"input": {}}, headers=key).status_code == 503
+    assert client.get(f"{prefix}/docs/", headers=key, follow_redirects=False).status_code == 404
+    assert " path=/predict status=503 " in capsys.readouterr().out
+    assert 'route="/predict",status="503"' in client.get("/metrics").text

@@ -9,6 +9,7 @@ from predictor.versions.manifest import read_manifest
 VARIABLES = [
     "HOST",
     "PORT",
+    "ROOT_PATH",
     "LOG_LEVEL",
     "LOG_FORMAT",
     "PREDICTOR_API_KEY",
@@ -41,7 +42,8 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = ["0.0.0.0", "9001", "DEBUG", "json", "the-key", "lab.example, [::1]"]  # noqa: S104
+    values = ["0.0.0.0", "9001", "/lab/b/", "DEBUG", "json"]  # noqa: S104
+    values += ["the-key", "lab.example, [::1]"]
     values += ["/srv/models.yaml", "2.5", '["s3://models/", "memory:"]', "4096", "2048", "5000"]
     values += ["50", "1.5", "65536", "7.5", "64", "quick_check"]
     for variable, value in zip(VARIABLES, values, strict=True):
@@ -49,6 +51,7 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
     assert load_settings().model_dump() == {
         "host": "0.0.0.0",  # noqa: S104
         "port": 9001,
+        "root_path": "/lab/b",
         "log_level": "DEBUG",
         "log_format": "json",
         "api_key": "the-key",
@@ -104,6 +107,10 @@ def test_known_tricks_are_named_when_one_is_unknown(monkeypatch: pytest.MonkeyPa
         ("PORT", "65536"),
         ("PORT", "80a"),
         ("PORT", ""),
+        ("ROOT_PATH", "lab"),
+        ("ROOT_PATH", "http://lab.example/lab"),
+        ("ROOT_PATH", "/lab?"),
+        ("ROOT_PATH", "/la//b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
         ("PREDICTOR_ALLOWED_HOSTS", "http://lab.example"),

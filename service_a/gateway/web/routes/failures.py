@@ -46,7 +46,7 @@ def add_failure_handlers(app: FastAPI) -> None:
     ) -> Response:
         request.state.log_fields.update(outcome="not logged", reason=str(error))
         # Only the log's own routes read it; whoever posts wants to have something logged.
-        reads = request.url.path.startswith("/inputs")
+        reads = request.scope["route"].path.startswith("/inputs")
         return _answer_later("Input log is unavailable" if reads else "Input could not be logged")
 
     @app.exception_handler(InputNotFound)
