@@ -121,7 +121,7 @@ def test_everybody_gets_an_answer_of_their_own_when_many_come_at_once(
     client: TestClient, stub: StubServer, log_path: Path
 ) -> None:
     def predict_number(exchange: Exchange) -> None:
-        body = json.loads(exchange.server.received[-1].body)
+        body = json.loads(exchange.received.body)
         results = [
             {"prediction": {"price": number}, "message": "m"}
             for number in body.get("inputs") or [body["input"]]
