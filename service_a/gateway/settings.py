@@ -1,6 +1,8 @@
 """Settings of the gateway, read from environment variables; and `--help`, which lists them."""
 
 import argparse
+import re
+import sqlite3
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +10,14 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from urllib3.util import parse_url
 
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
+
+# The first with RETURNING; UPDATE … FROM came before.
+_MIN_SQLITE = (3, 35)
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -28,13 +33,31 @@ def _check_database_url(value: str) -> str:
     try:
         url = make_url(value)
         url.get_dialect().import_dbapi()
+        url.get_dialect()().create_connect_args(url)
     except (ArgumentError, ValueError) as error:
         raise ValueError("must be a SQLAlchemy URL such as sqlite:////data/inputs.db") from error
     except ImportError as error:
         raise ValueError(f"its database driver is not installed: {error}") from error
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise ValueError("must name a file: what is only in memory is not logged")
+    if url.get_backend_name() == "sqlite":
+        in_memory = ":memory:" in (url.database or ":memory:") or "memory" in url.query.values()
+        if in_memory:
+            raise ValueError("must name a file: what is only in memory is not logged")
+        if sqlite3.sqlite_version_info < _MIN_SQLITE:
+            raise ValueError(
+                f"needs SQLite {_MIN_SQLITE[0]}.{_MIN_SQLITE[1]} or later, and this Python has "
+                f"{sqlite3.sqlite_version}; use a newer Python, or name a PostgreSQL database"
+            )
     return value
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Say whether there may be a key or a password in a value: then it doesn't belong in a log."""
+    if "API_KEY" in name or "@" in value:
+        return True
+    # Without an @ it is one in a URL with a mistake, or a parameter of one.
+    is_file = re.match(r"sqlite[\w+]*:///", value)
+    address = re.sub(r"^[\w+]*://", "", value)
+    return name == "INPUT_LOG_URL" and bool(re.search("[?=]" if is_file else "[:?=]", address))
 
 
 def _check_certificates(path: Path | None) -> Path | None:
@@ -142,7 +165,9 @@ class Settings(BaseSettings):
     """Key that Service B asks for."""
 
     input_log_url: Annotated[str, AfterValidator(_check_database_url)] = Field(
-        default=f"sqlite:///{SERVICE_FOLDER / 'data' / 'inputs.db'}",
+        default=URL.create(
+            "sqlite", database=str(SERVICE_FOLDER / "data" / "inputs.db")
+        ).render_as_string(),
         validation_alias="INPUT_LOG_URL",
     )
     """SQLAlchemy URL of the input log's database."""
@@ -216,8 +241,7 @@ def load_settings() -> Settings:
         problem = error.errors(include_url=False)[0]
         field = str(problem["loc"][0])
         name = field if field.isupper() else f"GATEWAY_{field.upper()}"
-        # Neither a key nor a URL with a password in it belongs in a log.
-        secret = "API_KEY" in name or "@" in str(problem["input"])
+        secret = _is_secret(name, str(problem["input"]))
         given = "" if secret else f" (was {problem['input']!r})"
         raise SettingsError(f"{name}: {problem['msg']}{given}") from error
 

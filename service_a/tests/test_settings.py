@@ -1,8 +1,15 @@
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from gateway.input_log.database import LogDatabase
+from gateway.input_log.writer import LogWriter
 from gateway.settings import (
     SERVICE_FOLDER,
     Settings,
@@ -109,8 +116,22 @@ def test_keys_that_name_none_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> 
         load_settings()
 
 
-def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INPUT_LOG_URL", "nosuchdatabase://me:hidden@localhost/inputs")
+@pytest.mark.parametrize(
+    "value",
+    [
+        "nosuchdatabase://me:hidden@localhost/inputs",
+        "nosuchdatabase://me:hidden/inputs",
+        "nosuchdatabase:///inputs?password=hidden",
+        "me:hidden",
+        "host=db password=hidden",
+        "sqlite+nosuchcipher://:hidden/inputs.db",
+        "sqlite:///inputs.db?timeout=hidden",
+    ],
+)
+def test_a_password_is_not_told_when_its_url_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("INPUT_LOG_URL", value)
 
     with pytest.raises(SettingsError, match="INPUT_LOG_URL: ") as caught:
         load_settings()
@@ -146,6 +167,7 @@ def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.Monkey
         ("INPUT_LOG_URL", "oracle+cx_oracle://localhost/inputs"),
         ("INPUT_LOG_URL", "sqlite://"),
         ("INPUT_LOG_URL", "sqlite:///:memory:"),
+        ("INPUT_LOG_URL", "sqlite:///file::memory:"),
         ("GATEWAY_ALLOWED_HOSTS", "http://lab.example"),
         ("GATEWAY_ALLOWED_HOSTS", "lab.example:8000"),
         ("GATEWAY_ALLOWED_HOSTS", "*"),
@@ -172,6 +194,34 @@ def test_bad_value_is_told_in_one_line_with_its_variable(
     assert message.startswith(f"{name}: ")
     assert message.endswith(f"(was {value!r})")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(("version", "starts"), [((3, 34, 1), False), ((3, 35, 0), True)])
+def test_too_old_a_sqlite_stops_the_start_with_the_version_that_is_needed(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], starts: bool
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    monkeypatch.setattr(sqlite3, "sqlite_version", ".".join(map(str, version)))
+
+    if starts:
+        load_settings()
+        return
+    with pytest.raises(SettingsError, match=r"INPUT_LOG_URL: .*SQLite 3\.35 .* has 3\.34\.1;"):
+        load_settings()
+
+
+def test_default_log_is_in_the_folder_of_the_service_whatever_its_name_is(tmp_path: Path) -> None:
+    folder = tmp_path / "a b?c=d#e%20f"
+    shutil.copytree(SERVICE_FOLDER / "gateway", folder / "gateway")
+    program = "from gateway.settings import load_settings; print(load_settings().input_log_url)"
+    url = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+    with closing(LogDatabase(url)) as database:
+        LogWriter(database).write([])
+
+    assert [path.name for path in (folder / "data").glob("*.db")] == ["inputs.db"]
 
 
 def test_every_setting_is_named_when_help_is_asked_for(

@@ -83,5 +83,14 @@ class Claim:
 
     number: int
     request_id: str
+    received_at: datetime
     data: str
     model: str | None
+
+
+@dataclass
+class Span:
+    """A part of the log in the order of time: behind one input, up to another and with it."""
+
+    after: Claim | None = None
+    until: Claim | None = None

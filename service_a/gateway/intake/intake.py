@@ -69,37 +69,18 @@ class Intake:
         group = self._log.write_before(inputs, lane.queue, forwards)
         return await self._collect(lane, group, forwards)
 
-    async def predict_again(
-        self, claims: Sequence[Claim], trace: Trace
-    ) -> list[Answer | GatewayError]:
-        """Forward inputs that were claimed from the log, and log the outcome of each."""
-        places: dict[str | None, list[int]] = {}
-        for place, claim in enumerate(claims):
-            places.setdefault(claim.model, []).append(place)
-        each_model = [
-            self._predict_model_again(model, [claims[place] for place in its_places], trace)
-            for model, its_places in places.items()
-        ]
-        results: dict[int, Answer | GatewayError] = {}
-        for its_places, answers in zip(
-            places.values(), await asyncio.gather(*each_model), strict=True
-        ):
-            results.update(zip(its_places, answers, strict=True))
-        return [results[place] for place in range(len(claims))]
+    def admits(self, model: str | None) -> bool:
+        """Say whether inputs for this model may be forwarded now, or its circuit is open."""
+        return self._lanes.find(model).breaker.admit()
 
-    async def _predict_model_again(
+    async def predict_again(
         self, model: str | None, claims: Sequence[Claim], trace: Trace
     ) -> list[Answer | GatewayError]:
+        """Forward inputs for one model that were claimed from the log; log the outcome of each."""
         lane = self._lanes.find(model)
-        if not lane.breaker.admit():
-            kind = OutcomeKind.UNAVAILABLE
-            self._log.write_later(
-                [Outcome(claim.number, claim.request_id, kind, duration_ms=0) for claim in claims]
-            )
-            return _refuse(len(claims))
-        traceparent = trace.traceparent
         forwards = [
-            Forward(claim.data.encode(), claim.request_id, model, traceparent) for claim in claims
+            Forward(claim.data.encode(), claim.request_id, model, trace.traceparent)
+            for claim in claims
         ]
         group = lane.queue.put(forwards)
         group.before = [claim.number for claim in claims]

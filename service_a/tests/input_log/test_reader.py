@@ -10,7 +10,7 @@ from gateway.input_log.database import LogDatabase
 from gateway.input_log.reader import Attempt, InputFilter, LoggedInput, LogReader, Place
 from gateway.input_log.replay_queue import ReplayQueue
 from gateway.input_log.writer import LogWriter
-from gateway.intake.entries import NewInput, Outcome, OutcomeKind
+from gateway.intake.entries import NewInput, Outcome, OutcomeKind, Span
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -136,11 +136,11 @@ def test_earlier_attempts_are_read_oldest_first(
     log.write([NewInput("r1", "1", OutcomeKind.UNAVAILABLE, received_at=NOON)])
     queue = ReplayQueue(database)
     for minute in (1, 2):
-        (claim,) = queue.claim(1)
+        (claim,) = queue.claim(None, Span(), 1)
         ended = NOON + timedelta(minutes=minute)
         kind = OutcomeKind.UNAVAILABLE
         log.write([Outcome(claim.number, "r1", kind, minute, outcome_at=ended)])
-    queue.claim(1)
+    queue.claim(None, Span(), 1)
 
     row, earlier = reader.read_one("r1")
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import pytest
@@ -417,55 +418,33 @@ def test_error_that_nobody_foresaw_is_raised_and_the_next_input_is_served(log: F
 # Again
 
 
-@pytest.mark.parametrize(
-    ("admits", "outcome", "calls"), [(True, "predicted", 2), (False, "unavailable", 0)]
-)
-def test_claimed_inputs_are_forwarded_again_unless_the_circuit_is_open(
-    log: FakeLog, admits: bool, outcome: str, calls: int
-) -> None:
-    log.write([NewInput(f"r{number}", "1", OutcomeKind.UNAVAILABLE) for number in range(3)])
-    claims = [Claim(1, "r0", "1", "m"), Claim(2, "r1", "2", None), Claim(3, "r2", "3", "m")]
+NOW = datetime.now(UTC)
+
+
+def test_claimed_inputs_are_forwarded_again_to_their_model(log: FakeLog) -> None:
+    claims = [Claim(2, "r1", NOW, "1", "m"), Claim(3, "r2", NOW, "2", "m")]
     predictor = FakePredictor()
 
-    results = run(
-        log,
-        predictor,
-        lambda intake: intake.predict_again(claims, TRACE),
-        breaker=FakeBreaker(admits=admits),
-    )
+    results = run(log, predictor, lambda intake: intake.predict_again("m", claims, TRACE))
 
-    assert [type(result) for result in results] == [Answer if admits else PredictorUnavailable] * 3
-    assert log.outcomes.keys() == {1, 2, 3}
-    assert {entry.outcome for entry in log.outcomes.values()} == {outcome}
-    assert len(predictor.calls) == calls
-    sent = {(call[0].model, *[each.request_id for each in call]) for call in predictor.calls}
-    assert sent == ({("m", "r0", "r2"), (None, "r1")} if admits else set())
-
-
-def test_results_of_claimed_inputs_are_in_their_order_when_they_are_for_several_models(
-    log: FakeLog,
-) -> None:
-    claims = [Claim(n, "r", str(n), model) for n, model in enumerate([None, "a", "b", "a", None])]
-    predictor = FakePredictor(lambda forward: Answer(forward.data, 1.5, "7"))
-
-    results = run(log, predictor, lambda intake: intake.predict_again(claims, TRACE))
-
-    assert [each.body for each in results if isinstance(each, Answer)] == [
-        b"0",
-        b"1",
-        b"2",
-        b"3",
-        b"4",
+    assert results == [ANSWER] * 2
+    assert predictor.calls == [
+        [Forward(each.data.encode(), each.request_id, "m", TRACE.traceparent) for each in claims]
     ]
+    assert {(each.input_number, each.request_id) for each in log.outcomes.values()} == {
+        (2, "r1"),
+        (3, "r2"),
+    }
+    assert {each.outcome for each in log.outcomes.values()} == {"predicted"}
 
 
 def test_claimed_inputs_are_unavailable_again_when_too_many_wait(log: FakeLog) -> None:
-    claims = [Claim(1, "r1", "1", None)]
+    claims = [Claim(1, "r1", NOW, "1", None)]
 
     (result,) = run(
         log,
         FakePredictor(),
-        lambda intake: intake.predict_again(claims, TRACE),
+        lambda intake: intake.predict_again(None, claims, TRACE),
         forward_max_waiting=0,
     )
 
