@@ -24,7 +24,6 @@ COVERED = {
     "service_a/gateway/intake/entries.py": "service_a/tests/intake/test_intake.py",
     "service_a/gateway/intake/forward_queue.py": "service_a/tests/intake/test_intake.py",
     "service_a/gateway/intake/ports.py": "service_a/tests/intake/test_intake.py",
-    "service_a/gateway/intake/replay.py": "service_a/tests/web/routes/test_inputs.py",
     "service_a/gateway/serving/bounded_protocol.py": "tests/test_system_bounds.py",
     "service_a/gateway/serving/h11_protocol.py": "tests/test_system_bounds.py",
     "service_a/gateway/serving/http_protocol.py": "tests/test_system_bounds.py",
