@@ -16,7 +16,10 @@ VARIABLES = [
     "PREDICTOR_WATCH_SECONDS",
     "PREDICTOR_ALLOWED_SOURCES",
     "PREDICTOR_MAX_BODY_BYTES",
+    "PREDICTOR_MAX_BYTES_UNDER_WAY",
     "PREDICTOR_BODY_TIMEOUT_SECONDS",
+    "PREDICTOR_HEAD_TIMEOUT_SECONDS",
+    "PREDICTOR_MAX_CONNECTIONS",
     "LAB_PLAIN",
 ]
 
@@ -35,7 +38,7 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     values = ["0.0.0.0", "9001", "DEBUG", "json", "the-key", "/srv/models.yaml", "2.5"]  # noqa: S104
-    values += ['["s3://models/", "memory:"]', "2048", "1.5", "quick_check"]
+    values += ['["s3://models/", "memory:"]', "2048", "4096", "1.5", "2.5", "7", "quick_check"]
     for variable, value in zip(VARIABLES, values, strict=True):
         monkeypatch.setenv(variable, value)
     assert load_settings().model_dump() == {
@@ -48,7 +51,10 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "watch_seconds": 2.5,
         "allowed_sources": ("s3://models/", "memory:"),
         "max_body_bytes": 2048,
+        "max_bytes_under_way": 4096,
         "body_timeout_seconds": 1.5,
+        "head_timeout_seconds": 2.5,
+        "max_connections": 7,
         "plain": {"quick_check"},
     }
 
@@ -94,6 +100,9 @@ def test_known_tricks_are_named_when_one_is_unknown(monkeypatch: pytest.MonkeyPa
         ("PREDICTOR_WATCH_SECONDS", "0"),
         ("PREDICTOR_WATCH_SECONDS", "inf"),
         ("PREDICTOR_MAX_BODY_BYTES", "1023"),
+        ("PREDICTOR_MAX_BYTES_UNDER_WAY", "1000000"),
+        ("PREDICTOR_HEAD_TIMEOUT_SECONDS", "0"),
+        ("PREDICTOR_MAX_CONNECTIONS", "0"),
         ("PREDICTOR_BODY_TIMEOUT_SECONDS", "0"),
         ("PREDICTOR_BODY_TIMEOUT_SECONDS", "nan"),
     ],
