@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,8 @@ from benchmarks import wrk
 from benchmarks.answers import WrongAnswer
 from benchmarks.bench import Bench, Plan
 from benchmarks.lineup import ROOT
-from benchmarks.machine import read_facts
+from benchmarks.machine import read_machine, read_packages
+from benchmarks.page import make_table, write_page
 from benchmarks.parts import PARTS
 from benchmarks.report import Result, write_result, write_table
 from benchmarks.server import ServerFailed
@@ -19,15 +21,16 @@ from benchmarks.server import ServerFailed
 FOLDER = ROOT / "benchmarks"
 _CHARTS = ("compare", "peers")
 _QUICK = ("compare", "health", "memory", "start")
+_ONLY_IF_NAMED = ("compare", "revisions")
 
 _EPILOG = """\
 parts:
 {parts}
 
-Without a part it runs all but compare, which peers contains: most of an hour. --quick runs
-{quick} in about two minutes; parts that are named it only shortens.
-The load comes from wrk, on one thread, and goes to 127.0.0.1 only. Each part writes PART.json
-to the results, and their README.md anew. Needs Linux, and wrk (apt install wrk).
+Without a part it runs all except compare, which peers contains, and revisions: well over an
+hour. --quick runs {quick} in about two minutes; it only shortens parts
+that are named. The load comes from wrk, on one thread, and goes to 127.0.0.1 only. Each part
+writes PART.json to the results, and their README.md anew. Needs Linux, and wrk (apt install wrk).
 """
 
 
@@ -47,6 +50,15 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         "--seconds", type=int, metavar="S", help="length of each load (5; quick: 1)"
     )
     parser.add_argument(
+        "--base",
+        default="HEAD",
+        metavar="REVISION",
+        help="what `revisions` compares the working tree with (HEAD)",
+    )
+    parser.add_argument(
+        "--page", action="store_true", help="measure nothing; write the results' README.md anew"
+    )
+    parser.add_argument(
         "--results",
         type=Path,
         default=FOLDER / "results",
@@ -64,13 +76,16 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def main() -> None:
     options = parse_arguments(sys.argv[1:])
+    if options.page:
+        write_page(options.results)
+        return
     if not sys.platform.startswith("linux"):
         sys.exit("The benchmarks need Linux: they read from /proc what each process takes.")
     if not wrk.is_installed():
         sys.exit("wrk, the load generator, was not found. On Debian and Ubuntu: apt install wrk")
     # So that servers are stopped and logs removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    default = _QUICK if options.quick else [part for part in PARTS if part != "compare"]
+    default = _QUICK if options.quick else [part for part in PARTS if part not in _ONLY_IF_NAMED]
     for part in options.parts or default:
         # Beside the code, because /tmp may be in memory, where a commit costs nothing.
         scratch_root = FOLDER / ".scratch"
@@ -87,16 +102,19 @@ def _run(part: str, options: argparse.Namespace, scratch: Path) -> None:
 
     rounds = options.rounds or (2 if options.quick else 5)
     seconds = options.seconds or (1 if options.quick else 5)
-    facts = read_facts(scratch, peers=part == "peers")
-    facts["rounds"] = f"{rounds} of {seconds} s each"
+    facts = read_machine(scratch) | {"rounds": f"{rounds} of {seconds} s each"}
     try:
-        result = PARTS[part](Bench(Plan(rounds, seconds, options.quick, scratch, say)))
-    except (ServerFailed, WrongAnswer) as error:
+        plan = Plan(rounds, seconds, options.quick, options.base, scratch, say)
+        result = PARTS[part](Bench(plan))
+    except (ServerFailed, WrongAnswer, subprocess.CalledProcessError) as error:
         sys.exit(f"{part}: {error}")
+    facts |= read_packages(peers=part in _CHARTS)
     if part in _CHARTS:
         _draw(result, options.results)
     write_result(options.results, result, facts)
-    print(f"\n{result.title}\n", *write_table(result.rows), *result.remarks, "", sep="\n")
+    write_page(options.results)
+    table = write_table(make_table(part, result.rows))
+    print(f"\n{result.title}\n", *table, "", *result.remarks, sep="\n")
 
 
 def _draw(result: Result, folder: Path) -> None:

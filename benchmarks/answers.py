@@ -1,4 +1,4 @@
-"""Checks that all who are compared give the same prices."""
+"""Checks that all subjects give the same prices."""
 
 import http.client
 import json
@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.houses import House
 from benchmarks.subject import Subject
 
-# Services tell a price to the cent.
+# Prices are rounded to the cent.
 _TOLERANCE = 0.011
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median, quantiles
 
-from benchmarks.bench import MOST_CONNECTIONS, Bench
-from benchmarks.measurement import running
+from benchmarks.bench import Bench
+from benchmarks.measurement import MOST_CONNECTIONS, running
 from benchmarks.probe import probe_health
 from benchmarks.report import Result
 from benchmarks.subject import make_process
@@ -16,8 +16,7 @@ from benchmarks.wrk import run_wrk
 
 def measure_health(bench: Bench) -> Result:
     """How long `/health` takes, idle and under load."""
-    b = bench.lineup.make_service_b()
-    a = bench.lineup.make_service_a(b)
+    a, b = bench.lineup.make_services()
     seconds = bench.plan.seconds * 2
     case = bench.make_case(make_process(a, b))
     rows: list[Row] = []
@@ -26,7 +25,7 @@ def measure_health(bench: Bench) -> Result:
         for number in range(1, bench.plan.rounds + 1):
             bench.plan.say(f"round {number}/{bench.plan.rounds}")
             a.wait_until_idle()
-            rows.append(_tell_health("idle", number, probe_health(a, seconds)))
+            rows.append(_summarise_health("idle", number, probe_health(a, seconds)))
             load = pool.submit(
                 run_wrk,
                 case.subject.url,
@@ -35,7 +34,7 @@ def measure_health(bench: Bench) -> Result:
                 seconds=seconds + 2,
             )
             time.sleep(1)  # into the middle of the load
-            rows.append(_tell_health("64 connections", number, probe_health(a, seconds)))
+            rows.append(_summarise_health("64 connections", number, probe_health(a, seconds)))
             load.result()
     return Result(
         "health",
@@ -45,7 +44,7 @@ def measure_health(bench: Bench) -> Result:
     )
 
 
-def _tell_health(load: str, number: int, waits_ms: Sequence[float]) -> Row:
+def _summarise_health(load: str, number: int, waits_ms: Sequence[float]) -> Row:
     return {
         "load": load,
         "round": number,
@@ -59,8 +58,7 @@ def _tell_health(load: str, number: int, waits_ms: Sequence[float]) -> Row:
 def measure_memory(bench: Bench) -> Result:
     """Memory of both services over many requests."""
     wanted, most_seconds = (100_000, 10.0) if bench.plan.quick else (1_000_000, 400.0)
-    b = bench.lineup.make_service_b()
-    a = bench.lineup.make_service_a(b)
+    a, b = bench.lineup.make_services()
     case = bench.make_case(make_process(a, b))
     rows: list[Row] = []
     requests = failures = 0
@@ -89,8 +87,7 @@ def measure_memory(bench: Bench) -> Result:
 
 def measure_start(bench: Bench) -> Result:
     """From start to healthy."""
-    b = bench.lineup.make_service_b()
-    a = bench.lineup.make_service_a(b)
+    a, b = bench.lineup.make_services()
     rows: list[Row] = []
     for server in (b, a):
         times = []

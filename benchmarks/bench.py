@@ -1,6 +1,6 @@
 """What the parts of the benchmark share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from benchmarks.measurement import Case, Sample, Say, measure
 from benchmarks.subject import Subject
 
 _HOUSES = 500
-MOST_CONNECTIONS = 64
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,7 @@ class Plan:
     rounds: int
     seconds: float
     quick: bool
+    base: str
     scratch: Path
     say: Say
 
@@ -34,23 +34,28 @@ class Bench:
         self._files = 0
 
     def make_case(
-        self, subject: Subject, label: str | None = None, houses: Sequence[House] | None = None
+        self,
+        subject: Subject,
+        label: str | None = None,
+        *,
+        houses: Sequence[House] | None = None,
+        batch: int | None = None,
     ) -> Case:
-        """Make a case of one house per request."""
-        bodies = [subject.write_body(house) for house in houses or self.houses]
-        return Case(label or subject.name, subject, self.write(bodies))
-
-    def write(self, bodies: Sequence[object]) -> Path:
-        """Write bodies to a file of their own."""
+        """Make a case of one house per request, or of so many."""
+        houses = houses or self.houses
+        inputs = _cut(houses, batch) if batch else houses
         self._files += 1
-        return write_bodies(self.plan.scratch / f"bodies-{self._files}", bodies)
+        file = self.plan.scratch / f"bodies-{self._files}"
+        write_bodies(file, [subject.write_body(each) for each in inputs])
+        return Case(label or subject.name, subject, file, batch)
 
-    def measure(self, cases: Sequence[Case], connection_counts: Sequence[int]) -> list[Sample]:
+    def measure(self, cases: Sequence[Case]) -> list[Sample]:
         """Measure as the plan says."""
-        return measure(
-            cases,
-            connection_counts,
-            rounds=self.plan.rounds,
-            seconds=self.plan.seconds,
-            say=self.plan.say,
-        )
+        plan = self.plan
+        return measure(cases, rounds=plan.rounds, seconds=plan.seconds, say=plan.say)
+
+
+def _cut(houses: Sequence[House], size: int) -> Iterator[list[House]]:
+    """Give batches that begin at different houses; of large ones a few."""
+    for start in range(0, len(houses), max(1, size // 8)):
+        yield [houses[(start + i) % len(houses)] for i in range(size)]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 
+from benchmarks.measurement import count_connections
 from benchmarks.summary import Row
 
 mpl.use("Agg")
@@ -24,7 +25,7 @@ def draw_chart(rows: Sequence[Row], file: Path) -> None:
         offset = ((len(counts) - 1) / 2 - index) * height  # the first count on top
         places = [place + offset for place in range(len(names))]
         values = [speeds[name, count] for name in names]
-        bars = axes.barh(places, values, height, color=colour, label=f"{count} connections")
+        bars = axes.barh(places, values, height, color=colour, label=count_connections(count))
         if count == counts[-1]:
             axes.bar_label(bars, [f"{value:,.0f}" for value in values], padding=3, fontsize=8)
     axes.set_yticks(range(len(names)), names)

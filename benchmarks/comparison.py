@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from benchmarks.answers import check_answers
-from benchmarks.bench import MOST_CONNECTIONS, Bench
-from benchmarks.measurement import running
+from benchmarks.bench import Bench
+from benchmarks.measurement import MOST_CONNECTIONS, running, spread
 from benchmarks.model_servers import ModelServers
 from benchmarks.report import Result
 from benchmarks.subject import Subject, make_predict, make_process, make_process_log_only
@@ -25,8 +25,7 @@ def compare_peers(bench: Bench) -> Result:
 
 def _compare(bench: Bench, part: str, peers: Sequence[Subject]) -> Result:
     lineup = bench.lineup
-    b = lineup.make_service_b()
-    a = lineup.make_service_a(b)
+    a, b = lineup.make_services()
     subjects = [make_process(a, b), make_process_log_only(a), make_predict(b)]
     subjects += [lineup.make_original(), *peers, *lineup.make_limits()]
     # What is in front of another server is listed before it, and started after it.
@@ -35,7 +34,8 @@ def _compare(bench: Bench, part: str, peers: Sequence[Subject]) -> Result:
         bench.plan.say("checking that all give the same prices")
         prices = check_answers(subjects, bench.houses[:_CHECKED_HOUSES])
         cases = [bench.make_case(each) for each in subjects]
-        samples = bench.measure(cases, (1, 16, MOST_CONNECTIONS))
+        cases = spread(cases, (1, 16, MOST_CONNECTIONS))
+        samples = bench.measure(cases)
     predicting = sum(each.read_price is not None for each in subjects)
     return Result(
         part,

@@ -70,9 +70,9 @@ def to_training_row(card: Card, house: House) -> House:
     return {name: codes[name] if value is None else value for name, value in house.items()}
 
 
-def to_public(house: House, number: int) -> House:
+def to_public(house: House, id_: int) -> House:
     """Write a house with the names of the public contract, which also wants an id."""
-    return {"id": number} | {_to_camel(name): value for name, value in house.items()}
+    return {"id": id_} | {_to_camel(name): value for name, value in house.items()}
 
 
 def _to_camel(name: str) -> str:
@@ -81,8 +81,7 @@ def _to_camel(name: str) -> str:
     return camel[0].lower() + camel[1:]
 
 
-def write_bodies(file: Path, bodies: Sequence[object]) -> Path:
+def write_bodies(file: Path, bodies: Sequence[object]) -> None:
     """Write bodies of requests, one a line, as JSON."""
     lines = (json.dumps(body, separators=(",", ":")) for body in bodies)
     file.write_text("\n".join(lines), encoding="utf-8")
-    return file

@@ -1,59 +1,40 @@
 """What larger inputs cost: more fields, more houses."""
 
-from collections.abc import Iterator, Sequence
-
-from benchmarks.bench import MOST_CONNECTIONS, Bench
-from benchmarks.houses import House, keep_fields, to_public
-from benchmarks.measurement import Case, running
+from benchmarks.bench import Bench
+from benchmarks.houses import keep_fields
+from benchmarks.measurement import MOST_CONNECTIONS, running, spread
 from benchmarks.report import Result
-from benchmarks.subject import Subject, make_predict, make_process
+from benchmarks.subject import make_predict, make_predict_batch, make_process, make_public_batch
 from benchmarks.summary import summarise
 
 
 def measure_fields(bench: Bench) -> Result:
     """Cost by the number of fields: 4, 20, all."""
-    b = bench.lineup.make_service_b()
-    a = bench.lineup.make_service_a(b)
+    a, b = bench.lineup.make_services()
     cases = []
     for subject in (make_process(a, b), make_predict(b)):
         for count in (4, 20, len(bench.houses[0])):
             houses = [keep_fields(bench.lineup.card, house, count) for house in bench.houses]
-            cases.append(bench.make_case(subject, f"{subject.name}, {count} fields", houses))
+            label = f"{subject.name}, {count} fields"
+            cases.append(bench.make_case(subject, label, houses=houses))
+    cases = spread(cases, (1, MOST_CONNECTIONS))
     with running([b, a], bench.plan.say):
-        samples = bench.measure(cases, [1, MOST_CONNECTIONS])
+        samples = bench.measure(cases)
     return Result("fields", "Number of fields", summarise(cases, samples), samples=samples)
 
 
 def measure_batches(bench: Bench) -> Result:
     """Batches of 1 to 1,000 houses, through Service B and the public contract."""
-    b = bench.lineup.make_service_b()
-    a = bench.lineup.make_service_a(b)
-    batch_b = Subject("Service B /predict/batch", (b,), "/predict/batch", lambda _: None)
-    public = Subject(
-        "Service A public batch", (a, b), "/api/v1/price/predict/batch", lambda _: None
-    )
+    a, b = bench.lineup.make_services()
     every = len(bench.houses[0])
+    sizes = [(1, every), (10, every), (100, every), (1000, every), (1000, 20), (1000, 4)]
     cases = []
-    for size, fields in (
-        (1, every),
-        (10, every),
-        (100, every),
-        (1000, every),
-        (1000, 20),
-        (1000, 4),
-    ):
+    for size, fields in sizes:
         houses = [keep_fields(bench.lineup.card, house, fields) for house in bench.houses]
-        public_houses = [to_public(house, number) for number, house in enumerate(houses)]
-        for subject, name, each in ((batch_b, "inputs", houses), (public, "data", public_houses)):
+        for subject in (make_predict_batch(b), make_public_batch(a, b)):
             label = f"{subject.name}, {size:,} house{'s' * (size > 1)} of {fields} fields"
-            bodies = [{name: batch} for batch in _cut(each, size)]
-            cases.append(Case(label, subject, bench.write(bodies), size))
+            cases.append(bench.make_case(subject, label, houses=houses, batch=size))
+    cases = spread(cases, (1, 4))
     with running([b, a], bench.plan.say):
-        samples = bench.measure(cases, [1, 4])
+        samples = bench.measure(cases)
     return Result("batches", "Batches", summarise(cases, samples), samples=samples)
-
-
-def _cut(houses: Sequence[House], size: int) -> Iterator[list[House]]:
-    """Give batches that begin at different houses; of large ones a few."""
-    for start in range(0, len(houses), max(1, size // 8)):
-        yield [houses[(start + i) % len(houses)] for i in range(size)]

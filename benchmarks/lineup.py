@@ -1,5 +1,6 @@
-"""The servers that are measured, but for the model servers; what they write goes to `scratch`."""
+"""The servers that are measured, apart from the model servers."""
 
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,30 +14,39 @@ REPOSITORY = ROOT / "service_b/models/ames"
 
 
 class Lineup:
-    """Makes servers, and says how they are asked."""
+    """Makes servers, and says how they are asked. What they write goes to `scratch`.
 
-    def __init__(self, scratch: Path) -> None:
+    Both services come from the tree at `root`; `plain` names what they do in the plain way.
+    """
+
+    def __init__(self, scratch: Path, *, root: Path = ROOT, plain: str = "") -> None:
         version = find_version(REPOSITORY)
         self.card: Card = read_card(version)
         self.scratch = scratch
         self.model_file = version / self.card["artifact"]["file"]
+        self._root = root
+        self._environment = {"PORT": "{port}", "LAB_PLAIN": plain}
+
+    def make_services(self) -> tuple[Server, Server]:
+        """Service A, and the Service B that it asks."""
+        b = self.make_service_b()
+        return self.make_service_a(b), b
 
     def make_service_b(self, *, replicas: int | None = None) -> Server:
         """Service B; with `replicas`, so many processes behind one port."""
         name, command = _name_processes("Service B", "replica", replicas)
-        return self.make_server(name, ROOT / "service_b", command, {"PORT": "{port}"})
+        return self.make_server(name, self._root / "service_b", command, self._environment)
 
     def make_service_a(
         self, b: Server, *, log: str = "inputs.db", workers: int | None = None
     ) -> Server:
         """Service A in front of `b`; with `workers`, so many processes on one log."""
         name, command = _name_processes("Service A", "worker", workers)
-        environment = {
-            "PORT": "{port}",
+        environment = self._environment | {
             "SERVICE_B_URL": f"{b.url}/predict",
             "INPUT_LOG_URL": f"sqlite:///{self.scratch / log}",
         }
-        return self.make_server(name, ROOT / "service_a", command, environment)
+        return self.make_server(name, self._root / "service_a", command, environment)
 
     def make_limits(self) -> list[Subject]:
         """Servers that only give the request back, on the packages of Service A."""
@@ -56,6 +66,7 @@ class Lineup:
     def make_original(self) -> Subject:
         """Two services as such labs write them."""
         folder = PEERS / "original"
+        prepare_venv(folder)
         command = ["-m", "uvicorn", "--port", "{port}", "--log-level", "info"]
         environment = {"MODEL_FILE": str(self.model_file), "PYTHONPATH": str(ROOT / "service_b")}
         b = self.make_server("original B", folder, [*command, "service_b:app"], environment)
@@ -93,6 +104,12 @@ class Lineup:
     def write_row(self, house: House) -> House:
         """Write a house as the pipeline takes it."""
         return to_training_row(self.card, house)
+
+
+def prepare_venv(folder: Path) -> None:
+    """Make or refresh the venv in a folder, from its requirements.txt."""
+    command = ["./run_services.sh", "--prepare", "requirements.txt"]
+    subprocess.run([*command, str(folder.relative_to(ROOT))], cwd=ROOT, check=True)
 
 
 def _name_processes(service: str, kind: str, count: int | None) -> tuple[str, list[str]]:

@@ -9,27 +9,27 @@ from importlib.metadata import distributions
 from pathlib import Path
 from statistics import median
 
-from benchmarks.lineup import PEERS, ROOT
+from benchmarks.lineup import ROOT
 
 Facts = dict[str, str]
 
-_PACKAGES = {
-    "Service A": ["fastapi", "uvicorn", "uvloop", "pydantic", "requests", "sqlalchemy"],
-    "Service B": ["fastapi", "uvicorn", "uvloop", "pydantic", "numpy", "scikit-learn"],
-    "original": ["fastapi", "uvicorn", "requests", "pandas", "scikit-learn"],
+_SERVICES = {
+    "service_a": ("fastapi", "uvicorn", "uvloop", "pydantic", "requests", "sqlalchemy"),
+    "service_b": ("fastapi", "uvicorn", "uvloop", "pydantic", "numpy", "scikit-learn"),
 }
-_PEER_PACKAGES = {
-    "MLflow": ["mlflow", "fastapi", "uvicorn"],
-    "MLServer": ["mlserver", "fastapi", "uvicorn"],
-    "BentoML": ["bentoml", "starlette", "uvicorn"],
-    "LitServe": ["litserve", "fastapi", "uvicorn"],
+_PEERS = {
+    "benchmarks/peers/original": ("fastapi", "uvicorn", "requests", "pandas", "scikit-learn"),
+    "benchmarks/peers/mlflow": ("mlflow", "fastapi", "uvicorn"),
+    "benchmarks/peers/mlserver": ("mlserver", "fastapi", "uvicorn"),
+    "benchmarks/peers/bentoml": ("bentoml", "starlette", "uvicorn"),
+    "benchmarks/peers/litserve": ("litserve", "fastapi", "uvicorn"),
 }
 _SYNCS = 50
 
 
-def read_facts(scratch: Path, *, peers: bool = False) -> Facts:
+def read_machine(scratch: Path) -> Facts:
     """Describe the machine as it is now; nothing in it names the machine or its folders."""
-    facts = {
+    return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "revision": _run("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"),
         "processor": f"{os.cpu_count()} cores, {_read_processor()}",
@@ -40,14 +40,16 @@ def read_facts(scratch: Path, *, peers: bool = False) -> Facts:
         "Python": platform.python_version(),
         "wrk": _run("sh", "-c", "wrk -v | head -1").removeprefix("wrk ").partition(" [")[0],
     }
-    folders = {name: ROOT / name.lower().replace(" ", "_") for name in ("Service A", "Service B")}
-    folders["original"] = PEERS / "original"
-    packages = dict(_PACKAGES)
-    if peers:
-        packages |= _PEER_PACKAGES
-        folders |= {name: PEERS / name.lower() for name in _PEER_PACKAGES}
-    for name, wanted in packages.items():
-        facts[f"packages of {name}"] = _read_versions(folders[name], wanted)
+
+
+def read_packages(*, peers: bool) -> Facts:
+    """List the versions of the packages that count, of the peers where they are installed."""
+    facts = {}
+    for folder, packages in (_SERVICES | (_PEERS if peers else {})).items():
+        for site in (ROOT / folder / ".venv/lib").glob("python3*/site-packages"):
+            found = {each.name.lower(): each.version for each in distributions(path=[str(site)])}
+            versions = [f"{name} {found.get(name, '-')}" for name in packages]
+            facts[f"packages of {folder}"] = ", ".join(versions)
     return facts
 
 
@@ -69,14 +71,6 @@ def _time_sync(scratch: Path) -> float:
             os.fsync(file.fileno())
             times.append(time.perf_counter() - started)
     return median(times) * 1e6
-
-
-def _read_versions(folder: Path, packages: list[str]) -> str:
-    site = next((folder / ".venv/lib").glob("python3*/site-packages"), None)
-    if site is None:
-        return "not installed"
-    found = {each.name.lower(): each.version for each in distributions(path=[str(site)])}
-    return ", ".join(f"{name} {found.get(name, '-')}" for name in packages)
 
 
 def _run(*command: str) -> str:

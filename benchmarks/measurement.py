@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.server import Server
@@ -10,6 +10,8 @@ from benchmarks.subject import Subject
 from benchmarks.wrk import Load, run_wrk
 
 Say = Callable[[str], None]
+
+MOST_CONNECTIONS = 64
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,17 @@ class Case:
     subject: Subject
     bodies: Path
     houses_per_request: int | None = None
+    connections: int = MOST_CONNECTIONS
+
+
+def count_connections(count: int) -> str:
+    """Write `1 connection`, `64 connections`."""
+    return f"{count} connection{'s' * (count != 1)}"
+
+
+def spread(cases: Sequence[Case], connection_counts: Sequence[int]) -> list[Case]:
+    """Repeat the cases with each number of connections."""
+    return [replace(case, connections=count) for count in connection_counts for case in cases]
 
 
 @dataclass(frozen=True)
@@ -57,38 +70,30 @@ def running(servers: Iterable[Server], say: Say) -> Iterator[None]:
             server.stop()
 
 
-def measure(
-    cases: Sequence[Case],
-    connection_counts: Sequence[int],
-    *,
-    rounds: int,
-    seconds: float,
-    say: Say,
-) -> list[Sample]:
-    """Load each case once per round and number of connections, after a warm-up of a second."""
-    for case in cases:
+def measure(cases: Sequence[Case], *, rounds: int, seconds: float, say: Say) -> list[Sample]:
+    """Load each case once per round, after a warm-up of a second."""
+    for case in {case.label: case for case in cases}.values():
         say(f"warming up {case.label}")
-        run_wrk(case.subject.url, case.bodies, connections=max(connection_counts), seconds=1)
+        run_wrk(case.subject.url, case.bodies, connections=case.connections, seconds=1)
     samples = []
     for number in range(1, rounds + 1):
-        for connections in connection_counts:
-            for case in cases:
-                sample = _take_sample(case, connections, number, seconds)
-                samples.append(sample)
-                speed = sample.load.requests_per_second
-                say(
-                    f"round {number}/{rounds}, {connections:2} connections, "
-                    f"{case.label}: {speed:,.0f} requests/s"
-                )
+        for case in cases:
+            sample = _take_sample(case, number, seconds)
+            samples.append(sample)
+            speed = sample.load.requests_per_second
+            say(
+                f"round {number}/{rounds}, {case.label}, "
+                f"{count_connections(case.connections)}: {speed:,.0f} requests/s"
+            )
     return samples
 
 
-def _take_sample(case: Case, connections: int, number: int, seconds: float) -> Sample:
+def _take_sample(case: Case, number: int, seconds: float) -> Sample:
     servers = case.subject.servers
     for server in servers:
         server.wait_until_idle()
     before = [server.read_cpu_seconds() for server in servers]
-    load = run_wrk(case.subject.url, case.bodies, connections=connections, seconds=seconds)
+    load = run_wrk(case.subject.url, case.bodies, connections=case.connections, seconds=seconds)
     after = [server.read_cpu_seconds() for server in servers]
     costs = {
         server.name: Cost(
@@ -98,4 +103,4 @@ def _take_sample(case: Case, connections: int, number: int, seconds: float) -> S
         )
         for server, start, end in zip(servers, before, after, strict=True)
     }
-    return Sample(case.label, connections, number, load, costs)
+    return Sample(case.label, case.connections, number, load, costs)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from benchmarks.houses import House
-from benchmarks.lineup import PEERS, REPOSITORY, ROOT, Lineup
+from benchmarks.lineup import PEERS, REPOSITORY, ROOT, Lineup, prepare_venv
 from benchmarks.server import Server, find_free_port
 from benchmarks.subject import Subject
 
-# How a model server is given the model: as its documentation shows; with its batching switched
-# on; and with Service B's model code inside on top.
+# How a model server gets the model: as its documentation shows; with its batching switched on;
+# and with Service B's model code inside as well.
 Kind = Literal["Documented", "Batching", "Tuned"]
 _SUFFIXES: dict[Kind, str] = {
     "Documented": "",
@@ -39,7 +39,7 @@ class ModelServers:
     def make_subjects(self) -> list[Subject]:
         """Install them, and say how each is asked."""
         for peer in ("mlflow", "mlserver", "bentoml", "litserve"):
-            _prepare_venv(PEERS / peer)
+            prepare_venv(PEERS / peer)
         return [
             self._make_mlflow(),
             self._make_mlserver(),
@@ -168,12 +168,6 @@ class ModelServers:
         return self._lineup.make_server(
             name, folder, arguments, own | (environment or {}), health=health
         )
-
-
-def _prepare_venv(folder: Path) -> None:
-    """Make or refresh the venv in a folder, from its requirements.txt."""
-    command = [str(ROOT / "run_services.sh"), "--prepare", "requirements.txt"]
-    subprocess.run([*command, str(folder.relative_to(ROOT))], check=True)
 
 
 def _write_tensor(name: str, value: object) -> dict[str, object]:

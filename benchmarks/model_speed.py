@@ -10,10 +10,10 @@ from benchmarks.report import Result
 
 def measure_model(bench: Bench) -> Result:
     """The models in process, fast path and pipeline: one house alone, and 1,000 at once."""
-    bench.plan.say("model")
+    quick = bench.plan.quick
     folder = ROOT / "service_b"
     finished = subprocess.run(
-        [folder / ".venv/bin/python", PEERS / "model_timer.py"],
+        [folder / ".venv/bin/python", PEERS / "model_timer.py", "100" if quick else "1000"],
         cwd=folder,
         env={"PYTHONPATH": f"{folder}:{ROOT}"},
         check=True,

@@ -8,11 +8,15 @@ from benchmarks.comparison import compare, compare_peers
 from benchmarks.input_sizes import measure_batches, measure_fields
 from benchmarks.model_speed import measure_model
 from benchmarks.report import Result
+from benchmarks.revisions import compare_revisions
 from benchmarks.scale import measure_log_sizes, measure_replicas, measure_workers
+from benchmarks.tricks import measure_tricks
 
 PARTS: dict[str, Callable[[Bench], Result]] = {
     "compare": compare,
     "peers": compare_peers,
+    "tricks": measure_tricks,
+    "revisions": compare_revisions,
     "fields": measure_fields,
     "batches": measure_batches,
     "model": measure_model,

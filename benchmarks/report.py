@@ -1,10 +1,9 @@
-"""What a part found, as JSON, and the results of all parts as one page."""
+"""What a part found, as JSON, and rows as a table."""
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks.machine import Facts
 from benchmarks.measurement import Sample
@@ -24,31 +23,10 @@ class Result:
 
 
 def write_result(folder: Path, result: Result, facts: Facts) -> None:
-    """Write `<part>.json`, and the page of all parts anew."""
+    """Write `<part>.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(result) | {"facts": facts}, indent=1, ensure_ascii=False)
     (folder / f"{result.part}.json").write_text(text + "\n", encoding="utf-8")
-    results = [
-        json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))
-    ]
-    page = ["# Results", "", "Made by `benchmarks/run.sh`; the samples are in the JSON files."]
-    for each in results:
-        page += ["", *_write_section(each, folder)]
-    (folder / "README.md").write_text("\n".join(page) + "\n", encoding="utf-8")
-
-
-def _write_section(result: dict[str, Any], folder: Path) -> list[str]:
-    lines = [f"## {result['title']}", "", *write_table(result["rows"])]
-    if (folder / f"{result['part']}.png").exists():
-        lines += ["", f"![{result['title']}]({result['part']}.png)"]
-    for remark in result["remarks"]:
-        lines += ["", remark]
-    for title, facts in (("Settings", result["settings"]), ("Machine", result["facts"])):
-        if facts:
-            lines += ["", f"<details><summary>{title}</summary>", ""]
-            lines += [f"- {name}: {value}" for name, value in facts.items()]
-            lines += ["", "</details>"]
-    return lines
 
 
 def write_table(rows: Sequence[Row]) -> list[str]:

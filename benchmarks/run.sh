@@ -10,7 +10,7 @@ case " $* " in
         ./run_services.sh --prepare requirements.txt service_a service_b
         # Whatever is compared runs on the same Python.
         export PYTHON=$PWD/service_a/.venv/bin/python
-        ./run_services.sh --prepare requirements.txt benchmarks benchmarks/peers/original
+        ./run_services.sh --prepare requirements.txt benchmarks
         exec benchmarks/.venv/bin/python -m benchmarks "$@"
         ;;
 esac

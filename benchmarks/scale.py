@@ -2,13 +2,15 @@
 
 import shutil
 
-from benchmarks.bench import MOST_CONNECTIONS, Bench
+from benchmarks.bench import Bench
 from benchmarks.log_rows import BYTES_PER_ROW, fill_log
-from benchmarks.measurement import Case, running
+from benchmarks.measurement import MOST_CONNECTIONS, Case, running, spread
 from benchmarks.report import Result
 from benchmarks.server import Server
 from benchmarks.subject import make_predict, make_process, make_process_log_only
 from benchmarks.summary import summarise
+
+_SEVERAL = "Started as `uvicorn main:app --workers N`; memory includes uvicorn's supervisor."
 
 
 def measure_log_sizes(bench: Bench) -> Result:
@@ -30,16 +32,14 @@ def measure_log_sizes(bench: Bench) -> Result:
         if size:
             say(f"filling a log with {size:,} rows")
             gib = fill_log(bench.plan.scratch / log, size)
-            remarks.append(f"{size:,} rows take {gib:.1f} GiB.")
+            remarks.append(f"{size:,} rows take {gib:.2f} GiB.")
         gateways.append(a)
         cases += [
             bench.make_case(subject, f"{subject.name}, {size:,} rows")
             for subject in (make_process_log_only(a), make_process(a, b))
         ]
     with running([b, *gateways], say):
-        samples = bench.measure(cases, [MOST_CONNECTIONS])
-    for size in fitting:
-        (bench.plan.scratch / f"log-{size}.db").unlink()
+        samples = bench.measure(cases)
     return Result("log-size", "Size of the log", summarise(cases, samples), remarks, samples)
 
 
@@ -54,11 +54,11 @@ def measure_workers(bench: Bench) -> Result:
         for a in gateways
         for subject in (make_process(a, b), make_process_log_only(a))
     ]
+    cases = spread(cases, (1, MOST_CONNECTIONS))
     with running([b, *gateways], bench.plan.say):
-        samples = bench.measure(cases, [1, MOST_CONNECTIONS])
+        samples = bench.measure(cases)
     rows = summarise(cases, samples)
-    remark = "Started as `uvicorn main:app --workers N`; memory includes uvicorn's supervisor."
-    return Result("workers", "Workers of Service A", rows, [remark], samples)
+    return Result("workers", "Workers of Service A", rows, [_SEVERAL], samples)
 
 
 def measure_replicas(bench: Bench) -> Result:
@@ -73,8 +73,8 @@ def measure_replicas(bench: Bench) -> Result:
         for a, b in zip(gateways, models, strict=True)
         for subject in (make_process(a, b), make_predict(b))
     ]
+    cases = spread(cases, (1, MOST_CONNECTIONS))
     with running([*models, *gateways], bench.plan.say):
-        samples = bench.measure(cases, [1, MOST_CONNECTIONS])
+        samples = bench.measure(cases)
     rows = summarise(cases, samples)
-    remark = "Started as `uvicorn main:app --workers N`; memory includes uvicorn's supervisor."
-    return Result("replicas", "Replicas of Service B", rows, [remark], samples)
+    return Result("replicas", "Replicas of Service B", rows, [_SEVERAL], samples)

@@ -1,4 +1,4 @@
-"""A server as a real process on a free loopback port, and what the kernel knows of it."""
+"""A server as a real process on a free loopback port, and what the kernel counts for it."""
 
 import http.client
 import os

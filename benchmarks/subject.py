@@ -1,10 +1,10 @@
-"""What is measured: a server, and how it is asked for the price of a house."""
+"""What is measured: a server, and how it is asked for the prices of houses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.houses import House
+from benchmarks.houses import House, to_public
 from benchmarks.server import Server
 
 ECHO = "FastAPI echo"
@@ -15,13 +15,14 @@ ECHO = "FastAPI echo"
 class Subject:
     """A server, the others that it needs, and one kind of request to it.
 
-    `read_price` finds the price of the house in an answer; None where there is none.
+    `write_body` takes a house, or the houses of a batch. `read_price` finds the price of the house
+    in an answer; it is None where there is none.
     """
 
     name: str
     servers: tuple[Server, ...]
     path: str
-    write_body: Callable[[House], object]
+    write_body: Callable[[Any], object]
     read_price: Callable[[Any], float] | None = None
     settings: str = ""
 
@@ -62,6 +63,23 @@ def make_predict(b: Server) -> Subject:
         lambda house: {"input": house},
         lambda answer: float(answer["prediction"]["price"]),
         "as it comes",
+    )
+
+
+def make_predict_batch(b: Server) -> Subject:
+    """Service B alone, many houses per request."""
+    return Subject(
+        "Service B /predict/batch", (b,), "/predict/batch", lambda houses: {"inputs": houses}
+    )
+
+
+def make_public_batch(a: Server, b: Server) -> Subject:
+    """The public contract, many houses per request."""
+    return Subject(
+        "Service A public batch",
+        (a, b),
+        "/api/v1/price/predict/batch",
+        lambda houses: {"data": [to_public(house, id_) for id_, house in enumerate(houses)]},
     )
 
 

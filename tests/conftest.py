@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import Lab
+from tests.running_lab import Lab
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

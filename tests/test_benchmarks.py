@@ -1,24 +1,31 @@
-"""The benchmarks, as a user runs them, for seconds: figures are there and make sense."""
+"""The benchmarks, run for seconds as a user does, and what their tables make of the figures."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab import ROOT
+from benchmarks.bench import Bench, Plan
+from benchmarks.measurement import Cost, Sample
+from benchmarks.page import make_table, write_page
+from benchmarks.revisions import make_rows
+from benchmarks.summary import Ratios, compare_rounds, read_cpu, read_speed
+from benchmarks.tricks import TRICKS, Trick, make_row, measure_trick
+from benchmarks.variants import LOG_ONLY, PREDICT, PROCESS, Comparison, Figure
+from benchmarks.wrk import Load
+from tests.running_lab import ROOT
 
-pytestmark = [
-    pytest.mark.skipif(
-        not sys.platform.startswith("linux") or shutil.which("wrk") is None,
-        reason="the benchmarks need Linux and wrk, the load generator",
-    ),
-    pytest.mark.skipif("CI" not in os.environ, reason="takes half a minute: runs only in CI"),
-]
+measures = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or shutil.which("wrk") is None or "CI" not in os.environ,
+    reason="needs Linux and wrk, the load generator, and half a minute: runs only in CI",
+)
 
 
 def run_benchmarks(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -31,28 +38,57 @@ def run_benchmarks(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_results_are_sane_when_one_part_is_run_for_a_second(tmp_path: Path) -> None:
-    finished = run_benchmarks("fields", "--quick", "--rounds=1", f"--results={tmp_path}")
+@measures
+def test_results_are_sane_when_two_revisions_are_measured_for_a_second(tmp_path: Path) -> None:
+    finished = run_benchmarks("revisions", "--quick", "--rounds=1", f"--results={tmp_path}")
 
     assert finished.returncode == 0, finished.stderr
-    result: dict[str, Any] = json.loads((tmp_path / "fields.json").read_text())
-    rows = result["rows"]
-    assert {row["connections"] for row in rows} == {1, 64}
-    assert len(rows) == len(result["samples"]) == 12
-    for row in rows:
+    result: dict[str, Any] = json.loads((tmp_path / "revisions.json").read_text())
+    assert len(result["rows"]) == len(result["samples"]) == 10
+    assert {row["figure"] for row in result["rows"]} == {
+        "requests/s",
+        "houses/s",
+        "CPU µs per request",
+    }
+    for row in result["rows"]:
         assert row["failures"] == 0, row
-        assert 0 < row["lowest"] <= row["requests/s"] <= row["highest"], row
-        assert 0 < row["p50 ms"] <= row["p99 ms"], row
     for sample in result["samples"]:
+        assert sample["load"]["requests"] > 0
+        assert 0 < sample["load"]["p50_ms"] <= sample["load"]["p99_ms"]
         for cost in sample["costs"].values():
             assert cost["processes"] == 1
             assert 10 < cost["memory_mib"] < 2000
             assert 0 < cost["cpu_us_per_request"] < 1e6
     page = (tmp_path / "README.md").read_text()
-    assert page.count("| Service ") == len(rows)
-    assert "| what | connections |" in page
+    assert page.count("| working tree |") == 1
+    assert page.count("% to ") == len(result["rows"])
     for text in (page, json.dumps(result)):
         assert str(ROOT) not in text, "a path of this machine"
+    worktrees = subprocess.run(["git", "worktree", "list"], capture_output=True, text=True)
+    assert f"{ROOT}/benchmarks/" not in worktrees.stdout, "the other revision is still there"
+
+
+@measures
+def test_service_b_is_much_faster_with_its_fast_path_than_without(tmp_path: Path) -> None:
+    plan = Plan(rounds=1, seconds=1, quick=True, base="HEAD", scratch=tmp_path, say=print)
+    fast_path = next(each for each in TRICKS if each.plain == "fast_path")
+
+    comparisons, _ = measure_trick(Bench(plan), replace(fast_path, workloads=[PREDICT]))
+
+    assert [each.failures for each in comparisons] == [0]
+    assert comparisons[0].speed.ratios.median > 2
+    assert comparisons[0].cpu_us_per_request.ratios.median < 0.5
+
+
+@measures
+def test_models_are_timed_in_process(tmp_path: Path) -> None:
+    finished = run_benchmarks("model", "--quick", f"--results={tmp_path}")
+
+    assert finished.returncode == 0, finished.stderr
+    rows = json.loads((tmp_path / "model.json").read_text())["rows"]
+    alone = {row["what"]: row["alone µs"] for row in rows}
+    assert 0 < alone["ames, fast path"] < alone["ames, pipeline"]
+    assert 0 < alone["california, fast path"] < alone["california, pipeline"]
 
 
 def test_a_mistake_is_named_when_there_is_no_such_part(tmp_path: Path) -> None:
@@ -61,3 +97,103 @@ def test_a_mistake_is_named_when_there_is_no_such_part(tmp_path: Path) -> None:
     assert finished.returncode == 2
     assert "there is no part nonsense" in finished.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_page_of_the_results_is_what_their_files_say(tmp_path: Path) -> None:
+    results = ROOT / "benchmarks/results"
+    copy = shutil.copytree(results, tmp_path / "results")
+
+    write_page(copy)
+
+    message = "write it anew: ./benchmarks/run.sh --page"
+    assert (copy / "README.md").read_text() == (results / "README.md").read_text(), message
+
+
+@pytest.mark.parametrize("service", ["service_a", "service_b"])
+def test_tricks_are_those_that_a_service_can_do_without(service: str) -> None:
+    finished = subprocess.run(
+        [ROOT / service / ".venv/bin/python", "main.py"],
+        cwd=ROOT / service,
+        env={"LAB_PLAIN": "nonsense"},
+        capture_output=True,
+        text=True,
+    )
+
+    names = {*re.findall(r"'(\w+)'", finished.stderr)} - {"nonsense"}
+    assert names == {each.plain for each in TRICKS} - {"1"}
+
+
+@pytest.mark.parametrize("trick", TRICKS[:-1], ids=lambda trick: trick.plain)
+def test_trick_has_the_modules_that_the_documentation_names(trick: Trick) -> None:
+    document = (ROOT / "docs/how-it-works.md").read_text()
+    (line,) = [row for row in document.splitlines() if row.startswith(f"| `{trick.plain}` | ")]
+    assert f" | {trick.module} " in line
+    packages = [ROOT / "service_a/gateway", ROOT / "service_b/predictor"]
+    for path in re.findall(r"`([\w/]+(?:/|\.py))`", trick.module + trick.twin):
+        assert any((package / path).exists() for package in packages), path
+
+
+def make_sample(number: int, requests: int, cpu_us: float) -> Sample:
+    load = Load(requests, failures=0, seconds=1, p50_ms=1, p99_ms=2)
+    costs = {"Service A": Cost(cpu_us, 90, 1), "Service B": Cost(cpu_us / 2, 260, 1)}
+    return Sample("a case", 64, number, load, costs)
+
+
+def test_rounds_are_compared_each_with_the_other_of_its_own() -> None:
+    quiet_then_noisy = [make_sample(1, 1000, 100), make_sample(2, 500, 150)]
+    a_tenth_faster = [make_sample(1, 1100, 80), make_sample(2, 550, 120)]
+
+    speed = compare_rounds(a_tenth_faster, quiet_then_noisy, read_speed)
+    cpu = compare_rounds(a_tenth_faster, quiet_then_noisy, read_cpu)
+
+    assert speed == Ratios(1.1, 1.1, 1.1)
+    assert cpu == Ratios(0.8, 0.8, 0.8)
+
+
+def compare(speed: Ratios, cpu: Ratios) -> Comparison:
+    return Comparison(PROCESS, Figure(1000, 1000, speed), Figure(150, 150, cpu), failures=0)
+
+
+SAME = Ratios(1.0, 0.99, 1.01)
+
+
+@pytest.mark.parametrize(
+    ("speed", "cpu", "marked"),
+    [
+        (SAME, SAME, []),
+        (Ratios(0.98, 0.9, 1.0), Ratios(1.02, 1.0, 1.1), []),
+        (Ratios(0.96, 0.9, 1.0), SAME, ["requests/s"]),
+        (SAME, Ratios(1.04, 1.0, 1.1), ["CPU µs per request"]),
+        (Ratios(1.5, 1.4, 1.6), Ratios(0.5, 0.4, 0.6), []),
+    ],
+)
+def test_figure_is_marked_when_it_is_more_than_3_percent_worse(
+    speed: Ratios, cpu: Ratios, marked: list[str]
+) -> None:
+    rows = list(make_rows("0d95597", compare(speed, cpu)))
+
+    assert [row["figure"] for row in rows if row["more than 3% worse"]] == marked
+
+
+@pytest.mark.parametrize(
+    ("speed", "cpu", "stays"),
+    [
+        (SAME, SAME, False),
+        (Ratios(1.04, 1.03, 1.05), Ratios(0.96, 0.95, 0.97), False),
+        (Ratios(1.06, 1.02, 1.1), SAME, True),
+        (SAME, Ratios(0.94, 0.9, 0.98), True),
+        (Ratios(1.06, 0.98, 1.3), SAME, False),  # a round denies it
+    ],
+)
+def test_trick_stays_when_it_gains_5_percent_under_one_of_its_loads(
+    speed: Ratios, cpu: Ratios, stays: bool
+) -> None:
+    trick = TRICKS[0]
+    elsewhere = replace(compare(SAME, SAME), workload=LOG_ONLY)
+
+    rows = [make_row(trick, each) for each in (elsewhere, compare(speed, cpu))]
+
+    (line,) = make_table("tricks", rows)
+    assert line["trick"] == f"`{trick.plain}`"
+    assert line["log only, 64 connections"] == "+0%, CPU +0%"
+    assert line[""] == ("" if stays else "**under 5%: goes**")

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.lab import ROOT, find_free_port, wait_until
+from tests.running_lab import ROOT, find_free_port, wait_until
 
 SERVICES = ["service_a", "service_b"]
 UNAVAILABLE = {"detail": "Service B is unavailable"}

@@ -20,7 +20,7 @@ from tests.documentation import DOCUMENTS
 from tests.documentation.document import Block, read_document
 from tests.documentation.elsewhere import RUN_ELSEWHERE, find_test
 from tests.documentation.reader import Reader
-from tests.lab import ROOT, Service
+from tests.running_lab import ROOT, Service
 
 README = ROOT / "README.md"
 

@@ -12,7 +12,7 @@ import pytest
 from tests.documentation import DOCUMENTS
 from tests.documentation.document import Block, read_document
 from tests.documentation.request import read_curl_requests
-from tests.lab import ROOT
+from tests.running_lab import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGES = {"A": "gateway", "B": "predictor"}
@@ -151,7 +151,7 @@ def test_the_settings_table_names_every_setting_with_its_default(service: str) -
 def test_every_setting_that_a_document_names_exists() -> None:
     names = re.compile(r"\b(?:GATEWAY|PREDICTOR|SERVICE_[AB]|INPUT_LOG|LOG|LAB|POSTGRES)_[A-Z_]+\b")
     known = {name for service in PORTS for name in read_code(service)["settings"]}
-    for file in ("run_services.sh", "docker-compose.yml"):
+    for file in ("lab/help.py", "docker-compose.yml"):
         known |= set(names.findall((ROOT / file).read_text()))
     for document in DOCUMENTS:
         assert set(names.findall(document.read_text(encoding="utf-8"))) <= known, document.name
@@ -171,7 +171,7 @@ def test_the_metrics_table_names_every_metric() -> None:
 
 
 def test_every_message_that_the_readme_explains_is_one_of_the_code() -> None:
-    code = (ROOT / "run_services.sh").read_text() + "".join(
+    code = (ROOT / "lab/find_python.sh").read_text() + "".join(
         file.read_text(encoding="utf-8")
         for package in ("service_a/gateway", "service_b/predictor")
         for file in (ROOT / package).rglob("*.py")

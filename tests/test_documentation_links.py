@@ -11,7 +11,7 @@ import pytest
 
 from tests.documentation import DOCUMENTS
 from tests.documentation.document import Block, read_document
-from tests.lab import ROOT
+from tests.running_lab import ROOT
 
 FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|<(https?://[^>]+)>")

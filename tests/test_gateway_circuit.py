@@ -1,17 +1,17 @@
 """Service A while Service B is gone, hangs, or can't keep up."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.lab import Lab, wait_until
+from tests.running_lab import Lab, wait_until
 from tests.stub_predictor import Reply, StubPredictor, predict
 
 HOUSE = {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborhood": "CollgCr"}
@@ -105,44 +105,66 @@ def test_inputs_are_logged_while_as_many_as_may_wait_for_a_hung_service_b(
         lab.stop()
 
 
-class SlowPredictor:
-    """Takes its time for every input, one at a time."""
+class Clock(threading.Thread):
+    """At each tick, 100 a second, callers want three more inputs, and one may be predicted."""
 
-    def __init__(self, seconds_for_each: float) -> None:
-        self._seconds_for_each = seconds_for_each
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted = threading.Semaphore(0)
+        self.predictable = threading.BoundedSemaphore(1)
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopped.wait(0.01):
+            self.wanted.release(3)
+            with suppress(ValueError):  # time in which nothing was predicted is lost
+                self.predictable.release()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join()
+
+
+class SlowPredictor:
+    """Predicts one input at each tick."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._busy = threading.Lock()
         self.predicted = 0
 
     def __call__(self, request: dict[str, Any]) -> Reply:
-        count = len(request.get("inputs", [None]))
         with self._busy:
-            time.sleep(self._seconds_for_each * count)
-            self.predicted += count
+            for _ in request.get("inputs", [None]):
+                self._clock.predictable.acquire()
+                self.predicted += 1
         return predict(request)
 
 
 def test_most_of_what_service_b_can_do_reaches_callers_when_they_want_three_times_as_much(
     tmp_path: Path, stub: StubPredictor
 ) -> None:
-    slow = stub.compute = SlowPredictor(0.01)  # 100 inputs a second
+    clock = Clock()
+    slow = stub.compute = SlowPredictor(clock)
     lab = start_in_front_of(
         stub, tmp_path, GATEWAY_FORWARD_TIMEOUT_SECONDS="1", GATEWAY_FORWARD_MAX_BATCH="16"
     )
-    seconds = 5
-    begun = time.monotonic()
+    could_be_predicted = 500
 
-    def call(number: int) -> int:
-        time.sleep(max(0, begun + number / 300 - time.monotonic()))  # 300 inputs a second
+    def call(_: int) -> int:
+        clock.wanted.acquire()
         return process(lab).status_code
 
+    clock.start()
     try:
         with ThreadPoolExecutor(310) as callers:
-            statuses = Counter(callers.map(call, range(300 * seconds)))
+            statuses = Counter(callers.map(call, range(3 * could_be_predicted)))
         assert statuses.keys() == {200, 503}
         print(f"statuses {statuses}, predicted {slow.predicted}")  # noqa: T201
-        assert statuses[200] > 0.5 * 100 * seconds
+        assert statuses[200] > 0.5 * could_be_predicted
         # Little was predicted for callers who had given up.
         assert statuses[200] > 0.8 * slow.predicted
     finally:
+        clock.stop()
         lab.print_output()
         lab.stop()

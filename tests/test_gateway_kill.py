@@ -9,7 +9,7 @@ from functools import partial
 
 import requests
 
-from tests.lab import Lab, wait_until
+from tests.running_lab import Lab, wait_until
 
 THREADS = 8
 ACKNOWLEDGED = 400

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.lab import Lab, Service, wait_until
+from tests.running_lab import Lab, Service, wait_until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 HOUSE = {

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.lab import ROOT
+from tests.running_lab import ROOT
 
 # Where the tests of each package's modules are.
 TESTS = {
@@ -14,6 +14,10 @@ TESTS = {
 
 # What has no test file of its name, and the file that covers it.
 COVERED = {
+    "lab/checks.py": "tests/test_scripts.py",
+    "lab/errors.py": "tests/lab/test_main.py",
+    "lab/help.py": "tests/lab/test_main.py",
+    "lab/running.py": "tests/test_scripts.py",
     "service_a/gateway/errors.py": "service_a/tests/web/routes/test_process.py",
     "service_a/gateway/forwarding/joined_sends.py": "service_a/tests/forwarding/test_deadline.py",
     "service_a/gateway/input_log/sqlite_writer.py": "service_a/tests/input_log/test_writer.py",
@@ -35,18 +39,17 @@ COVERED = {
     "service_b/predictor/serving/http_protocol.py": "tests/test_system_bounds.py",
     "service_b/predictor/serving/httptools_protocol.py": "tests/test_system_bounds.py",
     "service_b/predictor/serving/stopping.py": "tests/test_system_lifecycle.py",
-    "service_b/predictor/web/mlflow_frames.py": "service_b/tests/web/routes/test_invocations.py",
     "service_b/predictor/web/schemas.py": "service_b/tests/web/routes/test_predict.py",
-    "service_b/predictor/write_openapi.py": "service_b/tests/web/test_openapi.py",
     "service_b/training/alias.py": "service_b/tests/training/test_registration.py",
     "service_b/training/ames.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/california.py": "service_b/tests/training/test_shipped.py",
+    "service_b/training/commands.py": "service_b/tests/training/test_main.py",
     "service_b/training/errors.py": "service_b/tests/training/test_main.py",
     "service_b/training/evaluation.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/golden.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/hidden_fields.py": "service_b/tests/training/test_interval.py",
+    "service_b/training/journal.py": "service_b/tests/training/test_tuning.py",
     "service_b/training/mlflow_model.py": "service_b/tests/training/test_tracking.py",
-    "service_b/training/parallel.py": "service_b/tests/training/test_tuning.py",
     "service_b/training/parameters.py": "service_b/tests/training/test_tuning.py",
     "service_b/training/plots.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/provenance.py": "service_b/tests/training/test_pipeline.py",

@@ -15,7 +15,7 @@ import requests
 
 from tests.documentation import DOCUMENTS
 from tests.documentation.document import Block, read_document
-from tests.lab import ROOT, Lab
+from tests.running_lab import ROOT, Lab
 
 pytest.importorskip("playwright", reason="needs a browser: .ci/run pages")
 

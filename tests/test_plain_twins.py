@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.lab import WAIT_SECONDS, Lab, Service
+from tests.running_lab import WAIT_SECONDS, Lab, Service
 
 SETTINGS_A = {
     "GATEWAY_API_KEYS": "first,second",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.lab import ROOT, WAIT_SECONDS, Lab, Service, wait_until
+from tests.running_lab import ROOT, WAIT_SECONDS, Lab, Service, wait_until
 
 SERVICES = ["service_a", "service_b"]
 UNAVAILABLE = {"detail": "Service B is unavailable"}

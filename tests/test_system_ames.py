@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.lab import ROOT, Lab
+from tests.running_lab import ROOT, Lab
 
 DATA = Path(os.environ.get("AMES_DATA", ROOT.parent / "shared" / "data" / "AmesHousing.txt"))
 NOT_FEATURES = {"Order", "PID", "SalePrice"}

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 import requests
 
-from tests.lab import WAIT_SECONDS, Service
+from tests.running_lab import WAIT_SECONDS, Service
 
 MIB = 1024 * 1024
 OPEN_FILES = 256

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.lab import Lab
+from tests.running_lab import Lab
 from tests.stub_predictor import PREDICTION, Reply, StubPredictor
 
 

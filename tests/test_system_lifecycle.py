@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.lab import ROOT, STOP_SECONDS, Lab, Service, wait_until
+from tests.running_lab import ROOT, STOP_SECONDS, Lab, Service, wait_until
 from tests.stub_predictor import StubPredictor
 
 SERVICES = ["service_a", "service_b"]

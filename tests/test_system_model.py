@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.lab import ROOT, Service
+from tests.running_lab import ROOT, Service
 
 HOUSE = {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborhood": "CollgCr"}
 

@@ -1,9 +1,10 @@
-"""Times both shipped models in process: `python model_timer.py`, in Service B's folder and venv.
+"""Times both shipped models in process: `python model_timer.py HOUSES`, as Service B is run.
 
 A line of JSON for each model and way: the medians, in µs per house.
 """
 
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,12 +12,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.houses import make_houses
-
-from predictor.inference.pipelines import Pipelines
 from predictor.inference.registered_model import load_registered
 from predictor.versions.repository import ModelRepository
-
-_HOUSES = 1000
 
 
 def time_calls(call: Callable[[Sequence[Any]], object], batches: Sequence[Sequence[Any]]) -> float:
@@ -32,12 +29,12 @@ def time_calls(call: Callable[[Sequence[Any]], object], batches: Sequence[Sequen
 
 for name in ("ames", "california"):
     with ModelRepository(str(Path("models", name).resolve())).find().open() as folder:
-        model = load_registered(name, folder)
-    houses = make_houses(model.metadata, _HOUSES)
-    inputs = [model.input_type.model_validate(house) for house in houses]
-    ways = {"fast path": model.evaluation, "pipeline": Pipelines(model.card, model.estimators)}
-    for way, model.evaluation in ways.items():
+        fast = load_registered(name, folder)
+        plain = load_registered(name, folder, fast_path=False)
+    houses = make_houses(fast.metadata, int(sys.argv[1]))
+    inputs = [fast.input_type.model_validate(house) for house in houses]
+    for way, model in (("fast path", fast), ("pipeline", plain)):
         alone = time_calls(model.predict, [[each] for each in inputs])
         together = time_calls(model.predict, [inputs] * 5)
-        row = {"what": f"{name}, {way}", "alone µs": alone, "in 1,000 µs": together}
+        row = {"what": f"{name}, {way}", "alone µs": alone, f"in {len(inputs):,} µs": together}
         print(json.dumps(row, ensure_ascii=False))

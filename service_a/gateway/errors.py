@@ -23,6 +23,10 @@ class PredictorTimeout(PredictorUnavailable):
     """Service B has used up the time it was given."""
 
 
+class BatchFailed(PredictorUnavailable):
+    """Service B failed at several inputs. One of them may be the cause, or B itself."""
+
+
 class TooBusy(GatewayError):
     """More is waiting than there is room for."""
 
@@ -51,6 +55,14 @@ class ModelUnknown(GatewayError):
 
 class WrongContentType(GatewayError):
     """The body is not declared as JSON."""
+
+
+class ForeignPage(GatewayError):
+    """A page of another site makes a call that it may not make."""
+
+
+class UnsupportedEncoding(GatewayError):
+    """The body is compressed, or otherwise encoded."""
 
 
 class BodyTooLarge(GatewayError):

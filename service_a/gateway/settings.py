@@ -1,6 +1,7 @@
 """Settings of the gateway, read from environment variables; and `--help`, which lists them."""
 
 import argparse
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -43,6 +44,15 @@ def _check_database_url(value: str) -> str:
     return value
 
 
+def _check_certificates(path: Path | None) -> Path | None:
+    if path is not None:
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError as error:
+            raise ValueError("must be a file of certificates in PEM's format") from error
+    return path
+
+
 def _split(value: object) -> object:
     """Read a list with commas between its parts; an empty text is as good as unset."""
     if not isinstance(value, str):
@@ -58,6 +68,8 @@ def _none_if_empty(value: object) -> object:
 
 
 Key = Annotated[str, Field(pattern="^[!-~]+$")]
+# A name or an address, without a port.
+Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$")]
 CorsOrigin = Annotated[str, Field(pattern="^https?://[^/,*]+$")]
 
 
@@ -106,10 +118,18 @@ class Settings(BaseSettings):
     cors_origins: Annotated[frozenset[CorsOrigin] | None, NoDecode, BeforeValidator(_split)] = None
     """Web pages, such as `https://example.com`, whose scripts may call; unset is none."""
 
+    allowed_hosts: Annotated[frozenset[Host] | None, NoDecode, BeforeValidator(_split)] = None
+    """Hosts for which calls may be, as in their `Host` header, with commas; unset is any."""
+
     service_b_url: Annotated[str, AfterValidator(_check_http_url)] = Field(
         default="http://localhost:8001/predict", validation_alias="SERVICE_B_URL"
     )
     """Where Service B predicts."""
+
+    service_b_ca_file: Annotated[
+        Path | None, BeforeValidator(_none_if_empty), AfterValidator(_check_certificates)
+    ] = Field(default=None, validation_alias="SERVICE_B_CA_FILE")
+    """File of the certificates to trust when Service B is called by https; unset: public ones."""
 
     predictor_api_key: Annotated[Key | None, BeforeValidator(_none_if_empty)] = Field(
         default=None, validation_alias="PREDICTOR_API_KEY"
@@ -132,10 +152,10 @@ class Settings(BaseSettings):
     """Most inputs in one call to Service B."""
 
     forward_max_waiting: int = Field(default=5000, ge=1)
-    """Most inputs that wait for Service B; one more is answered with a 503 at once."""
+    """Most inputs that wait for one model; one more is answered with a 503 at once."""
 
     breaker_failures: int = Field(default=5, ge=1)
-    """Consecutive failed calls to Service B after which none is made for a while."""
+    """Consecutive failed calls for a model after which none is made for it for a while."""
 
     breaker_window_seconds: float = Field(default=1.0, gt=0, le=3600)
     """How long no call is made then, until one tries whether Service B is back."""

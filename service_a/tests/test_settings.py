@@ -11,6 +11,9 @@ from gateway.settings import (
     load_settings,
     parse_arguments,
 )
+from tests.stub_server import CERTIFICATES
+
+CA_FILE = CERTIFICATES / "ca.pem"
 
 
 def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
@@ -29,9 +32,13 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("HOST", "0.0.0.0", "host", "0.0.0.0"),  # noqa: S104
         ("PORT", "9000", "port", 9000),
         ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
+        ("SERVICE_B_CA_FILE", str(CA_FILE), "service_b_ca_file", CA_FILE),
+        ("SERVICE_B_CA_FILE", "", "service_b_ca_file", None),
         ("INPUT_LOG_URL", "sqlite:////tmp/x.db", "input_log_url", "sqlite:////tmp/x.db"),
         ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "0.5", "forward_timeout_seconds", 0.5),
         ("GATEWAY_CONNECT_TIMEOUT_SECONDS", "2", "connect_timeout_seconds", 2),
+        ("GATEWAY_ALLOWED_HOSTS", "lab.example, [::1]", "allowed_hosts", {"lab.example", "[::1]"}),
+        ("GATEWAY_ALLOWED_HOSTS", "", "allowed_hosts", None),
         ("GATEWAY_FORWARD_MAX_BATCH", "3", "forward_max_batch", 3),
         ("GATEWAY_FORWARD_MAX_WAITING", "7", "forward_max_waiting", 7),
         ("GATEWAY_MAX_BODY_BYTES", "2048", "max_body_bytes", 2048),
@@ -126,12 +133,18 @@ def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.Monkey
         ("SERVICE_B_URL", "http://"),
         ("SERVICE_B_URL", "http://service_b:99999/predict"),
         ("SERVICE_B_URL", ""),
+        ("SERVICE_B_CA_FILE", "/no/such/ca.pem"),
+        ("SERVICE_B_CA_FILE", "/"),
+        ("SERVICE_B_CA_FILE", str(Path(__file__))),
         ("INPUT_LOG_URL", "inputs.db"),
         ("INPUT_LOG_URL", "nosuchdatabase://localhost/inputs"),
         ("INPUT_LOG_URL", "sqlite+nosuchdriver:///inputs.db"),
         ("INPUT_LOG_URL", "oracle+cx_oracle://localhost/inputs"),
         ("INPUT_LOG_URL", "sqlite://"),
         ("INPUT_LOG_URL", "sqlite:///:memory:"),
+        ("GATEWAY_ALLOWED_HOSTS", "http://lab.example"),
+        ("GATEWAY_ALLOWED_HOSTS", "lab.example:8000"),
+        ("GATEWAY_ALLOWED_HOSTS", "*"),
         ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "0"),
         ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "nan"),
         ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "inf"),

@@ -55,6 +55,14 @@ class WrongContentType(PredictorError):
     """The body is not declared as JSON."""
 
 
+class ForeignPage(PredictorError):
+    """A page of another site makes a call that it may not make."""
+
+
+class UnsupportedEncoding(PredictorError):
+    """The body is compressed, or otherwise encoded."""
+
+
 class BodyTooLarge(PredictorError):
     """The body is over the limit of `max_bytes`."""
 

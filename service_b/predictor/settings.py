@@ -14,9 +14,22 @@ SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
+def _split(value: object) -> object:
+    """Read a list with commas between its parts; an empty text is as good as unset."""
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if value.strip() and not parts:
+        raise ValueError("has commas and nothing between them")
+    return parts or None
+
+
 def _none_if_empty(value: object) -> object:
     return value or None
 
+
+# A name or an address, without a port.
+Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$")]
 
 # Pieces that are there only for speed, in either service; each has a plain twin.
 Trick = Literal[
@@ -62,6 +75,9 @@ class Settings(BaseSettings):
     ] = None
     """Key that every call needs; unset lets anybody call."""
 
+    allowed_hosts: Annotated[frozenset[Host] | None, NoDecode, BeforeValidator(_split)] = None
+    """Hosts for which calls may be, as in their `Host` header, with commas; unset is any."""
+
     models: Path = SERVICE_FOLDER / "models.yaml"
     """File that lists the models and where their versions are."""
 
@@ -71,11 +87,20 @@ class Settings(BaseSettings):
     allowed_sources: tuple[str, ...] = ("file:", "https:", "s3:", "gs:", "models:")
     """JSON list: what the address of a source must begin with; a folder's begins with `file://`."""
 
+    max_version_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    """Most bytes of all files of a model's version that are read; all are in memory at once."""
+
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     """Largest request body; a batch of 1,000 full houses takes about 2 MB."""
 
     max_bytes_under_way: int = Field(default=16 * 1024 * 1024, validate_default=True)
     """Most bytes of requests under way, of all callers together; one more gets a 503."""
+
+    max_body_values: int = Field(default=250_000, ge=1000)
+    """Most values in a request body, all brackets counted; 1,000 full houses have 81,000."""
+
+    max_rows: int = Field(default=1000, ge=1)
+    """Most rows in one call of `/invocations`."""
 
     body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
     """Time that a caller has to send a whole request body."""

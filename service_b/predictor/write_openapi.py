@@ -1,4 +1,4 @@
-"""`python -m predictor.write_openapi --output FILE`: the contract, without starting a server."""
+"""`python -m predictor.write_openapi --output FILE`: the OpenAPI document without a server."""
 
 import argparse
 import json

@@ -26,7 +26,7 @@ from predictor.settings import SERVICE_FOLDER, Settings
 from predictor.telemetry.log_lines import LineFormatter
 from predictor.versions.repository import ModelRepository
 
-# One feature of every kind that a card knows, required, nullable and neither.
+# One feature of every kind that a card has, required, nullable and neither.
 FEATURES: list[dict[str, Any]] = [
     {
         "name": "id",

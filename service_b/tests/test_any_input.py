@@ -14,7 +14,7 @@ from predictor.card import Feature, ModelCard
 Values = st.SearchStrategy[Any]
 
 # How long an example takes depends on what else the machine does.
-patient = settings(deadline=None)
+unhurried = settings(deadline=None)
 
 # Lone surrogates too; json.dumps writes NaN and infinities as well.
 TEXT = st.text(st.characters(exclude_categories=()))
@@ -36,13 +36,13 @@ def send_everywhere(client: TestClient, value: object) -> None:
             assert answer.keys() <= {"prediction", "message", "results", "detail"}
 
 
-@patient
+@unhurried
 @given(value=ANY_JSON)
 def test_any_json_is_answered(ames_client: TestClient, value: object) -> None:
     send_everywhere(ames_client, value)
 
 
-@patient
+@unhurried
 @given(data=st.data())
 def test_any_value_of_a_field_is_answered(
     ames_client: TestClient, ames_card: ModelCard, data: st.DataObject
@@ -52,7 +52,7 @@ def test_any_value_of_a_field_is_answered(
     send_everywhere(ames_client, ames_card.example | odd)
 
 
-@patient
+@unhurried
 @given(body=st.binary())
 def test_any_bytes_are_answered(ames_client: TestClient, body: bytes) -> None:
     for path in ("/predict", "/predict/batch"):
@@ -61,7 +61,7 @@ def test_any_bytes_are_answered(ames_client: TestClient, body: bytes) -> None:
         assert answer["detail"][0]["loc"] == ["body"]
 
 
-@settings(patient, max_examples=40)  # each draws ten houses of eighty fields
+@settings(unhurried, max_examples=40)  # each draws ten houses of eighty fields
 @given(data=st.data())
 def test_any_valid_house_gets_a_price(
     ames_client: TestClient, ames_card: ModelCard, data: st.DataObject

@@ -12,12 +12,16 @@ VARIABLES = [
     "LOG_LEVEL",
     "LOG_FORMAT",
     "PREDICTOR_API_KEY",
+    "PREDICTOR_ALLOWED_HOSTS",
     "PREDICTOR_MODELS",
     "PREDICTOR_WATCH_SECONDS",
     "PREDICTOR_ALLOWED_SOURCES",
+    "PREDICTOR_MAX_VERSION_BYTES",
     "PREDICTOR_MAX_BODY_BYTES",
-    "PREDICTOR_MAX_BYTES_UNDER_WAY",
+    "PREDICTOR_MAX_BODY_VALUES",
+    "PREDICTOR_MAX_ROWS",
     "PREDICTOR_BODY_TIMEOUT_SECONDS",
+    "PREDICTOR_MAX_BYTES_UNDER_WAY",
     "PREDICTOR_HEAD_TIMEOUT_SECONDS",
     "PREDICTOR_MAX_CONNECTIONS",
     "LAB_PLAIN",
@@ -37,8 +41,9 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = ["0.0.0.0", "9001", "DEBUG", "json", "the-key", "/srv/models.yaml", "2.5"]  # noqa: S104
-    values += ['["s3://models/", "memory:"]', "2048", "4096", "1.5", "2.5", "7", "quick_check"]
+    values = ["0.0.0.0", "9001", "DEBUG", "json", "the-key", "lab.example, [::1]"]  # noqa: S104
+    values += ["/srv/models.yaml", "2.5", '["s3://models/", "memory:"]', "4096", "2048", "5000"]
+    values += ["50", "1.5", "65536", "7.5", "64", "quick_check"]
     for variable, value in zip(VARIABLES, values, strict=True):
         monkeypatch.setenv(variable, value)
     assert load_settings().model_dump() == {
@@ -47,14 +52,18 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "log_level": "DEBUG",
         "log_format": "json",
         "api_key": "the-key",
+        "allowed_hosts": {"lab.example", "[::1]"},
         "models": Path("/srv/models.yaml"),
         "watch_seconds": 2.5,
         "allowed_sources": ("s3://models/", "memory:"),
+        "max_version_bytes": 4096,
         "max_body_bytes": 2048,
-        "max_bytes_under_way": 4096,
+        "max_body_values": 5000,
+        "max_rows": 50,
         "body_timeout_seconds": 1.5,
-        "head_timeout_seconds": 2.5,
-        "max_connections": 7,
+        "max_bytes_under_way": 65536,
+        "head_timeout_seconds": 7.5,
+        "max_connections": 64,
         "plain": {"quick_check"},
     }
 
@@ -97,6 +106,9 @@ def test_known_tricks_are_named_when_one_is_unknown(monkeypatch: pytest.MonkeyPa
         ("PORT", ""),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
+        ("PREDICTOR_ALLOWED_HOSTS", "http://lab.example"),
+        ("PREDICTOR_ALLOWED_HOSTS", "lab.example:8001"),
+        ("PREDICTOR_ALLOWED_HOSTS", "*"),
         ("PREDICTOR_WATCH_SECONDS", "0"),
         ("PREDICTOR_WATCH_SECONDS", "inf"),
         ("PREDICTOR_MAX_BODY_BYTES", "1023"),

@@ -1,232 +1,90 @@
-"""`python -m training`: from the raw data to a registered version, and what is served of them."""
+"""`python -m training`: does what the command line says; whatever stops it is told in one line."""
 
-import argparse
+import os
+import re
 import signal
 import sys
-from pathlib import Path
+import warnings
+from io import TextIOWrapper
 
-import joblib
-from threadpoolctl import threadpool_limits
-
-from training import versions
-from training.ames import RECIPE as AMES
-from training.california import RECIPE as CALIFORNIA
 from training.errors import TrainingError
-from training.pipeline import STEPS, run_pipeline
-from training.reproduction import reproduce
-from training.steps import Options, Run
-from training.tracking import check_installed
-from training.workspace import Workspace
 
-RECIPES = {recipe.name: recipe for recipe in (AMES, CALIFORNIA)}
-SERVICE_FOLDER = Path(__file__).resolve().parents[1]
+# How the names of variables begin that the libraries read.
+_FOREIGN = ("CURL_", "JOBLIB_", "LOKY_", "MLFLOW_", "MPL", "NPY_", "NUMPY_", "SKLEARN_", "TQDM_")
+_INTERRUPTED, _PIPE_CLOSED = 128 + 2, 128 + 13  # as a shell gives SIGINT and SIGPIPE
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says; 0 if that went well."""
-    options = build_parser().parse_args(arguments)
+    _prepare_output()
     try:
-        with (
-            # max_nbytes: nothing goes to other processes through files on a disk that may be full.
-            joblib.parallel_config(
-                "loky", n_jobs=options.jobs, inner_max_num_threads=1, max_nbytes=None
-            ),
-            threadpool_limits(limits=1),
-        ):
-            options.act(options)
+        try:
+            # Not before: an interrupt, or a variable that a library can't read, is told here.
+            from training import commands
+
+            commands.run(arguments)
+        finally:
+            sys.stdout.flush()
     except TrainingError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename}: {error.strerror or error}", file=sys.stderr)
-        return 1
+        return _fail(str(error))
     except KeyboardInterrupt:
-        print("\nerror: interrupted; what was finished is kept", file=sys.stderr)
-        return 130
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # after the ^C that a terminal shows
+        return _fail("interrupted; what was finished is kept", _INTERRUPTED)
+    except BrokenPipeError:
+        _drop_output()
+        return _PIPE_CLOSED
+    except Exception as error:
+        variables = _find_variables(error)
+        if variables:
+            problem = f"its value can't be used ({type(error).__name__}); mend or unset it"
+            return _fail(f"{variables}: {problem}")
+        if not isinstance(error, OSError):
+            raise
+        if error.filename is None:
+            _drop_output()
+        return _fail(f"{error.filename or 'cannot write output'}: {error.strerror or error}")
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Make the parser: the models are commands, and so is what can be done with versions."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training",
-        description="Train a model on its published data, measure it on rows held out, and "
-        "register it as the next version; choose which version is served.",
-        epilog="Versions are never changed. `python -m training COMMAND --help` says more.",
+def _prepare_output() -> None:
+    """Let no output fail by its encoding, and show each line at once, through a pipe too."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere, where it can't fail when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail(message: str, status: int = 1) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return status
+
+
+def _find_variables(error: Exception) -> str:
+    """Name the foreign variables of which, or of whose values, an error tells."""
+    words = {name: (name, value or repr(value)) for name, value in os.environ.items()}
+    return ", ".join(
+        name
+        for name in words
+        if name.startswith(_FOREIGN)
+        and re.search(rf"(?<![\w.])({'|'.join(map(re.escape, words[name]))})(?!\.?\w)", str(error))
     )
-    parser.set_defaults(jobs=1)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for recipe in RECIPES.values():
-        _add_training(commands.add_parser(recipe.name, help=f"train: {recipe.title}"), recipe.name)
-
-    command = _add_command(commands, "promote", "serve a version from now on", promote)
-    command.add_argument("version", help="the version to serve")
-    _add_command(commands, "rollback", "serve again what was served before", roll_back)
-    _add_command(commands, "list", "say which versions there are", list_versions, optional=True)
-    command = _add_command(commands, "show", "say how a version was made and how good it is", show)
-    command.add_argument("version", nargs="?", help="default: the one that is served")
-    command = _add_command(commands, "compare", "lay two versions side by side", compare)
-    command.add_argument("versions", nargs=2, metavar="version")
-    command = _add_command(
-        commands, "reproduce", "train a version again and compare all its predictions", remake
-    )
-    command.add_argument("version", nargs="?", help="default: the one that is served")
-    _add_data(command)
-    return parser
-
-
-def train(options: argparse.Namespace) -> None:
-    if options.mlflow:
-        check_installed()
-    chosen = Options(
-        data=options.data,
-        models=options.models,
-        seed=options.seed,
-        trials=options.trials,
-        splits=options.splits,
-        mlflow=options.mlflow,
-    )
-    recipe = RECIPES[options.model]
-    run_pipeline(Run(recipe, chosen, Workspace(options.work / recipe.name)), options.steps)
-
-
-def promote(options: argparse.Namespace) -> None:
-    print(versions.promote(options.models / options.model, options.version))
-
-
-def roll_back(options: argparse.Namespace) -> None:
-    print(versions.roll_back(options.models / options.model))
-
-
-def list_versions(options: argparse.Namespace) -> None:
-    for name in [options.model] if options.model else RECIPES:
-        print(versions.list_versions(options.models / name))
-
-
-def show(options: argparse.Namespace) -> None:
-    print(versions.show(options.models / options.model, options.version))
-
-
-def compare(options: argparse.Namespace) -> None:
-    print(versions.compare(options.models / options.model, *options.versions))
-
-
-def remake(options: argparse.Namespace) -> None:
-    family = options.models / options.model
-    card = versions.read_version(family, options.version)
-    recipe = RECIPES[options.model]
-    print(reproduce(recipe, card, family / card.version, options.data, options.work))
-
-
-def _add_training(command: argparse.ArgumentParser, model: str) -> None:
-    command.description = (
-        f"The steps, in order: {', '.join(STEPS)}. Without --steps, those run whose result is "
-        "missing or no longer fits, because a step before, the code or an option changed. What "
-        "was stopped goes on where it was."
-    )
-    command.set_defaults(act=train, model=model)
-    command.add_argument(
-        "--steps",
-        type=_parse_steps,
-        default=(),
-        metavar="STEP,…",
-        help="run just these steps, from the results of those before; `all` runs every step anew",
-    )
-    _add_data(command)
-    _add_models(command)
-    command.add_argument(
-        "--trials",
-        type=_parse_positive,
-        default=15,
-        metavar="N",
-        help="how many parameters tune tries, earlier ones counted (default: %(default)s)",
-    )
-    command.add_argument(
-        "--splits",
-        type=_parse_count,
-        default=5,
-        metavar="N",
-        help="on how many other splits evaluate measures, too (default: %(default)s)",
-    )
-    command.add_argument(
-        "--seed",
-        type=_parse_count,
-        default=0,
-        metavar="N",
-        help="seed of everything random but the hold-out (default: %(default)s)",
-    )
-    command.add_argument(
-        "--mlflow",
-        metavar="URI",
-        help="also log to this MLflow tracking server and register there",
-    )
-
-
-def _add_command(  # type: ignore[no-untyped-def]
-    commands, name: str, words: str, act, *, optional: bool = False
-) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
-    command.set_defaults(act=act)
-    command.add_argument("model", choices=RECIPES, nargs="?" if optional else None)
-    _add_models(command)
-    return command
-
-
-def _add_models(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--models",
-        type=Path,
-        metavar="DIR",
-        default=SERVICE_FOLDER / "models",
-        help="folder of models; versions are DIR/MODEL/N (default: %(default)s)",
-    )
-
-
-def _add_data(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--data",
-        type=Path,
-        metavar="FILE",
-        help="local copy of the data, where the internet can't be reached; its sha256 is checked",
-    )
-    command.add_argument(
-        "--work",
-        type=Path,
-        metavar="DIR",
-        default=SERVICE_FOLDER / ".training",
-        help="where downloads and the results of steps are kept (default: %(default)s)",
-    )
-    command.add_argument(
-        "--jobs",
-        type=_parse_positive,
-        default=joblib.cpu_count(),
-        metavar="N",
-        help="how many trainings run at once (default: one per core, %(default)s)",
-    )
-
-
-def _parse_steps(text: str) -> tuple[str, ...]:
-    names = tuple(STEPS) if text == "all" else tuple(text.split(","))
-    for name in names:
-        if name not in STEPS:
-            raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(STEPS)}")
-    return names
-
-
-def _parse_count(text: str) -> int:
-    """Read a whole number that numpy and scikit-learn take as a seed, too."""
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**32 - 1}")
-    return int(text)
-
-
-def _parse_positive(text: str) -> int:
-    if _parse_count(text) == 0:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return int(text)
 
 
 if __name__ == "__main__":
+    # joblib's words, here and in the process that clears up after it, when an interrupt stops it.
+    warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed")
+    former = os.environ.get("PYTHONWARNINGS", "")
+    os.environ["PYTHONWARNINGS"] = f"{former},ignore:resource_tracker:UserWarning".strip(",")
     # Ended either way, it ends its processes too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(main())
+    ended = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
+    sys.exit(ended)

@@ -1,17 +1,22 @@
 """Raw data files: downloaded once, checked by sha256, never changed."""
 
 import hashlib
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
+from requests.exceptions import InvalidSchema, InvalidURL, ProxyError, SSLError
 from tqdm import tqdm
 
 from training.errors import TrainingError
 
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 30
+# What requests reads from the environment.
+_PROXIES = ("HTTPS_PROXY", "ALL_PROXY")
+_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSLKEYLOGFILE")
 
 
 @dataclass(frozen=True)
@@ -56,15 +61,13 @@ def _read_checked(dataset: Dataset, file: Path) -> bytes:
 
 
 def _download(dataset: Dataset, target: Path) -> None:
-    timeouts = (CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with (
             # Beside the target, so that the last step is a rename: no half file is ever there.
             tempfile.TemporaryDirectory(dir=target.parent) as folder,
-            requests.get(dataset.url, stream=True, timeout=timeouts) as response,
+            _open(dataset.url) as response,
         ):
-            response.raise_for_status()
             partial = Path(folder, dataset.file_name)
             with (
                 partial.open("wb") as file,
@@ -81,9 +84,29 @@ def _download(dataset: Dataset, target: Path) -> None:
                     progress.update(len(block))
             partial.replace(target)
     except requests.RequestException as error:
-        raise TrainingError(
-            f"cannot download {dataset.url} ({type(error).__name__}); "
-            "give a local copy with --data FILE"
-        ) from error
+        raise _describe(dataset.url, error) from error
     except OSError as error:
         raise TrainingError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def _open(url: str) -> requests.Response:
+    timeouts = (CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS)
+    try:
+        response = requests.get(url, stream=True, timeout=timeouts)
+        response.raise_for_status()
+    except OSError as error:  # also a file that a variable names and that can't be read
+        raise _describe(url, error) from error
+    return response
+
+
+def _describe(url: str, error: OSError) -> TrainingError:
+    problem = type(error).__name__
+    read: tuple[str, ...] = ()
+    if isinstance(error, ProxyError | InvalidURL | InvalidSchema):  # the URL itself is valid
+        read = _PROXIES
+    elif isinstance(error, SSLError) or not isinstance(error, requests.RequestException):
+        read = _CERTIFICATES
+    set_here = [name for name in os.environ if name.upper() in read]
+    if set_here:
+        problem += f"; see {', '.join(set_here)}"
+    return TrainingError(f"cannot download {url} ({problem}); give a local copy with --data FILE")

@@ -29,7 +29,7 @@ def keep_some(
 ) -> Inputs:
     """Copy the rows with each optional field known with a chance of `share`.
 
-    The same `random` gives rows of which those with a larger share know all that the others do.
+    With the same `random`, a larger share only adds known fields to those of a smaller one.
     """
     required = np.array([feature.required for feature in features])
     known = random.uniform(size=inputs.shape) < share

@@ -4,17 +4,20 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from training import steps
 from training.errors import TrainingError
 from training.provenance import describe_libraries
 from training.steps import Run
-from training.workspace import Origin
+from training.workspace import Dependencies
 
 _TRAINING = Path(__file__).resolve().parent
 _ESTIMATORS = _TRAINING.parent / "predictor" / "estimators.py"
 _MODEL_CODE = ("estimator", "hidden_fields", "parameters")
+# Beside those on which a version depends: they read the rows and choose the parameters.
+_LIBRARIES = ("pandas", "optuna")
 _MODEL_RECIPE = ("sums", "products", "ratios", "spaces", "neighbours")
 
 
@@ -60,7 +63,7 @@ STEPS = {
             "tune",
             steps.tune,
             ("prepare", "split", "select"),
-            ("tuning", "selection", *_MODEL_CODE),
+            ("tuning", "journal", "selection", *_MODEL_CODE),
             (*_MODEL_RECIPE, "search"),
             ("seed", "trials"),
         ),
@@ -95,10 +98,10 @@ def run_pipeline(run: Run, chosen: Sequence[str]) -> None:
         if chosen and step.name not in chosen:
             continue
         title = f"{number}/{len(STEPS)} {step.name}"
-        origin = _describe_origin(run, step)
+        dependencies = _list_dependencies(run, step)
         asked_for = _describe_options(run, step)
         if not chosen:
-            fault = run.workspace.find_fault(step.name, {**origin, **asked_for})
+            fault = run.workspace.find_fault(step.name, {**dependencies, **asked_for})
             if fault is None and step.is_there(run):
                 print(f"{title}: up to date")
                 continue
@@ -107,7 +110,7 @@ def run_pipeline(run: Run, chosen: Sequence[str]) -> None:
         print(title)
         run.workspace.write(
             step.name,
-            {**origin, **asked_for},
+            {**dependencies, **asked_for},
             lambda folder, step=step: step.run(run, folder),  # type: ignore[misc]
         )
 
@@ -115,7 +118,7 @@ def run_pipeline(run: Run, chosen: Sequence[str]) -> None:
 def _check_needs(run: Run, step: Step) -> None:
     for name in step.needs:
         _check_needs(run, STEPS[name])
-        fault = run.workspace.find_fault(name, _describe_origin(run, STEPS[name]))
+        fault = run.workspace.find_fault(name, _list_dependencies(run, STEPS[name]))
         if fault:
             raise TrainingError(
                 f"{step.name} needs the artifact of {name}, which is {fault}; "
@@ -123,23 +126,24 @@ def _check_needs(run: Run, step: Step) -> None:
             )
 
 
-def _describe_origin(run: Run, step: Step) -> Origin:
-    origin = {f"step {name}": run.workspace.digest(name) for name in step.needs}
+def _list_dependencies(run: Run, step: Step) -> Dependencies:
+    dependencies = {f"step {name}": run.workspace.digest(name) for name in step.needs}
     for name in step.code:
-        origin[f"{name}.py"] = _hash_file(_TRAINING / f"{name}.py")
+        dependencies[f"{name}.py"] = _hash_file(_TRAINING / f"{name}.py")
+    if step.code:
+        dependencies |= describe_libraries() | {name: version(name) for name in _LIBRARIES}
     if set(_MODEL_CODE) <= set(step.code):
-        origin["estimators.py"] = _hash_file(_ESTIMATORS)
-        origin |= describe_libraries()
+        dependencies["estimators.py"] = _hash_file(_ESTIMATORS)
     for name in step.recipe:
         if name == "features":
-            origin["features"] = _hash_file(run.recipe.features_file)
+            dependencies["features"] = _hash_file(run.recipe.features_file)
         else:
             value = repr(getattr(run.recipe, name)).encode()
-            origin[f"recipe {name}"] = hashlib.sha256(value).hexdigest()
-    return origin
+            dependencies[f"recipe {name}"] = hashlib.sha256(value).hexdigest()
+    return dependencies
 
 
-def _describe_options(run: Run, step: Step) -> Origin:
+def _describe_options(run: Run, step: Step) -> Dependencies:
     return {name: json.dumps(str(getattr(run.options, name))) for name in step.options}
 
 

@@ -30,5 +30,5 @@ def read_code_revision() -> str:
 
 
 def _run(*command: str) -> str:
-    done = subprocess.run(command, cwd=CODE, check=True, capture_output=True, text=True)  # noqa: S603
-    return done.stdout.strip()
+    done = subprocess.run(command, cwd=CODE, check=True, capture_output=True)  # noqa: S603
+    return done.stdout.decode(errors="replace").strip()

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import joblib
 
-from predictor.card import Artifact, ModelCard
+from predictor.card import Artifact, ModelCard, read_card
+from predictor.errors import ModelRefused
 from predictor.version import CARD
 from training import alias
 from training.errors import TrainingError
@@ -50,15 +51,33 @@ def register(trained: Trained, contents: dict[str, Any], report: str, models: Pa
         raise TrainingError(f"cannot write a version under {family}: {reason}") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    if alias.read_alias(family) is None and folder.name == "1":
-        alias.choose(family, folder.name, "register")
+    _serve_first(family, folder.name)
     return folder
+
+
+def find_registered(contents: dict[str, Any], models: Path) -> Path | None:
+    """Give the version whose card holds `contents`; None if there is none."""
+    family = models.joinpath(contents["name"])
+    for folder in family.glob("[0-9]*"):
+        try:
+            described = read_card(folder)
+        except ModelRefused:
+            continue
+        if all(getattr(described, name) == value for name, value in contents.items()):
+            _serve_first(family, folder.name)
+            return folder
+    return None
 
 
 def next_version(family: Path) -> int:
     """One more than the highest version that there is; 1 if there is none."""
     versions = (int(each.name) for each in family.iterdir() if each.name.isdecimal())
     return max(versions, default=0) + 1
+
+
+def _serve_first(family: Path, version: str) -> None:
+    if alias.read_alias(family) is None and version == "1":
+        alias.choose(family, version, "register")
 
 
 def _write(estimator: object, folder: Path, file: str) -> Artifact:

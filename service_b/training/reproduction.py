@@ -50,9 +50,9 @@ def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, 
     if card.interval and spread:
         widths = card.interval.log_scale * spread[0].predict(rows.inputs)
         differences["width"] = _differ(widths, again.spread.measure_half_width(rows.inputs))
-    told = ", ".join(f"{name} {difference:.1e}" for name, difference in differences.items())
+    largest = ", ".join(f"{name} {difference:.1e}" for name, difference in differences.items())
     summary = f"{card.name} version {card.version}, largest relative difference over " + (
-        f"{len(rows.prices):,} rows: {told}"
+        f"{len(rows.prices):,} rows: {largest}"
     )
     if max(differences.values()) > TOLERANCE:
         raise TrainingError(f"{summary}; more than {TOLERANCE:.0e}: not the same model")

@@ -28,7 +28,7 @@ def cross_validate(
 ) -> tuple[Measures, Measures]:
     """Measure on whole rows and on required fields only, each the mean over the folds.
 
-    `report` is told the mean score so far and the number of folds; it may raise to stop.
+    `report` gets the mean score so far and the number of folds; it may raise to stop.
     """
     calls = [
         (

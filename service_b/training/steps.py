@@ -35,7 +35,7 @@ from training.parameters import Parameters
 from training.preparation import Prepared, prepare
 from training.provenance import describe_libraries, read_code_revision
 from training.recipe import Recipe
-from training.registration import REPORT, register
+from training.registration import REPORT, find_registered, register
 from training.report import format_candidates, write_report
 from training.selection import cross_validate, score
 from training.tuning import search
@@ -141,7 +141,7 @@ def tune(run: Run, folder: Path) -> None:
     data, seed = run.take("train"), run.options.seed
     start = Parameters.from_json(run.read_json("select", "parameters.json"))
     # The journal stays if this step is interrupted. Another search gets another journal.
-    what = f"{run.workspace.digest('prepare')[:12]}-{run.workspace.digest('select')[:12]}-{seed}"
+    what = f"{run.workspace.digest_whole('select')[:24]}-{seed}"
     best, record = search(
         start,
         run.recipe.search,
@@ -205,28 +205,51 @@ def register_version(run: Run, folder: Path) -> None:
     recipe, options = run.recipe, run.options
     prepared, features = run.prepared
     parameters = Parameters.from_json(run.read_json("tune", "parameters.json"))
-    trained = train(recipe, run.data, options.seed, parameters)
     example = prepared.frame.iloc[recipe.example_row].to_dict()
-    contents = {
+    training = describe_training(run, len(prepared.target), parameters)
+    contents: dict[str, Any] = {
         "name": recipe.name,
         "title": recipe.title,
         "description": recipe.description,
         "target": recipe.target,
         "features": features,
         "metrics": run.read_json("evaluate", "metrics.json"),
-        "training": describe_training(run, len(prepared.target), parameters),
+        "training": training,
         "libraries": describe_libraries(),
         "example": to_request(features, example),
-        "golden": choose_golden(features, run.data, trained),
     }
-    report = run.workspace.locate("evaluate", REPORT).read_text(encoding="utf-8")
-    # The pictures stay in the work folder: a version holds what serving and readers need.
-    report = "\n\n".join(part for part in report.split("\n\n") if not part.startswith("!["))
-    version = register(trained, contents, report.rstrip() + "\n", options.models)
+    version = _find_unrecorded(run, contents)
+    if version is None:
+        _locate_start(run).write_text(training.trained_at.isoformat(), encoding="utf-8")
+        trained = train(recipe, run.data, options.seed, parameters)
+        contents["golden"] = choose_golden(features, run.data, trained)
+        report = run.workspace.locate("evaluate", REPORT).read_text(encoding="utf-8")
+        # The pictures stay in the work folder: a version holds what serving and readers need.
+        report = "\n\n".join(part for part in report.split("\n\n") if not part.startswith("!["))
+        version = register(trained, contents, report.rstrip() + "\n", options.models)
     _write_json(folder / "version.json", {"folder": str(version)})
     print(f"    {version}")
     if options.mlflow:
         tracking.log_version(options.mlflow, version, run.workspace.folder / "evaluate")
+
+
+def _find_unrecorded(run: Run, contents: dict[str, Any]) -> Path | None:
+    """Find the version of a call that was stopped between registering it and recording that."""
+    try:
+        began = datetime.fromisoformat(_locate_start(run).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    training = contents["training"].model_copy(update={"trained_at": began})
+    version = find_registered(contents | {"training": training}, run.options.models)
+    record = run.workspace.locate("register", "version.json")
+    if record.exists() and json.loads(record.read_bytes())["folder"] == str(version):
+        return None
+    return version
+
+
+def _locate_start(run: Run) -> Path:
+    """Locate the file that says when the last version was begun, by which it is known."""
+    return run.workspace.folder / "registering.txt"
 
 
 def has_version(run: Run) -> bool:

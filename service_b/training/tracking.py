@@ -1,4 +1,4 @@
-"""Telling an MLflow server of a version. MLflow is optional, see `requirements-mlflow.txt`."""
+"""Logging a version to an MLflow server. MLflow is optional, see `requirements-mlflow.txt`."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec

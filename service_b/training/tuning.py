@@ -1,23 +1,19 @@
 """Search for better parameters with Optuna: TPE proposes, the median rule stops the hopeless."""
 
 import logging
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from tqdm import tqdm
 
-from training.errors import TrainingError
+from training.journal import Journal, Trial, Values
 from training.parameters import Parameters
 from training.recipe import Range
 
-# What was interrupted doesn't count.
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
 # Gets parameters and a function to report the score so far and the fold; gives the score.
@@ -32,46 +28,45 @@ def search(
     journal: Path,
     objective: Objective,
 ) -> tuple[Parameters, list[dict[str, Any]]]:
-    """Try up to `trials` parameters, those nearest to `start` first; give the best and a record.
+    """Try `trials` parameters, `start` first; give the best and a record.
 
-    Every trial is written to `journal` as it goes: a search that was stopped goes on from there.
+    A search is made again from its beginning, but a trial that `journal` holds isn't measured
+    again. So one that was stopped goes on, and ends as if it had never been stopped.
 
     Raises:
         TrainingError: the journal can't be read or written.
     """
     optuna.logging.set_verbosity(logging.ERROR)
-    try:
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        study = optuna.create_study(
-            study_name="tune",
-            storage=JournalStorage(JournalFileBackend(str(journal))),
-            load_if_exists=True,
-            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=6),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise TrainingError(
-            f"cannot use {journal}: {error}; delete it to begin the search anew"
-        ) from error
+    measured = Journal(journal)
     ranges = {name: each for name, each in ranges.items() if _is_used(name, start)}
-    done = study.get_trials(states=_DONE)
-    if not study.trials:
-        study.enqueue_trial(
-            {name: min(max(_read(name, start), r.low), r.high) for name, r in ranges.items()}
-        )
-    with tqdm(total=trials, initial=min(len(done), trials), desc="tune", unit="trial") as progress:
+    study = optuna.create_study(
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=6),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
+    )
+    study.enqueue_trial(
+        {name: min(max(_read(name, start), r.low), r.high) for name, r in ranges.items()}
+    )
+    with tqdm(total=trials, desc="tune", unit="trial") as progress:
 
         def run(trial: optuna.Trial) -> float:
-            return objective(_propose(trial, start, ranges), _prune(trial))
+            values = _propose(trial, ranges)
+            known = measured.find(values)
+            if known is None:
+                known = _measure(trial, values, objective, _apply(start, values))
+                measured.append(known)
+            else:
+                for fold, score in enumerate(known.reports):
+                    trial.report(score, fold)
+            if known.score is None:
+                raise optuna.TrialPruned
+            return known.score
 
-        def tell(study: optuna.Study, _: optuna.trial.FrozenTrial) -> None:
+        def show_progress(study: optuna.Study, _: optuna.trial.FrozenTrial) -> None:
             if study.best_trials:
                 progress.set_postfix(best=f"{study.best_value:.4f}")
             progress.update()
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.optimize(run, n_trials=max(0, trials - len(done)), callbacks=[tell])
+        study.optimize(run, n_trials=trials, callbacks=[show_progress])
     record = [
         {"number": each.number, "state": each.state.name, "score": each.value, **each.params}
         for each in study.get_trials(states=_DONE)
@@ -79,23 +74,32 @@ def search(
     return _apply(start, study.best_params), record
 
 
-def _propose(trial: optuna.Trial, start: Parameters, ranges: Mapping[str, Range]) -> Parameters:
+def _propose(trial: optuna.Trial, ranges: Mapping[str, Range]) -> Values:
     values: dict[str, float] = {}
     for name, each in ranges.items():
         if isinstance(each.low, int) and isinstance(each.high, int):
             values[name] = trial.suggest_int(name, each.low, each.high, log=each.log)
         else:
             values[name] = trial.suggest_float(name, each.low, each.high, log=each.log)
-    return _apply(start, values)
+    return values
 
 
-def _prune(trial: optuna.Trial) -> Callable[[float, int], None]:
+def _measure(
+    trial: optuna.Trial, values: Values, objective: Objective, parameters: Parameters
+) -> Trial:
+    reports: list[float] = []
+
     def report(score: float, fold: int) -> None:
+        reports.append(score)
         trial.report(score, fold)
         if trial.should_prune():
             raise optuna.TrialPruned
 
-    return report
+    try:
+        score = objective(parameters, report)
+    except optuna.TrialPruned:
+        return Trial(values, reports, None)
+    return Trial(values, reports, score)
 
 
 def _is_used(name: str, start: Parameters) -> bool:
@@ -111,7 +115,7 @@ def _read(name: str, start: Parameters) -> float:
     return value
 
 
-def _apply(start: Parameters, values: Mapping[str, float]) -> Parameters:
+def _apply(start: Parameters, values: Values) -> Parameters:
     """Set values; the members that aren't named share what is left of the weight."""
     named = {n.removeprefix("weights."): v for n, v in values.items() if n.startswith("weights.")}
     others = {name: value for name, value in start.weights.items() if name not in named}

@@ -42,7 +42,7 @@ and what the next block is:
 A command may also act on a service itself: `kill -STOP $(lsof -t -i :8001 -s TCP:LISTEN)`.
 """
 
-from tests.lab import ROOT
+from tests.running_lab import ROOT
 
 DOCUMENTS = [
     ROOT / "README.md",

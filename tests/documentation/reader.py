@@ -21,18 +21,19 @@ from tests.documentation.answer import (
 )
 from tests.documentation.document import Block, Comment, read_document
 from tests.documentation.elsewhere import find_test
+from tests.documentation.powershell import write_script
 from tests.documentation.request import read_curl_requests, read_powershell_requests
 from tests.documentation.terminal import Running, Terminal
-from tests.lab import Lab, wait_until
+from tests.running_lab import Lab, wait_until
 
 PORTS = {"service_a": "8000", "service_b": "8001"}
 ONLY_IN_CI, EVERYWHERE = "only in CI", "everywhere"
 
 
 class Reader:
-    """Follows one document."""
+    """Follows one document; with PowerShell, types the blocks for it instead of those for bash."""
 
-    def __init__(self, document: Path, folder: Path) -> None:
+    def __init__(self, document: Path, folder: Path, pwsh: str | None = None) -> None:
         self.problems: list[str] = []
         self.log = ""  # of the services, when the document has been followed
         self.counts: Counter[str] = Counter()
@@ -40,6 +41,7 @@ class Reader:
         self._place = document.name
         self._skips = False
         self._answers: list[tuple[Block, str]] = []  # those that are not as shown
+        self._pwsh = pwsh
         self._terminal = Terminal(folder)
         self._folder = self._terminal.root
         log = self._folder / "service_a/data/inputs.db"
@@ -169,6 +171,11 @@ class Reader:
             elif kind == "another":
                 assert self._other is None, "the other terminal is busy"
                 self._other = block, self._terminal.run(block.text, self._folder)
+            elif self._pwsh and block.powershell:
+                script = write_script(block.powershell.text)
+                shell = [self._pwsh, "-NoProfile", "-NonInteractive", "-Command"]
+                self._compare(block, self._terminal.run(script, self._folder, shell))
+                self.counts["PowerShell blocks run"] += 1
             else:
                 self._compare(block, self._terminal.run(block.text, self._folder))
 
@@ -207,7 +214,10 @@ class Reader:
             return
         self.counts["answers compared"] += 1
         if block.answer.language == "text":
-            differences = list(find_text_differences(block.answer.text, printed))
+            shown = block.answer.text
+            if self._pwsh and block.powershell and shown.startswith("HTTP/"):
+                shown = shown.partition("\n\n")[2] or "…\n"  # Invoke-RestMethod shows no head
+            differences = list(find_text_differences(shown, printed))
             came = printed.rstrip("\n") + "\n"
         else:
             if printed.startswith("HTTP/"):

@@ -5,12 +5,14 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.lab import ROOT, find_free_port
+from tests.running_lab import ROOT, find_free_port
 
+BASH = ("bash", "-ec")
 COMMAND_SECONDS = 600 if "CI" in os.environ else 60  # some install packages there
 # The services listen on IPv4 only.
 _CURL_SETTINGS = "silent\nshow-error\nmax-time = 30\nipv4\n"
@@ -49,12 +51,12 @@ class Terminal:
 
         return re.sub(r"\b800\d\b", replace, text)
 
-    def run(self, script: str, folder: Path) -> Running:
-        """Start bash with a script and return at once."""
+    def run(self, script: str, folder: Path, shell: Sequence[str] = BASH) -> Running:
+        """Start a shell with a script and return at once."""
         output = self._home / f"output-{len(self._processes)}"
         with output.open("wb") as file:
             process = subprocess.Popen(
-                ["bash", "-ec", self.localise(script)],
+                [*shell, self.localise(script)],
                 cwd=folder,
                 env={"PATH": os.environ["PATH"], "HOME": str(self._home), "LC_ALL": "C.UTF-8"},
                 stdin=subprocess.DEVNULL,

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, ConsoleMessage, Playwright, Route
 
-from tests.lab import Lab
+from tests.running_lab import Lab
 
 A_URL = "http://localhost:8000"
 B_URL = "http://localhost:8001"

@@ -1,4 +1,4 @@
-"""Save the model as MLflow has it: `python save.py MODEL_FILE FOLDER`."""
+"""Saves the model in MLflow's format: `python save.py MODEL_FILE FOLDER`."""
 
 import sys
 

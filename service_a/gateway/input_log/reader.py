@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import Select, select, tuple_
 
 from gateway.errors import InputNotFound
 from gateway.input_log.database import LogDatabase
@@ -86,16 +86,18 @@ class LogReader:
         Raises:
             InputNotFound: no input has this request id.
         """
-        newest = inputs.c.id.desc()
-        query = select(inputs).where(inputs.c.request_id == request_id).order_by(newest).limit(1)
+        query = _select(InputFilter(request_id=request_id)).order_by(inputs.c.id.desc()).limit(1)
         with self._database.transaction() as connection:
-            row = connection.execute(query).first()
-            if row is None:
+            found = connection.execute(query).first()
+            if found is None:
                 raise InputNotFound(request_id)
+            row = LoggedInput(*found)
             earlier = connection.execute(
-                select(attempts).where(attempts.c.input_id == row.id).order_by(attempts.c.id)
+                select(*[attempts.c[name] for name in Attempt._fields])
+                .where(attempts.c.input_id == row.number)
+                .order_by(attempts.c.id)
             ).all()
-        return _read_row(row), [_read_attempt(each) for each in earlier]
+        return row, [Attempt(*each) for each in earlier]
 
     def export(self, wanted: InputFilter) -> Iterator[list[LoggedInput]]:
         """Yield the inputs by page, oldest first.
@@ -115,16 +117,17 @@ class LogReader:
         chars = 0
         query = query.limit(limit + 1).execution_options(stream_results=True, max_row_buffer=8)
         with self._database.transaction() as connection, connection.execute(query) as result:
-            for row in result:
+            for each in result:
+                row = LoggedInput(*each)
                 chars += len(row.data)
                 if len(rows) == limit or (rows and chars > _MAX_PAGE_CHARS):
                     return Page(rows, Place(rows[-1].received_at, rows[-1].number))
-                rows.append(_read_row(row))
+                rows.append(row)
         return Page(rows, None)
 
 
 def _select(wanted: InputFilter) -> Select[Any]:
-    query = select(inputs)
+    query = select(inputs.c.id, *[inputs.c[name] for name in LoggedInput._fields[1:]])
     if wanted.outcome is not None:
         query = query.where(inputs.c.outcome == wanted.outcome)
     if wanted.received_from is not None:
@@ -134,27 +137,3 @@ def _select(wanted: InputFilter) -> Select[Any]:
     if wanted.request_id is not None:
         query = query.where(inputs.c.request_id == wanted.request_id)
     return query
-
-
-def _read_row(row: Row[Any]) -> LoggedInput:
-    return LoggedInput(
-        number=row.id,
-        request_id=row.request_id,
-        received_at=_add_zone(row.received_at),
-        model=row.model,
-        outcome=row.outcome,
-        price=row.price,
-        model_version=row.model_version,
-        duration_ms=row.duration_ms,
-        outcome_at=row.outcome_at and _add_zone(row.outcome_at),
-        data=row.data,
-    )
-
-
-def _read_attempt(row: Row[Any]) -> Attempt:
-    return Attempt(row.outcome, row.outcome_at and _add_zone(row.outcome_at), row.duration_ms)
-
-
-def _add_zone(time: datetime) -> datetime:
-    """SQLite keeps no time zone; what we write is UTC."""
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -1,12 +1,14 @@
 """The tables of the input log, and how those of an earlier version become them."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
     DateTime,
+    Dialect,
     Float,
     Index,
     Integer,
@@ -14,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     inspect,
     select,
 )
@@ -27,19 +30,31 @@ _metadata = MetaData()
 _Number = BigInteger().with_variant(Integer, "sqlite")
 
 
+class _Time(TypeDecorator[datetime]):
+    """A time in UTC, also where the database keeps no time zone, as SQLite does."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, _: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
 inputs = Table(
     "inputs",
     _metadata,
     Column("id", _Number, primary_key=True),
     Column("request_id", String(128), nullable=False, index=True),
-    Column("received_at", DateTime(timezone=True), nullable=False, comment="UTC"),
+    Column("received_at", _Time, nullable=False, comment="UTC"),
     Column("data", Text, nullable=False, comment="the input as JSON"),
     Column("outcome", String(16), nullable=False),
     Column("price", Float, comment="in the model's currency"),
     Column("model_version", String(64)),
     Column("duration_ms", Float, comment="of the latest forward to Service B"),
     Column("model", String(64), comment="null is Service B's default"),
-    Column("outcome_at", DateTime(timezone=True), comment="UTC, null while it is the first"),
+    Column("outcome_at", _Time, comment="UTC, null while it is the first"),
     # Both grow at their ends, as rows come in order of time: writing costs the same at any size.
     Index("ix_inputs_time", "received_at", "id"),
     Index("ix_inputs_outcome", "outcome", "received_at", "id"),
@@ -56,7 +71,7 @@ attempts = Table(
     Column("id", _Number, primary_key=True),
     Column("input_id", _Number, nullable=False, index=True),
     Column("outcome", String(16), nullable=False),
-    Column("outcome_at", DateTime(timezone=True)),
+    Column("outcome_at", _Time),
     Column("duration_ms", Float),
 )
 
@@ -65,7 +80,7 @@ heartbeat = Table(
     "heartbeat",
     _metadata,
     Column("id", Integer, primary_key=True),
-    Column("checked_at", DateTime(timezone=True), nullable=False),
+    Column("checked_at", _Time, nullable=False),
 )
 
 # One row. The first version had no such table.

@@ -37,9 +37,13 @@ class NewInput:
 
 @dataclass(slots=True)
 class Outcome:
-    """The result of forwarding an input."""
+    """The result of forwarding an input, which has this number and request id in the log.
+
+    A number alone may be another input's by now, if the log's file was replaced.
+    """
 
     input_number: int
+    request_id: str
     outcome: OutcomeKind
     duration_ms: float
     price: float | None = None

@@ -26,6 +26,9 @@ class Predictor(Protocol):
 
 
 class Breaker(Protocol):
+    @property
+    def state(self) -> str: ...
+
     def admit(self) -> bool:
         """Say whether a request may go through to Service B."""
 

@@ -12,12 +12,14 @@ from gateway.errors import (
     BodyTimeout,
     BodyTooLarge,
     InvalidInput,
+    UnsupportedEncoding,
     WrongContentType,
 )
 
 _DRAIN_FACTOR = 16
 # Each takes some hundred bytes of memory, however few bytes of the body.
 _MAX_CONTAINERS = 150_000
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 Timeout = Callable[[], AbstractAsyncContextManager[object]]
 Parser = Callable[[bytes, bool], Any]
@@ -40,10 +42,11 @@ class BodyReader:
         self._parser = parser
 
     async def read(self, request: Request, max_bytes: int) -> bytes:
-        """Return the whole body, as it was sent.
+        """Return the whole body, as it was sent, without a byte order mark before it.
 
         Raises:
             WrongContentType: the body doesn't say that it is JSON.
+            UnsupportedEncoding: the body is compressed.
             BodyTooLarge: the body has more than `max_bytes`.
             BodyTimeout: the body didn't arrive in time.
             BodiesOverBudget: the bodies of other callers leave no room for it.
@@ -51,11 +54,15 @@ class BodyReader:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json" and not media_type.endswith("+json"):
             raise WrongContentType(media_type)
+        for encoding in request.headers.getlist("content-encoding"):
+            if encoding.strip().lower() not in ("", "identity"):
+                raise UnsupportedEncoding(encoding)
         try:
             async with self._timeout():
-                return await _receive(request, max_bytes)
+                body = await _receive(request, max_bytes)
         except TimeoutError:
             raise BodyTimeout from None
+        return body.removeprefix(_BYTE_ORDER_MARK)
 
     def parse(self, body: bytes, *, allow_nan: bool = False) -> Any:
         """Parse a body as JSON per RFC 8259.

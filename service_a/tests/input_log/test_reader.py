@@ -111,7 +111,7 @@ def test_times_are_compared_across_time_zones(log: LogWriter, reader: LogReader)
 def test_row_holds_all_that_is_known(log: LogWriter, reader: LogReader) -> None:
     data = '{"a":[1.10,"\\u0000\\ud7ff"]}'
     (number,) = log.write([NewInput("r1", data, OutcomeKind.PENDING, "ames", NOON)])
-    log.write([Outcome(number, OutcomeKind.PREDICTED, 12.5, 208500.0, "1", NOON)])
+    log.write([Outcome(number, "r1", OutcomeKind.PREDICTED, 12.5, 208500.0, "1", NOON)])
 
     row, _ = reader.read_one("r1")
 
@@ -138,7 +138,8 @@ def test_earlier_attempts_are_read_oldest_first(
     for minute in (1, 2):
         (claim,) = queue.claim(1)
         ended = NOON + timedelta(minutes=minute)
-        log.write([Outcome(claim.number, OutcomeKind.UNAVAILABLE, minute, outcome_at=ended)])
+        kind = OutcomeKind.UNAVAILABLE
+        log.write([Outcome(claim.number, "r1", kind, minute, outcome_at=ended)])
     queue.claim(1)
 
     row, earlier = reader.read_one("r1")

@@ -45,7 +45,7 @@ def test_claim_keeps_what_the_log_said_before(
     log: LogWriter, database: LogDatabase, queue: ReplayQueue
 ) -> None:
     (number,) = log.write([NewInput("r1", "1", OutcomeKind.PENDING, "ames")])
-    log.write([Outcome(number, OutcomeKind.UNAVAILABLE, 12.5, outcome_at=NOW)])
+    log.write([Outcome(number, "r1", OutcomeKind.UNAVAILABLE, 12.5, outcome_at=NOW)])
 
     (claim,) = queue.claim(10)
 
@@ -58,7 +58,7 @@ def test_claim_keeps_what_the_log_said_before(
 def test_input_is_claimed_again_when_it_failed_again(log: LogWriter, queue: ReplayQueue) -> None:
     log.write(make_inputs(OutcomeKind.UNAVAILABLE))
     (claim,) = queue.claim(10)
-    log.write([Outcome(claim.number, OutcomeKind.UNAVAILABLE, 1.0)])
+    log.write([Outcome(claim.number, claim.request_id, OutcomeKind.UNAVAILABLE, 1.0)])
 
     assert queue.claim(10) == [claim]
 

@@ -32,7 +32,7 @@ class HookedModel:
         self.prediction_type: type[BaseModel] = model.prediction_type
         self.example: Mapping[str, Any] = model.example
         self.columns: Mapping[str, str] = model.columns
-        # How long a hook takes can't be foreseen.
+        # Nobody can say how long a hook takes.
         self.quick_batch = 0
 
     def predict(self, inputs: Sequence[BaseModel]) -> list[Outcome]:

@@ -9,7 +9,7 @@ from pydantic_core import PydanticKnownError
 
 from predictor.card import Feature, ModelCard
 
-# A plain default would stand in the documentation and invite null where that is refused.
+# A plain default would be in the documentation, and invite null where null is refused.
 _LEFT_OUT = Field(default_factory=NoneType)
 
 
@@ -51,7 +51,7 @@ def _annotate(feature: Feature, card: ModelCard) -> Any:
             float, Field(strict=True, ge=feature.minimum, le=feature.maximum, allow_inf_nan=False)
         ]
     else:
-        # JSON has one kind of number, so 5.0 is a whole number and 5.5 isn't.
+        # JSON has only one kind of number, so 5.0 is a whole number and 5.5 isn't.
         domain = Annotated[
             float,
             Field(
@@ -74,7 +74,7 @@ def _annotate(feature: Feature, card: ModelCard) -> Any:
 
 
 def _require_whole(value: float) -> float:
-    # Exactly, where pydantic's own multiple_of=1 also takes 1e-10.
+    # pydantic's own multiple_of=1 isn't exact: it also takes 1e-10.
     if not value.is_integer():
         raise PydanticKnownError("multiple_of", {"multiple_of": 1})
     return value

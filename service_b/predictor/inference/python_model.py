@@ -1,4 +1,4 @@
-"""A Python class as a model: whatever predicts, with pydantic types for what goes in and out."""
+"""A Python class as a model: it predicts anything, with pydantic types for inputs and outputs."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +18,10 @@ UNVERSIONED = "0"
 class PythonClass(Protocol):
     """What the class named by `class_path` must have.
 
-    It is constructed with the `parameters` of its entry, off the event loop; that is where it
-    loads. With sources it also gets `folder: Path`, the files of the version to be loaded,
-    which are gone when the constructor returns. It may have `metadata`, a dict that
-    `GET /models/{name}` shows, and without sources `version`.
+    Its constructor loads. It gets the `parameters` of its entry and, if the model has sources,
+    `folder: Path` with the files of the version, which are gone when it returns. It runs in a
+    thread. The class may have `metadata`, a dict that `GET /models/{name}` shows, and, without
+    sources, `version`.
     """
 
     input_type: type[BaseModel]
@@ -78,7 +78,7 @@ def load_python(
 ) -> PythonModel:
     """Construct the class, with the files of a version if there are any.
 
-    The class gets a copy of the files, made of the bytes whose sha256 were found right.
+    The class gets a copy of the files, made of the very bytes whose sha256 were checked.
 
     Raises:
         ModelRefused: a check failed, or the class can't be made.

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from predictor.inference.served_model import Outcome, ServedModel
 from predictor.telemetry.metrics import Metrics
 
-# Of a model that isn't quick: what it gets at once.
+# How many inputs a model gets at once that isn't quick.
 _LARGE_PIECE = 1000
 
 Value = TypeVar("Value")

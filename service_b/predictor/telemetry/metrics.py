@@ -1,4 +1,4 @@
-"""What the predictor counts and measures, for Prometheus."""
+"""What the predictor counts and measures, in Prometheus's format."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -72,7 +72,7 @@ class Metrics:
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         key = (route, method if method in _METHODS else "other", status)
         if key not in self._request_series:
-            # Finding them by their labels takes longer than counting.
+            # Finding a series by its labels takes longer than counting.
             series = (self._requests.labels(*key), self._durations.labels(*key[:2]))
             self._request_series[key] = series
         requests, durations = self._request_series[key]

@@ -1,4 +1,4 @@
-"""How the versions of a model in models.yaml are loaded."""
+"""Loading a version of a model as its entry in models.yaml says: checks, hooks, warm-up."""
 
 from collections.abc import Callable
 from functools import partial
@@ -42,7 +42,7 @@ def build_loader(entry: ModelEntry, *, fast_path: bool = True) -> Load:
         except (ModelRefused, SourceUnavailable):
             raise
         except SystemExit as error:
-            # Of a class or a pickle: it would end the thread that watches, and say nothing.
+            # Raised by a class or a pickle, it would silently end the thread that watches.
             raise ModelRefused(f"{where}: wants to end the process: {error!r}") from error
         except Exception as error:
             raise ModelRefused(f"{where}: fails on its example: {error!r}") from error

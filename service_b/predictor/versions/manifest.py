@@ -58,7 +58,7 @@ class Manifest(_Strict):
     @field_validator("models")
     @classmethod
     def check_models(cls, models: list[ModelEntry]) -> list[ModelEntry]:
-        # Compared as the documentation will call them: `a-b` and `a_b` would share a schema.
+        # Compared by their names in the documentation, where `a-b` and `a_b` share a schema.
         if len({name_type(model.name) for model in models}) < len(models):
             raise ValueError("two models have the same name")
         if sum(model.default for model in models) != 1:
@@ -70,7 +70,7 @@ class Manifest(_Strict):
         return next(model.name for model in self.models if model.default)
 
     def locate(self, error: ManifestError, *prefix: str | int) -> ManifestError:
-        """Say in which line an error is, found after the file was read, in what `prefix` names."""
+        """Name the line of an error that was found after the file was read, under `prefix`."""
         return _locate(self._path, self._lines, ManifestError(str(error), *prefix, *error.place))
 
 
@@ -105,7 +105,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _locate(path: Path, lines: dict[Place, int], error: ManifestError) -> ManifestError:
-    """Name the file, the line of the wrong key or of what it is missing in, and the key."""
+    """Name the file, the line of the wrong key or of what lacks it, and the key."""
     place: Place = error.place
     line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), 1)
     return ManifestError(f"{path} line {line}: {_write(place)}: {error}", *place)

@@ -1,4 +1,4 @@
-"""Watching for new versions, off the event loop."""
+"""Watching for new versions, in threads beside the event loop."""
 
 import asyncio
 import queue
@@ -26,7 +26,7 @@ class Watcher:
         self._requests = {each: queue.SimpleQueue[Future[None] | None]() for each in deployments}
 
     def start(self) -> None:
-        """Begin to watch; the first check comes when it is asked for, or after the interval."""
+        """Begin to watch; the first check is when one is asked for, or after the interval."""
         for deployment in self._requests:
             threading.Thread(target=self._watch, args=(deployment,), daemon=True).start()
 
@@ -50,12 +50,12 @@ class Watcher:
         while None not in (waiting := self._wait(deployment)):
             deployment.check()
             for request in waiting:
-                # A caller who gave up waiting has cancelled.
+                # A caller that gave up waiting has cancelled its request.
                 if request is not None and request.set_running_or_notify_cancel():
                     request.set_result(None)
 
     def _wait(self, deployment: Watched) -> list[Future[None] | None]:
-        """Give the requests that are there, after at most one interval."""
+        """Wait for requests, for one interval at most, and give all that there are."""
         requests = self._requests[deployment]
         try:
             waiting = [requests.get(timeout=self._interval_seconds)]

@@ -20,9 +20,9 @@ Json = dict[str, Any]
 
 
 class Contract:
-    """Describes every model as if its routes were written for it.
+    """Describes every model as if it had routes of its own.
 
-    The routes themselves are the same for all models and read their bodies on their own.
+    The routes are in fact the same for all models, and read their bodies themselves.
     """
 
     def __init__(self, app: FastAPI, registry: ModelRegistry, endpoints: Collection[str]) -> None:
@@ -70,12 +70,12 @@ class Contract:
             if name in self._endpoints:
                 paths |= {path: {"post": operation} for path, operation in operations}
         if app.state.settings.api_key is not None:
-            _describe_access(document)
+            _describe_api_key(document)
         return document
 
 
-def _describe_access(document: Json) -> None:
-    """Say which calls need the key, and that they are refused for the lack of it."""
+def _describe_api_key(document: Json) -> None:
+    """Say which calls need the key, and that they are refused without it."""
     document["components"]["securitySchemes"] = {
         "APIKeyHeader": {
             "type": "apiKey",
@@ -97,7 +97,7 @@ def _describe_access(document: Json) -> None:
 
 
 def _describe_operations(model: ServedModel, one: Json, many: Json) -> Iterator[tuple[str, Json]]:
-    """Write the two operations for one model, from those that stand for all."""
+    """Write the two operations for one model, from those for any model."""
     prefix = name_type(model.name)
     example = dict(model.example)
     for path, template, body, answer, sent in (
@@ -141,7 +141,7 @@ def _describe_types(model: ServedModel) -> Json:
     request = create_model(f"{prefix}Request", input=(input_type, ...))
     batch = create_model(
         f"{prefix}BatchRequest",
-        # Whatever else stands there gets an error of its own.
+        # Anything else gets an error of its own.
         inputs=(list[input_type | Any], Field(min_length=1, max_length=MAX_BATCH)),
     )
     results = create_model(

@@ -1,4 +1,4 @@
-"""Bodies of the predictor's fixed requests and answers. Inputs come from the model's card."""
+"""Bodies of the predictor's fixed requests and answers. A model's card describes its inputs."""
 
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
@@ -77,7 +77,7 @@ Input = TypeVar("Input")
 
 
 class PredictRequest(BaseModel, Generic[Input]):
-    """A request; with `Any`, before its input is looked at, which only a model's type can."""
+    """A request. With `Any` its input isn't checked yet: only a model's type can do that."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -88,7 +88,7 @@ class PredictRequest(BaseModel, Generic[Input]):
 
 
 class BatchRequest(BaseModel, Generic[Input]):
-    """A batch; with `Any`, before its inputs are looked at, each on its own."""
+    """A batch. With `Any` its inputs aren't checked yet; each is checked on its own."""
 
     model_config = ConfigDict(extra="forbid")
 

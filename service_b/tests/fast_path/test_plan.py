@@ -24,11 +24,11 @@ from predictor.version import Folder
 from tests.conftest import WriteVersion
 from tests.test_any_input import make_houses
 from tests.training.test_shipped import MODELS, read_real
-from training.__main__ import RECIPES
+from training.commands import RECIPES
 from training.features import to_request
 from training.hidden_fields import hide_fields, keep_required
 
-patient = settings(deadline=None, max_examples=20)
+unhurried = settings(deadline=None, max_examples=20)
 
 
 class Shipped:
@@ -80,7 +80,7 @@ def test_fast_path_gives_the_same_for_every_row_of_the_data(shipped: Shipped) ->
         )
 
 
-@patient
+@unhurried
 @given(data=st.data())
 def test_fast_path_gives_the_same_for_any_valid_input(
     shipped: Shipped, data: st.DataObject
@@ -134,7 +134,7 @@ def test_fast_path_that_gives_something_else_is_not_used(caplog: pytest.LogCaptu
     card = read_card(folder)
     estimator, spread = (joblib.load(folder / each.file) for each in card.artifacts)
     pipeline = estimator.regressor_
-    # It goes by the fitted parts, and can't know of this.
+    # The fast path is made of the fitted parts, which this doesn't change.
     pipeline.predict = lambda rows: type(pipeline).predict(pipeline, rows) + 0.1
     example = build_input_type(card).model_validate(card.example)
     evaluation = choose_evaluation(card, [estimator, spread], [example])

@@ -125,8 +125,8 @@ def test_registered_version_is_made_again_from_its_card(
     folder: Path, recipe: Recipe, done: Run
 ) -> None:
     version = folder / "models" / "ames" / "1"
-    told = reproduce(recipe, read_card(version), version, done.options.data, folder / "work")
-    assert told.endswith("reproduced")
+    summary = reproduce(recipe, read_card(version), version, done.options.data, folder / "work")
+    assert summary.endswith("reproduced")
 
 
 def test_another_model_than_the_registered_one_is_told_from_it(
@@ -201,6 +201,15 @@ def test_changed_recipe_runs_from_the_step_that_it_touches(
         damaged.write_bytes(before)
 
 
+@pytest.mark.usefixtures("done")
+def test_rows_prepared_by_another_pandas_are_stale(
+    folder: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.pipeline.version", lambda _: "0")
+    with pytest.raises(TrainingError, match="prepare, which is stale: pandas, optuna changed"):
+        run_pipeline(start(folder, recipe), ["select"])
+
+
 def test_step_alone_names_the_missing_one_before_it(tmp_path: Path, recipe: Recipe) -> None:
     run = Run(recipe, start(tmp_path, recipe).options, Workspace(tmp_path / "work"))
     with pytest.raises(TrainingError, match="needs the artifact of download, which is missing"):
@@ -228,6 +237,35 @@ def test_failed_step_leaves_the_artifacts_of_those_before(
     with pytest.raises(KeyboardInterrupt):
         run_pipeline(run, ())
     assert sorted(each.name for each in (tmp_path / "work").iterdir()) == ["download", "prepare"]
+
+
+@pytest.mark.usefixtures("done")
+def test_version_registered_just_before_an_interrupt_is_not_registered_again(
+    folder: Path,
+    recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = start(folder, recipe, models=tmp_path / "models").options
+    work = shutil.copytree(folder / "work", tmp_path / "work")
+
+    def register_and_fail(run: Run, folder: Path) -> None:
+        STEPS["register"].run(run, folder)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        broken = replace(STEPS["register"], run=register_and_fail)
+        patch.setattr("training.pipeline.STEPS", STEPS | {"register": broken})
+        with pytest.raises(KeyboardInterrupt):
+            run_pipeline(Run(recipe, options, Workspace(work)), ())
+    family = tmp_path / "models" / "ames"
+    (family / "alias.json").unlink()  # as if killed before that
+    again = Run(recipe, options, Workspace(work))
+    run_pipeline(again, ())
+    assert again.read_json("register", "version.json")["folder"] == str(family / "1")
+    assert sorted(each.name for each in family.iterdir()) == ["1", "alias.json"]
+    run_pipeline(Run(recipe, options, Workspace(work)), ["register"])
+    assert sorted(each.name for each in family.iterdir()) == ["1", "2", "alias.json"]
 
 
 @pytest.mark.usefixtures("done")

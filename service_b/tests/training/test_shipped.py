@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from predictor.card import ModelCard, read_card
 from predictor.inference.input_schema import build_input_type
 from predictor.settings import SERVICE_FOLDER
-from training.__main__ import RECIPES
+from training.commands import RECIPES
 from training.dataset import read_dataset
 from training.evaluation import Data
 from training.features import complete_features, read_descriptions, to_request

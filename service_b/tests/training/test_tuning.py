@@ -1,9 +1,16 @@
+import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from predictor.settings import SERVICE_FOLDER
 from training.errors import TrainingError
+from training.journal import Journal, Trial
 from training.parameters import Parameters
 from training.recipe import Range
 from training.tuning import search
@@ -38,21 +45,58 @@ def test_hopeless_trials_are_stopped_early(tmp_path: Path) -> None:
     assert {each["state"] for each in record} == {"COMPLETE", "PRUNED"}
 
 
-def test_interrupted_search_goes_on_from_its_journal(tmp_path: Path) -> None:
-    calls = 0
+# Searches as above and says which trials it made itself. With a number as its second argument it
+# waits in the trial after so many, for what ends it.
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from tests.training.test_tuning import RANGES, START, measure
+from training.tuning import search
 
-    def fail_once(parameters: Parameters, report: Callable[[float, int], None]) -> float:
-        nonlocal calls
-        calls += 1
-        if calls == 4:
-            raise KeyboardInterrupt
-        return measure(parameters, report)
+stop = int(sys.argv[2]) if len(sys.argv) > 2 else None
+made = []
 
-    with pytest.raises(KeyboardInterrupt):
-        search(START, RANGES, 8, 0, tmp_path / "journal", fail_once)
-    _, record = search(START, RANGES, 8, 0, tmp_path / "journal", measure)
-    assert len(record) == 8
-    assert calls == 4
+def say(parameters, report):
+    if len(made) == stop:
+        print("waits", flush=True)
+        sys.stdin.read()
+    made.append(parameters.leaves_per_tree)
+    return measure(parameters, report)
+
+best, record = search(START, RANGES, 14, 0, Path(sys.argv[1]), say)
+print(json.dumps({"made": made, "best": best.to_json(), "record": record}))
+"""
+
+
+def start_search(journal: Path, *stop: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(journal), *stop],
+        cwd=SERVICE_FOLDER,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to one process")
+def test_interrupted_search_ends_as_if_it_had_not_been_interrupted(tmp_path: Path) -> None:
+    # In the first trial, in one drawn at random, and in one that the sampler has learnt for; each
+    # time after so many trials of its own.
+    for made, number in [(0, signal.SIGKILL), (3, signal.SIGINT), (6, signal.SIGKILL)]:
+        with start_search(tmp_path / "journal", str(made)) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "waits\n"
+            process.send_signal(number)
+            process.wait(timeout=60)
+    with start_search(tmp_path / "journal") as process:
+        out, _ = process.communicate(timeout=60)
+    resumed = json.loads(out.splitlines()[-1])
+    best, record = search(START, RANGES, 14, 0, tmp_path / "another", measure)
+    assert resumed["record"] == record
+    assert resumed["best"] == best.to_json()
+    assert record[0]["leaves_per_tree"] == START.leaves_per_tree
+    assert resumed["made"] == [each["leaves_per_tree"] for each in record[9:]]
 
 
 def test_no_trial_is_made_again_when_there_are_enough(tmp_path: Path) -> None:
@@ -67,7 +111,55 @@ def test_single_member_keeps_its_weight(tmp_path: Path) -> None:
     assert best.weights == {"linear": 1.0}
 
 
-def test_corrupt_journal_is_a_clear_error(tmp_path: Path) -> None:
-    (tmp_path / "journal").write_text("not a journal\n", encoding="utf-8")
+def test_more_trials_are_those_that_would_have_followed(tmp_path: Path) -> None:
+    search(START, RANGES, 7, 0, tmp_path / "journal", measure)
+    _, resumed = search(START, RANGES, 12, 0, tmp_path / "journal", measure)
+    _, straight = search(START, RANGES, 12, 0, tmp_path / "another", measure)
+    assert resumed == straight
+
+
+@pytest.mark.parametrize("rest", [b"", b'{"values": {"leaves_p', b"\0\0\0\0"])
+def test_journal_that_was_cut_in_its_last_line_is_mended_with_a_note(
+    rest: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = tmp_path / "journal"
+    _, straight = search(START, RANGES, 5, 0, journal, measure)
+    whole = journal.read_bytes()
+    last = whole.rindex(b"\n", 0, -1) + 1
+    journal.write_bytes(whole[:last] + (rest or whole[last:-1]))
+    capsys.readouterr()
+    _, record = search(START, RANGES, 5, 0, journal, measure)
+    assert record == straight
+    assert journal.read_bytes() == whole
+    assert capsys.readouterr().out.splitlines() == [
+        f"    note: the last line of {journal} was cut off; its trial is made again"
+    ]
+
+
+def test_journal_broken_elsewhere_is_a_clear_error_and_stays(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    search(START, RANGES, 5, 0, journal, measure)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    broken = b"".join([*lines[:2], lines[2][:9] + b"\n", *lines[3:]])
+    journal.write_bytes(broken)
+    with pytest.raises(TrainingError, match="line 3 is not a trial; delete it to begin the search"):
+        search(START, RANGES, 5, 0, journal, measure)
+    assert journal.read_bytes() == broken
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_full_disk_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "journal").symlink_to("/dev/full")
+    trial = Trial({"leaves_per_tree": 10}, [1.0], None)
+    with (
+        patch.object(Path, "read_bytes", return_value=b""),  # it would give zeros without end
+        pytest.raises(TrainingError, match="No space left on device"),
+    ):
+        Journal(tmp_path / "journal").append(trial)
+
+
+@pytest.mark.parametrize("content", ["not a journal\n", "7\n", '{"values": {}}\n'])
+def test_corrupt_journal_is_a_clear_error(content: str, tmp_path: Path) -> None:
+    (tmp_path / "journal").write_text(content, encoding="utf-8")
     with pytest.raises(TrainingError, match="delete it to begin the search anew"):
         search(START, RANGES, 3, 0, tmp_path / "journal", measure)

@@ -1,6 +1,8 @@
 import logging
+import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ WriteVersion = Callable[..., Path]
 
 
 class FakeSource:
-    """Has the versions of a folder, unless it is told that it is down."""
+    """Has the versions of a folder, unless it is down."""
 
     def __init__(self, location: str, folder: Path) -> None:
         self.location = location
@@ -37,7 +39,7 @@ class FakeSource:
             self.opens += 1
             return version.open()
 
-        return Version(version.number, version.fingerprint, open_counted)
+        return replace(version, open=open_counted)
 
 
 @pytest.fixture
@@ -165,6 +167,60 @@ def test_refused_version_is_not_tried_again_until_it_changes(
         None,
         None,
     )
+
+
+@pytest.mark.parametrize("harm", ["empty", "no_artifact", "cut_card", "cut_artifact"])
+def test_incomplete_version_is_passed_over_for_the_next_lower_one_that_is_complete(
+    deployment: Deployment,
+    registry: ModelRegistry,
+    write_version: WriteVersion,
+    models_folder: Path,
+    caplog: pytest.LogCaptureFixture,
+    harm: str,
+) -> None:
+    write_version("2")
+    (models_folder / "tiny" / "3").mkdir()
+    folder = write_version("4")
+    if harm in ("empty", "no_artifact"):
+        (folder / "model.joblib").unlink()
+    if harm == "empty":
+        (folder / "card.json").unlink()
+    if harm.startswith("cut"):
+        file = folder / ("card.json" if harm == "cut_card" else "model.joblib")
+        file.write_bytes(file.read_bytes()[:100])
+    for _ in range(3):
+        deployment.check()
+    assert (registry.default.version, deployment.candidate) == ("2", "4")
+    reasons = list_reasons(caplog)  # once each, however often it is checked
+    assert [event for event, _ in reasons] == ["version is passed over"] * 2
+    assert [f"tiny/{number}/" in reason for number, (_, reason) in zip("43", reasons, strict=True)]
+    assert deployment.public_error is not None
+    assert "/" not in deployment.public_error
+
+
+def test_no_version_older_than_the_one_that_serves_takes_its_place(
+    deployment: Deployment, registry: ModelRegistry, write_version: WriteVersion
+) -> None:
+    write_version("1")
+    served = write_version("2")
+    deployment.check()
+    shutil.rmtree(served)
+    served.mkdir()
+    deployment.check()
+    assert (registry.default.version, deployment.swaps) == ("2", 1)
+
+
+def test_version_that_the_alias_names_is_not_passed_over(
+    deployment: Deployment,
+    registry: ModelRegistry,
+    write_version: WriteVersion,
+    models_folder: Path,
+) -> None:
+    write_version("1")
+    (models_folder / "tiny" / "2").mkdir()
+    (models_folder / "tiny" / "alias.json").write_text('{"champion": "2"}')
+    deployment.check()
+    assert dict(registry.loaded) == {}
 
 
 def test_error_that_nobody_expected_is_logged_and_the_version_serves_on(

@@ -8,12 +8,14 @@ from gateway.errors import (
     BodiesOverBudget,
     BodyTimeout,
     BodyTooLarge,
+    ForeignPage,
     InputLogUnavailable,
     InputNotFound,
     InputRejected,
     InvalidInput,
     ModelUnknown,
     PredictorUnavailable,
+    UnsupportedEncoding,
     WrongContentType,
 )
 
@@ -56,9 +58,22 @@ def add_failure_handlers(app: FastAPI) -> None:
         request.state.log_fields["outcome"] = "rejected"
         return JSONResponse({"detail": str(error)}, status_code=404)
 
+    @app.exception_handler(ForeignPage)
+    async def answer_foreign_page(_: Request, __: ForeignPage) -> Response:
+        detail = "A page of another site may not make this call"
+        return JSONResponse({"detail": detail}, status_code=403)
+
     @app.exception_handler(WrongContentType)
     async def answer_wrong_content_type(_: Request, __: WrongContentType) -> Response:
         return JSONResponse({"detail": "Content-Type must be application/json"}, status_code=415)
+
+    @app.exception_handler(UnsupportedEncoding)
+    async def answer_unsupported_encoding(_: Request, __: UnsupportedEncoding) -> Response:
+        return JSONResponse(
+            {"detail": "The body must not be compressed"},
+            status_code=415,
+            headers={"Accept-Encoding": "identity"},
+        )
 
     @app.exception_handler(BodyTooLarge)
     async def answer_body_too_large(_: Request, error: BodyTooLarge) -> Response:

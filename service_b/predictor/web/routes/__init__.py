@@ -1,1 +1,1 @@
-"""One module for each group of calls: it parses, has a model predict, and answers."""
+"""One module for each group of calls: it reads, checks, predicts and answers."""

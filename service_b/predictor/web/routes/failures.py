@@ -1,4 +1,4 @@
-"""What a caller is told of each error."""
+"""The status and the body with which each error is answered."""
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -7,9 +7,11 @@ from predictor.errors import (
     BodiesOverBudget,
     BodyTimeout,
     BodyTooLarge,
+    ForeignPage,
     InvalidInput,
     ModelNotFound,
     ModelUnavailable,
+    UnsupportedEncoding,
     WrongContentType,
 )
 
@@ -35,9 +37,22 @@ def add_failure_handlers(app: FastAPI) -> None:
     async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:
         return _answer_later("Too much is under way")
 
+    @app.exception_handler(ForeignPage)
+    async def answer_foreign_page(_: Request, __: ForeignPage) -> Response:
+        detail = "A page of another site may not make this call"
+        return JSONResponse({"detail": detail}, status_code=403)
+
     @app.exception_handler(WrongContentType)
     async def answer_wrong_content_type(_: Request, __: WrongContentType) -> Response:
         return JSONResponse({"detail": "Content-Type must be application/json"}, status_code=415)
+
+    @app.exception_handler(UnsupportedEncoding)
+    async def answer_unsupported_encoding(_: Request, __: UnsupportedEncoding) -> Response:
+        return JSONResponse(
+            {"detail": "The body must not be compressed"},
+            status_code=415,
+            headers={"Accept-Encoding": "identity"},
+        )
 
     @app.exception_handler(BodyTooLarge)
     async def answer_body_too_large(_: Request, error: BodyTooLarge) -> Response:

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from predictor.errors import InputRejected, InvalidInput, ModelNotFound, ModelUnavailable
 from predictor.inference.runner import run_in_pieces
 from predictor.inference.served_model import ServedModel
+from predictor.settings import Settings
 from predictor.versions.registry import ModelRegistry
 from predictor.web.json_body import BodyReader
 from predictor.web.mlflow_frames import Row, read_rows, to_fields, to_value
@@ -51,7 +52,10 @@ async def ping(request: Request) -> Response:
         404: {"model": ScoringError, "description": "There is no such model"},
         408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
         413: {"model": ErrorAnswer, "description": "The body is too large"},
-        415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},
+        415: {
+            "model": ErrorAnswer,
+            "description": "Not declared as JSON, or compressed",
+        },
         503: {"model": ScoringError, "description": "No version of the model is loaded"},
     },
 )
@@ -78,9 +82,10 @@ async def invoke(
 
 
 async def _predict(request: Request, model: ServedModel) -> list[Any]:
+    settings: Settings = request.app.state.settings
     reader: BodyReader = request.app.state.body_reader
-    body = reader.parse(await receive_body(request), allow_nan=True)
-    rows = read_rows(body, list(model.columns))
+    body = reader.parse(await receive_body(request, settings.max_rows), allow_nan=True)
+    rows = read_rows(body, list(model.columns), settings.max_rows)
     nullable = _find_nullable(model.input_type)
 
     async def check_piece(some: Sequence[Row], start: int) -> list[BaseModel]:

@@ -1,4 +1,4 @@
-"""Who answers here, and whether it can."""
+"""What answers here, and whether it can predict."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse

@@ -1,8 +1,13 @@
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+
+from predictor.app import create_app
+from predictor.settings import Settings
 
 COLUMNS = {
     "first_flr_sf": "1stFlrSF",
@@ -59,10 +64,21 @@ def test_every_format_gets_the_same_prediction(
 
 
 def test_rows_are_answered_in_order(client: TestClient, row: dict[str, Any]) -> None:
-    rows = [row | {"1stFlrSF": 300 + index} for index in range(2000)]
+    rows = [row | {"1stFlrSF": 300 + index} for index in range(1000)]
     _, answer = invoke(client, {"dataframe_records": rows})
-    assert len(answer["predictions"]) == 2000
+    assert len(answer["predictions"]) == 1000
     assert answer["predictions"] == sorted(answer["predictions"])
+
+
+def test_too_many_rows_are_refused_with_the_limit_that_is_set(
+    settings: Settings, write_version: Callable[..., Path], row: dict[str, Any]
+) -> None:
+    write_version()
+    with TestClient(create_app(settings.model_copy(update={"max_rows": 2}))) as client:
+        assert invoke(client, {"instances": [row] * 2})[0] == 200
+        status, answer = invoke(client, {"instances": [row] * 3})
+    assert (status, answer["error_code"]) == (400, "BAD_REQUEST")
+    assert answer["message"] == "body.instances: Input has 3 rows, at most 2 are allowed"
 
 
 def test_no_rows_get_no_predictions(client: TestClient) -> None:

@@ -1,0 +1,82 @@
+"""The test command: its parts, and what each of them runs."""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from lab.commands import Beside, run
+from lab.ports import find_free_ports
+from lab.services import run_both
+from lab.settings import read_settings
+from lab.shells import Shell
+from lab.steps import Steps
+from lab.venvs import find_python, prepare
+from lab.walkthrough import walk_through
+
+TYPED = {  # what mypy checks
+    "service_a": ["main.py", "gateway", "tests"],
+    "service_b": ["main.py", "predictor", "training", "tests"],
+    "system": ["lab", "tests", "benchmarks"],
+}
+PARTS = [*TYPED, "walkthrough"]
+
+
+def run_parts(parts: Iterable[str], shell: Shell) -> bool:
+    """Run parts of the tests, go on after a failure, and say whether everything passed."""
+    steps = Steps()
+    for part in parts:
+        if steps.take(f"{part}: packages", partial(_prepare, part)):
+            if part in TYPED:
+                _check(steps, part)
+            else:
+                steps.take(part, partial(_walk_through_own_services, shell))
+    steps.print_summary()
+    return steps.all_passed
+
+
+def _prepare(part: str) -> None:
+    if part != "service_b":
+        prepare("service_a", "requirements-dev.txt")
+    if part != "service_a":
+        prepare("service_b", f"requirements{'-dev' if part == 'service_b' else ''}.txt")
+
+
+def _check(steps: Steps, part: str) -> None:
+    folder, venv, linted = Path(part), Path(part, ".venv"), ["."]
+    if part == "system":
+        folder, venv = Path(), Path("service_a/.venv")
+        linted = ["--extend-exclude=service_a", "--extend-exclude=service_b", "."]
+    module = [str(find_python(venv).absolute()), "-m"]
+    linters = [
+        [*module, "ruff", "check", *linted],
+        [*module, "ruff", "format", "--check", *linted],
+        [*module, "mypy", *TYPED[part]],
+    ]
+    # The tests leave a core idle for much of their time.
+    with Beside(linters, folder) as beside:
+        # The tests of one service share the cores; the services of the others take them all.
+        spread = [] if part == "system" else ["-n", "logical", "--dist", "worksteal"]
+        tests = [*module, "pytest", *spread, "tests"]
+        steps.take(f"{part}: tests", partial(run, tests, folder))
+        steps.take(f"{part}: ruff and mypy", beside.finish)
+
+
+def _walk_through_own_services(shell: Shell) -> bool:
+    a, b = find_free_ports()
+    ports = {"SERVICE_A_PORT": str(a), "SERVICE_B_PORT": str(b)}
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        log = Path(scratch, "services.log")
+        input_log = {"INPUT_LOG_URL": f"sqlite:///{Path(scratch, 'inputs.db').as_posix()}"}
+        passed = False
+        try:
+            with (
+                log.open("wb") as output,
+                run_both(read_settings(os.environ | ports), input_log, output),
+            ):
+                passed = walk_through(f"http://localhost:{a}", f"http://localhost:{b}", shell)
+        finally:
+            if not passed:
+                print(log.read_text("utf-8", errors="replace"), end="")
+        return passed

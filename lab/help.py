@@ -1,0 +1,44 @@
+"""What `--help` says, for `format` with the shell that it is asked in."""
+
+RUN = """\
+Usage: {shell.run}
+
+Starts Service B, waits until it is healthy, starts Service A, and shows both logs.
+Ctrl-C stops both. Both listen on 127.0.0.1 only.
+
+The first start makes service_a/.venv and service_b/.venv and installs what each service's
+requirements.txt lists. Later starts do so only when that list changed or the folder was moved.
+
+       {shell.run} {shell.prepare}
+
+Only installs, for example: {shell.prepare_example}
+
+Environment:
+  SERVICE_A_PORT         port of Service A (8000)
+  SERVICE_B_PORT         port of Service B (8001)
+  SERVICE_B_URL          where Service A sends its requests (http://127.0.0.1:8001/predict,
+                         with the port of Service B)
+  START_TIMEOUT_SECONDS  how long each service may take until it is healthy (60)
+  PYTHON                 the Python for the venvs ({shell.python_found})
+  NO_COLOR               if set, the logs have no colour
+"""
+
+TEST = """\
+Usage: {shell.test}
+       {shell.test} {shell.only}
+       {shell.test} {shell.walkthrough} [{shell.urls}]
+
+Without arguments it runs every part, goes on after a failure, and ends with a summary;
+the exit status is 0 if everything passed.
+
+Parts:
+  service_a    tests, ruff and mypy of Service A, in its own venv
+  service_b    the same of Service B
+  system       tests of both services as real processes, and of the scripts (tests/, lab/)
+  walkthrough  the walkthrough, against both services started on free ports
+
+{shell.walkthrough} shows each call as a command to copy and its answer, and checks the answer.
+Both services must be running: at http://localhost:8000 and http://localhost:8001, or where you
+say. If they ask for keys, set the same variables as for them: the first key of GATEWAY_API_KEYS
+goes to Service A, PREDICTOR_API_KEY to Service B.
+"""

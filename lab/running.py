@@ -1,0 +1,40 @@
+"""`run`: prepare, start both services, say where they are, and go on until told to stop."""
+
+import os
+
+from lab.ports import check_port_is_free
+from lab.services import run_both, watch
+from lab.settings import Settings, read_settings
+from lab.shells import POWERSHELL, Shell
+from lab.venvs import prepare
+from lab.walkthrough import HOUSE
+
+
+def run(shell: Shell) -> None:
+    """Never return: end by a signal, or by a failure."""
+    # This process has replaced a POSIX shell. PowerShell goes on beside it, and may be killed.
+    parent = os.getppid() if shell is POWERSHELL else None
+    settings = read_settings(os.environ)
+    check_port_is_free("Service A", "SERVICE_A_PORT", settings.a_port, shell)
+    check_port_is_free("Service B", "SERVICE_B_PORT", settings.b_port, shell)
+    prepare("service_b", "requirements.txt")
+    prepare("service_a", "requirements.txt")
+    with run_both(settings) as services:
+        print(_write_welcome(settings, shell))
+        watch(services, parent)
+
+
+def _write_welcome(settings: Settings, shell: Shell) -> str:
+    a, b = (f"http://localhost:{port}" for port in (settings.a_port, settings.b_port))
+    header = shell.any_key if os.environ.get("GATEWAY_API_KEYS") else ""
+    body = f'{{"data": {HOUSE}}}'
+    return f"""
+Both services are up. Ctrl-C stops them.
+
+  Service A  {a}  {a}/docs
+  Service B  {b}  {b}/docs
+
+Try it in a second {shell.terminal}:
+
+  {shell.post.format(url=f"{a}/process", header=header, body=body)}
+"""

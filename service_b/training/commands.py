@@ -1,0 +1,235 @@
+"""The command line: from the raw data to a registered version, and what is served of them."""
+
+import argparse
+from pathlib import Path
+
+import joblib
+from threadpoolctl import threadpool_limits
+
+from training import versions
+from training.ames import RECIPE as AMES
+from training.california import RECIPE as CALIFORNIA
+from training.pipeline import STEPS, run_pipeline
+from training.reproduction import reproduce
+from training.steps import Options, Run
+from training.tracking import check_installed
+from training.workspace import Workspace
+
+RECIPES = {recipe.name: recipe for recipe in (AMES, CALIFORNIA)}
+SERVICE_FOLDER = Path(__file__).resolve().parents[1]
+# Of trials, splits and processes: more is a slip of the hand.
+_MOST = 10_000
+
+
+def run(arguments: list[str] | None) -> None:
+    """Do what the command line says."""
+    options = build_parser().parse_args(arguments)
+    with (
+        joblib.parallel_config(
+            "loky",
+            n_jobs=options.jobs,
+            inner_max_num_threads=1,
+            max_nbytes=None,  # nothing goes to them through files on a disk that may be full
+            idle_worker_timeout=60,  # so soon they end when this process was killed
+        ),
+        threadpool_limits(limits=1),
+    ):
+        options.act(options)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser: the models are commands, and so is what can be done with versions."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description="Train a model on its published data, measure it on rows held out, and "
+        "register it as the next version; choose which version is served.",
+        epilog="Versions are never changed. `python -m training COMMAND --help` says more.",
+    )
+    parser.set_defaults(jobs=1)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for recipe in RECIPES.values():
+        _add_training(commands.add_parser(recipe.name, help=f"train: {recipe.title}"), recipe.name)
+
+    command = _add_command(commands, "promote", "serve a version from now on", promote)
+    command.add_argument("version", help="the version to serve")
+    _add_command(commands, "rollback", "serve again what was served before", roll_back)
+    _add_command(commands, "list", "say which versions there are", list_versions, optional=True)
+    command = _add_command(commands, "show", "say how a version was made and how good it is", show)
+    command.add_argument("version", nargs="?", help="default: the one that is served")
+    command = _add_command(commands, "compare", "lay two versions side by side", compare)
+    command.add_argument("versions", nargs=2, metavar="version")
+    command = _add_command(
+        commands, "reproduce", "train a version again and compare all its predictions", remake
+    )
+    command.add_argument("version", nargs="?", help="default: the one that is served")
+    _add_data(command)
+    return parser
+
+
+def train(options: argparse.Namespace) -> None:
+    if options.mlflow:
+        check_installed()
+    chosen = Options(
+        data=options.data,
+        models=options.models,
+        seed=options.seed,
+        trials=options.trials,
+        splits=options.splits,
+        mlflow=options.mlflow,
+    )
+    recipe = RECIPES[options.model]
+    workspace = Workspace(options.work / recipe.name)
+    with workspace.lock():
+        run_pipeline(Run(recipe, chosen, workspace), options.steps)
+
+
+def promote(options: argparse.Namespace) -> None:
+    print(versions.promote(options.models / options.model, options.version))
+
+
+def roll_back(options: argparse.Namespace) -> None:
+    print(versions.roll_back(options.models / options.model))
+
+
+def list_versions(options: argparse.Namespace) -> None:
+    for name in [options.model] if options.model else RECIPES:
+        print(versions.list_versions(options.models / name))
+
+
+def show(options: argparse.Namespace) -> None:
+    print(versions.show(options.models / options.model, options.version))
+
+
+def compare(options: argparse.Namespace) -> None:
+    print(versions.compare(options.models / options.model, *options.versions))
+
+
+def remake(options: argparse.Namespace) -> None:
+    family = options.models / options.model
+    card = versions.read_version(family, options.version)
+    recipe = RECIPES[options.model]
+    print(reproduce(recipe, card, family / card.version, options.data, options.work))
+
+
+def _add_training(command: argparse.ArgumentParser, model: str) -> None:
+    command.description = (
+        f"The steps, in order: {', '.join(STEPS)}. Without --steps, those run whose result is "
+        "missing or no longer fits, because a step before, the code or an option changed. What "
+        "was stopped goes on where it was."
+    )
+    command.set_defaults(act=train, model=model)
+    command.add_argument(
+        "--steps",
+        type=_parse_steps,
+        default=(),
+        metavar="STEP,…",
+        help="run just these steps, from the results of those before; `all` runs every step anew",
+    )
+    _add_data(command)
+    _add_models(command)
+    command.add_argument(
+        "--trials",
+        type=_parse_positive,
+        default=15,
+        metavar="N",
+        help="how many parameters tune tries, earlier ones counted (default: %(default)s)",
+    )
+    command.add_argument(
+        "--splits",
+        type=_parse_few,
+        default=5,
+        metavar="N",
+        help="on how many other splits evaluate measures, too (default: %(default)s)",
+    )
+    command.add_argument(
+        "--seed",
+        type=_parse_seed,
+        default=0,
+        metavar="N",
+        help="seed of everything random but the hold-out (default: %(default)s)",
+    )
+    command.add_argument(
+        "--mlflow",
+        type=_parse_uri,
+        metavar="URI",
+        help="also log to this MLflow tracking server and register there",
+    )
+
+
+def _add_command(  # type: ignore[no-untyped-def]
+    commands, name: str, words: str, act, *, optional: bool = False
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
+    command.set_defaults(act=act)
+    command.add_argument("model", choices=RECIPES, nargs="?" if optional else None)
+    _add_models(command)
+    return command
+
+
+def _add_models(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--models",
+        type=Path,
+        metavar="DIR",
+        default=SERVICE_FOLDER / "models",
+        help="folder of models; versions are DIR/MODEL/N (default: %(default)s)",
+    )
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="local copy of the data, where the internet can't be reached; its sha256 is checked",
+    )
+    command.add_argument(
+        "--work",
+        type=Path,
+        metavar="DIR",
+        default=SERVICE_FOLDER / ".training",
+        help="where downloads and the results of steps are kept (default: %(default)s)",
+    )
+    command.add_argument(
+        "--jobs",
+        type=_parse_positive,
+        default=joblib.cpu_count(),
+        metavar="N",
+        help="how many trainings run at once (default: one per core, %(default)s)",
+    )
+
+
+def _parse_steps(text: str) -> tuple[str, ...]:
+    names = tuple(STEPS) if text == "all" else tuple(text.split(","))
+    for name in names:
+        if name not in STEPS:
+            raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(STEPS)}")
+    return names
+
+
+def _parse_seed(text: str) -> int:
+    """Read a whole number that numpy and scikit-learn take as a seed, too."""
+    return _parse_count(text, 2**32 - 1)
+
+
+def _parse_few(text: str) -> int:
+    return _parse_count(text, _MOST)
+
+
+def _parse_positive(text: str) -> int:
+    if _parse_few(text) == 0:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return int(text)
+
+
+def _parse_count(text: str, most: int) -> int:
+    # Python reads no number of thousands of digits.
+    if not text.isdecimal() or len(text) > len(str(most)) or int(text) > most:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from 0 to {most}")
+    return int(text)
+
+
+def _parse_uri(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
