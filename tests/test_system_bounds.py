@@ -256,6 +256,18 @@ def test_bodies_under_way_have_a_common_bound(subject: Subject) -> None:
     assert answer.status_code == 422
 
 
+def test_body_larger_than_all_that_may_be_under_way_is_told_its_own_limit(subject: Subject) -> None:
+    answer = requests.post(
+        subject.service.url + subject.post,
+        b" " * (32 * MIB if subject.post == "/predict" else 12 * MIB),
+        headers={"Content-Type": "application/json"},
+        timeout=WAIT_SECONDS,
+    )
+
+    assert answer.status_code == 413
+    assert "over the limit" in answer.json()["detail"]
+
+
 def test_requests_that_wait_for_their_turn_have_a_bound(subject: Subject) -> None:
     # Nobody reads the answers, so the first that is long keeps all the others waiting.
     flood = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 4000

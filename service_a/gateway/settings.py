@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -202,7 +209,7 @@ class Settings(BaseSettings):
     max_batch_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
     """Largest body of a batch; 1,000 full houses take about 2 MB."""
 
-    max_bytes_under_way: int = Field(default=8 * 1024 * 1024, ge=65536)
+    max_bytes_under_way: int = Field(default=8 * 1024 * 1024, validate_default=True)
     """Most bytes of requests under way, of all callers together; one more gets a 503."""
 
     body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
@@ -218,6 +225,15 @@ class Settings(BaseSettings):
         default=frozenset(), validation_alias="LAB_PLAIN"
     )
     """What is done in the plain way instead of the fast one: `1` is all, or names with commas."""
+
+    @field_validator("max_bytes_under_way")
+    @classmethod
+    def _leave_room_for_largest_body(cls, value: int, info: ValidationInfo) -> int:
+        sizes = [info.data.get(name, 0) for name in ("max_body_bytes", "max_batch_body_bytes")]
+        least = 2 * max(sizes)
+        if value < least:
+            raise ValueError(f"must be at least twice the largest body, {least}")
+        return value
 
     @property
     def predictor_url(self) -> str:

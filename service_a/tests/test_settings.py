@@ -52,7 +52,10 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("GATEWAY_FORWARD_MAX_BATCH", "3", "forward_max_batch", 3),
         ("GATEWAY_FORWARD_MAX_WAITING", "7", "forward_max_waiting", 7),
         ("GATEWAY_MAX_BODY_BYTES", "2048", "max_body_bytes", 2048),
+        ("GATEWAY_MAX_BYTES_UNDER_WAY", "16777216", "max_bytes_under_way", 16 * 1024 * 1024),
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "1.5", "body_timeout_seconds", 1.5),
+        ("GATEWAY_HEAD_TIMEOUT_SECONDS", "2.5", "head_timeout_seconds", 2.5),
+        ("GATEWAY_MAX_CONNECTIONS", "7", "max_connections", 7),
     ],
 )
 def test_each_setting_is_read_from_its_variable(
@@ -178,7 +181,10 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("GATEWAY_FORWARD_MAX_BATCH", "0"),
         ("GATEWAY_FORWARD_MAX_WAITING", "0"),
         ("GATEWAY_MAX_BODY_BYTES", "1 MiB"),
+        ("GATEWAY_MAX_BYTES_UNDER_WAY", "8000000"),
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "61"),
+        ("GATEWAY_HEAD_TIMEOUT_SECONDS", "0"),
+        ("GATEWAY_MAX_CONNECTIONS", "0"),
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "x\ny"),
     ],
 )

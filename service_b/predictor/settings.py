@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     """Largest request body; a batch of 1,000 full houses takes about 2 MB."""
 
-    max_bytes_under_way: int = Field(default=16 * 1024 * 1024, ge=65536)
+    max_bytes_under_way: int = Field(default=16 * 1024 * 1024, validate_default=True)
     """Most bytes of requests under way, of all callers together; one more gets a 503."""
 
     max_body_values: int = Field(default=250_000, ge=1000)
@@ -128,6 +128,14 @@ class Settings(BaseSettings):
         default=frozenset(), validation_alias="LAB_PLAIN"
     )
     """What is done in the plain way instead of the fast one: `1` is all, or names with commas."""
+
+    @field_validator("max_bytes_under_way")
+    @classmethod
+    def _leave_room_for_largest_body(cls, value: int, info: ValidationInfo) -> int:
+        least = 2 * info.data.get("max_body_bytes", 0)
+        if value < least:
+            raise ValueError(f"must be at least twice the largest body, {least}")
+        return value
 
 
 class SettingsError(Exception):

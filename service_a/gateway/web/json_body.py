@@ -105,6 +105,9 @@ async def _receive(request: Request, max_bytes: int) -> bytes:
         size += len(chunk)
         if size <= max_bytes:
             chunks.append(chunk)
+        else:
+            chunks.clear()
+            request.scope.get("state", {})["discarded"] = True
     if size > max_bytes:
         raise BodyTooLarge(max_bytes)
     return b"".join(chunks)

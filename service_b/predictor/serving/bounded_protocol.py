@@ -20,8 +20,10 @@ LONG_HEAD = f"The head is over the limit of {MAX_HEAD_BYTES} bytes or {MAX_HEAD_
 LONG_FRAMING = "The chunks or the trailers of the body are over the limit"
 TOO_BUSY = "Too much is under way"
 
-# In the state of a request's scope, if its body isn't whole.
+# In the state of a request's scope: its body isn't whole.
 OVER_BUDGET = "over_budget"
+# The application doesn't keep the body, because it is too large.
+DISCARDED = "discarded"
 
 
 class Refused(Exception):
@@ -132,8 +134,13 @@ class BoundedProtocol(asyncio.Protocol):
 
         The application finds in the request's state that the body isn't whole.
         """
+        state = self.scope["state"]
+        if DISCARDED in state:
+            self._budget.give_back(self._body_bytes)
+            self._body_bytes = 0
+            return True
         if self._over_budget or not self._budget.take(size):
-            self._over_budget = self.scope["state"][OVER_BUDGET] = True
+            self._over_budget = state[OVER_BUDGET] = True
             return False
         self._body_bytes += size
         return True
