@@ -11,6 +11,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 from urllib3.util import parse_url
 
+from gateway.telemetry.redaction import hide_secrets
+
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -81,7 +83,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True)
 
-    host: str = Field(default="127.0.0.1", min_length=1, validation_alias="HOST")
+    host: str = Field(default="127.0.0.1", pattern=r"^\S+$", validation_alias="HOST")
     """Address to listen on; `0.0.0.0` is every network of the machine."""
 
     port: int = Field(default=8000, ge=1, le=65535, validation_alias="PORT")
@@ -177,7 +179,7 @@ def load_settings() -> Settings:
         name = field if field.isupper() else f"GATEWAY_{field.upper()}"
         # Neither a key nor a URL with a password in it belongs in a log.
         secret = "API_KEY" in name or "@" in str(problem["input"])
-        given = "" if secret else f" (was {problem['input']!r})"
+        given = "" if secret else hide_secrets(f" (was {problem['input']!r})")
         raise SettingsError(f"{name}: {problem['msg']}{given}") from error
 
 
