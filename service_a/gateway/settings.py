@@ -48,6 +48,14 @@ def _split(value: object) -> object:
     return parts or None
 
 
+def _check_host(value: str) -> str:
+    try:
+        value.encode("idna")
+    except UnicodeError as error:
+        raise ValueError("must be an address or the name of a host") from error
+    return value
+
+
 def _none_if_empty(value: object) -> object:
     return value or None
 
@@ -83,7 +91,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True)
 
-    host: str = Field(default="127.0.0.1", pattern=r"^\S+$", validation_alias="HOST")
+    host: Annotated[str, AfterValidator(_check_host)] = Field(
+        default="127.0.0.1", pattern=r"^\S+$", validation_alias="HOST"
+    )
     """Address to listen on; `0.0.0.0` is every network of the machine."""
 
     port: int = Field(default=8000, ge=1, le=65535, validation_alias="PORT")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from predictor.telemetry.redaction import hide_secrets
@@ -15,6 +15,14 @@ from predictor.telemetry.redaction import hide_secrets
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+def _check_host(value: str) -> str:
+    try:
+        value.encode("idna")
+    except UnicodeError as error:
+        raise ValueError("must be an address or the name of a host") from error
+    return value
 
 
 def _none_if_empty(value: object) -> object:
@@ -60,7 +68,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PREDICTOR_", frozen=True)
 
-    host: str = Field(default="127.0.0.1", pattern=r"^\S+$", validation_alias="HOST")
+    host: Annotated[str, AfterValidator(_check_host)] = Field(
+        default="127.0.0.1", pattern=r"^\S+$", validation_alias="HOST"
+    )
     """Address to listen on; `0.0.0.0` is every network of the machine."""
 
     port: int = Field(default=8001, ge=1, le=65535, validation_alias="PORT")

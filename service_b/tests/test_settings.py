@@ -136,6 +136,8 @@ def test_variable_of_a_library_is_named_when_its_value_is_wrong(
     [
         ("HOST", ""),
         ("HOST", "a b"),
+        ("HOST", "a..b"),
+        ("HOST", "ä" * 70),
         ("HOST", "a\nb"),
         ("PREDICTOR_ALLOWED_SOURCES", ""),
         ("PREDICTOR_ALLOWED_SOURCES", ","),

@@ -29,11 +29,11 @@ def serve(app: FastAPI, settings: Settings) -> None:
             family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
             backlog=2048,
         )
-    except (OSError, TypeError, UnicodeError) as error:
+    except OSError as error:
         # Python adds the address, which the line below names already.
-        reason = str(getattr(error, "strerror", None) or error).partition(" (while")[0]
+        reason = str(error.strerror or error).partition(" (while")[0]
         # Else it is no host of this machine, or no host at all, as conda's HOST.
-        of_port = getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES)
+        of_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
         sys.exit(
             f"Cannot listen on {settings.host} port {settings.port}: {reason}. "
             f"Set {'PORT' if of_port else 'HOST'} to choose another."

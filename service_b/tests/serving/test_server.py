@@ -188,10 +188,8 @@ def test_taken_port_stops_the_start_with_one_line(settings: Settings) -> None:
     )
 
 
-# The second is conda's, the third belongs to another machine, the others can't be names.
-@pytest.mark.parametrize(
-    "host", ["host.invalid", "x86_64-conda-linux-gnu", "192.0.2.1", "a..b", "ä" * 70, "::g"]
-)
+# The second is conda's, the third belongs to another machine.
+@pytest.mark.parametrize("host", ["host.invalid", "x86_64-conda-linux-gnu", "192.0.2.1", "::g"])
 def test_unknown_host_stops_the_start_with_one_line(settings: Settings, host: str) -> None:
     with pytest.raises(SystemExit) as caught:
         serve(FastAPI(), settings.model_copy(update={"host": host}))
