@@ -2,16 +2,24 @@
 
 import sys
 
-from predictor.app import create_app
 from predictor.errors import ManifestError
 from predictor.serving.server import serve
-from predictor.settings import SettingsError, load_settings, parse_arguments
+from predictor.settings import (
+    SettingsError,
+    check_foreign_variables,
+    load_settings,
+    parse_arguments,
+)
 
 if __name__ == "__main__":
     parse_arguments()  # before a wrong setting stops whoever asks for help
 
 try:
+    check_foreign_variables()
     settings = load_settings()
+    # After the check: what this imports reads the variables.
+    from predictor.app import create_app
+
     app = create_app(settings)
 except (SettingsError, ManifestError) as error:
     sys.exit(str(error))

@@ -21,6 +21,8 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from urllib3.util import parse_url
 
+from gateway.telemetry.redaction import hide_secrets
+
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 
 # The first with RETURNING; UPDATE … FROM came before.
@@ -86,6 +88,14 @@ def _split(value: object) -> object:
     return parts or None
 
 
+def _check_host(value: str) -> str:
+    try:
+        value.encode("idna")
+    except UnicodeError as error:
+        raise ValueError("must be an address or the name of a host") from error
+    return value
+
+
 def _none_if_empty(value: object) -> object:
     return value or None
 
@@ -130,7 +140,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True)
 
-    host: str = Field(default="127.0.0.1", min_length=1, validation_alias="HOST")
+    host: Annotated[str, AfterValidator(_check_host)] = Field(
+        default="127.0.0.1", pattern=r"^\S+$", validation_alias="HOST"
+    )
     """Address to listen on; `0.0.0.0` is every network of the machine."""
 
     port: int = Field(default=8000, ge=1, le=65535, validation_alias="PORT")
@@ -258,7 +270,7 @@ def load_settings() -> Settings:
         field = str(problem["loc"][0])
         name = field if field.isupper() else f"GATEWAY_{field.upper()}"
         secret = _is_secret(name, str(problem["input"]))
-        given = "" if secret else f" (was {problem['input']!r})"
+        given = "" if secret else hide_secrets(f" (was {problem['input']!r})")
         raise SettingsError(f"{name}: {problem['msg']}{given}") from error
 
 

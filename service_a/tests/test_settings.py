@@ -146,6 +146,8 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
     ("name", "value"),
     [
         ("HOST", ""),
+        ("HOST", "a b"),
+        ("HOST", "a..b"),
         ("PORT", "0"),
         ("PORT", "65536"),
         ("PORT", "http"),

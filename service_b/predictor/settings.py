@@ -2,12 +2,22 @@
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from predictor.telemetry.redaction import hide_secrets
 
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 
@@ -22,6 +32,14 @@ def _split(value: object) -> object:
     if value.strip() and not parts:
         raise ValueError("has commas and nothing between them")
     return parts or None
+
+
+def _check_host(value: str) -> str:
+    try:
+        value.encode("idna")
+    except UnicodeError as error:
+        raise ValueError("must be an address or the name of a host") from error
+    return value
 
 
 def _none_if_empty(value: object) -> object:
@@ -61,12 +79,26 @@ def _read_tricks(value: object) -> object:
     return get_args(Trick) if value == "1" else [name.strip() for name in value.split(",")]
 
 
+def _read_list(value: object) -> object:
+    """Read a list as JSON, or with commas between its parts."""
+    if not isinstance(value, str):
+        return value
+    if not value.lstrip().startswith("["):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise ValueError("must be a JSON list, or have commas between its parts") from error
+
+
 class Settings(BaseSettings):
     """Each field is one environment variable: `PREDICTOR_` and its name, or its alias."""
 
     model_config = SettingsConfigDict(env_prefix="PREDICTOR_", frozen=True)
 
-    host: str = Field(default="127.0.0.1", min_length=1, validation_alias="HOST")
+    host: Annotated[str, AfterValidator(_check_host)] = Field(
+        default="127.0.0.1", pattern=r"^\S+$", validation_alias="HOST"
+    )
     """Address to listen on; `0.0.0.0` is every network of the machine."""
 
     port: int = Field(default=8001, ge=1, le=65535, validation_alias="PORT")
@@ -97,8 +129,13 @@ class Settings(BaseSettings):
     watch_seconds: float = Field(default=10.0, gt=0, le=86400)
     """Time between two looks for new versions."""
 
-    allowed_sources: tuple[str, ...] = ("file:", "https:", "s3:", "gs:", "models:")
-    """JSON list: what the address of a source must begin with; a folder's begins with `file://`."""
+    allowed_sources: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...],
+        NoDecode,
+        BeforeValidator(_read_list),
+        Field(min_length=1),
+    ] = ("file:", "https:", "s3:", "gs:", "models:")
+    """What the address of a source must begin with; a folder's begins with `file://`."""
 
     max_version_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
     """Most bytes of all files of a model's version that are read; all are in memory at once."""
@@ -138,8 +175,30 @@ class Settings(BaseSettings):
         return value
 
 
+# Of libraries, which read them when they are imported, and raise what names no variable.
+_WHOLE_NUMBERS = (
+    "JOBLIB_MULTIPROCESSING",
+    "SKLEARN_PAIRWISE_DIST_CHUNK_SIZE",
+    "SKLEARN_WORKING_MEMORY",
+)
+
+
 class SettingsError(Exception):
     """A setting has a bad value; the message names the variable and the value."""
+
+
+def check_foreign_variables() -> None:
+    """Check the variables of libraries, before these are imported.
+
+    Raises:
+        SettingsError: a value is none that the library takes.
+    """
+    for name in _WHOLE_NUMBERS:
+        value = os.environ.get(name, "0")
+        try:
+            int(value)
+        except ValueError as error:
+            raise SettingsError(f"{name}: must be a whole number (was {value!r})") from error
 
 
 def load_settings() -> Settings:
@@ -154,7 +213,9 @@ def load_settings() -> Settings:
         problem = error.errors(include_url=False)[0]
         field = str(problem["loc"][0])
         name = field if field.isupper() else f"PREDICTOR_{field.upper()}"
-        given = "" if "API_KEY" in name else f" (was {problem['input']!r})"
+        # Neither a key nor a URL with a password in it belongs in a log.
+        secret = "API_KEY" in name or "@" in str(problem["input"])
+        given = "" if secret else hide_secrets(f" (was {problem['input']!r})")
         raise SettingsError(f"{name}: {problem['msg']}{given}") from error
 
 

@@ -3,7 +3,14 @@ from typing import get_args
 
 import pytest
 
-from predictor.settings import Settings, SettingsError, Trick, load_settings, parse_arguments
+from predictor.settings import (
+    Settings,
+    SettingsError,
+    Trick,
+    check_foreign_variables,
+    load_settings,
+    parse_arguments,
+)
 from predictor.versions.manifest import read_manifest
 
 VARIABLES = [
@@ -100,9 +107,56 @@ def test_known_tricks_are_named_when_one_is_unknown(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
+    "value", ["file:,https://models/", " file: , https://models/ ,", '["file:", "https://models/"]']
+)
+def test_allowed_sources_are_a_json_list_or_have_commas_between_them(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("PREDICTOR_ALLOWED_SOURCES", value)
+
+    assert load_settings().allowed_sources == ("file:", "https://models/")
+
+
+@pytest.mark.parametrize(
+    "value", ["https://reader:secret@models/", "https://models/?token=secret", "reader:secret@x"]
+)
+def test_error_names_no_password(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("PREDICTOR_ALLOWED_SOURCES", f'["{value}"')
+
+    with pytest.raises(SettingsError, match="PREDICTOR_ALLOWED_SOURCES: ") as caught:
+        load_settings()
+
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["SKLEARN_WORKING_MEMORY", "JOBLIB_MULTIPROCESSING"])
+def test_variable_of_a_library_is_named_when_its_value_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    check_foreign_variables()
+    monkeypatch.setenv(variable, "much")
+
+    with pytest.raises(SettingsError) as caught:
+        check_foreign_variables()
+
+    assert str(caught.value) == f"{variable}: must be a whole number (was 'much')"
+
+
+@pytest.mark.parametrize(
     ("variable", "value"),
     [
         ("HOST", ""),
+        ("HOST", "a b"),
+        ("HOST", "a..b"),
+        ("HOST", "ä" * 70),
+        ("HOST", "a\nb"),
+        ("PREDICTOR_ALLOWED_SOURCES", ""),
+        ("PREDICTOR_ALLOWED_SOURCES", ","),
+        ("PREDICTOR_ALLOWED_SOURCES", "[file:]"),
+        ("PREDICTOR_MAX_ROWS", "0"),
+        ("PREDICTOR_MAX_BODY_VALUES", "1e6"),
+        ("PREDICTOR_MAX_VERSION_BYTES", "64M"),
         ("PORT", "0"),
         ("PORT", "65536"),
         ("PORT", "80a"),

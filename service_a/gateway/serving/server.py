@@ -1,5 +1,6 @@
 """Running the application in this process until it is stopped."""
 
+import errno
 import gc
 import signal
 import socket
@@ -33,9 +34,11 @@ def serve(app: FastAPI, settings: Settings) -> None:
     except OSError as error:
         # Python adds the address, which the line below names already.
         reason = str(error.strerror or error).partition(" (while")[0]
+        # Else it is no host of this machine, or no host at all, as conda's HOST.
+        of_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
         sys.exit(
             f"Cannot listen on {settings.host} port {settings.port}: {reason}. "
-            "Set PORT to choose another."
+            f"Set {'PORT' if of_port else 'HOST'} to choose another."
         )
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has stopped; this makes it a clean exit.

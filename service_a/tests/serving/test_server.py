@@ -170,5 +170,6 @@ def test_unknown_host_stops_the_start_with_one_line(
 
     message = str(caught.value.code)
     assert message.startswith(f"Cannot listen on {host} port 8000: ")
+    assert message.endswith("Set HOST to choose another.")
     assert "Unknown error" not in message
     assert "\n" not in message

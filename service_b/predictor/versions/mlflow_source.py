@@ -34,7 +34,8 @@ class MlflowSource:
         match = _LOCATION.fullmatch(location)
         if match is None:
             raise ValueError("a registered model is written models:/NAME@ALIAS or models:/NAME/3")
-        if not any(os.environ.get(each) for each in _SERVERS):
+        server = next((each for each in _SERVERS if os.environ.get(each)), None)
+        if server is None:
             raise ValueError("MLFLOW_TRACKING_URI must name the MLflow server")
         # MLflow itself waits minutes for each request, and the watcher would wait as long.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
@@ -44,7 +45,11 @@ class MlflowSource:
         self.location = location
         self._max_bytes = max_bytes
         self._name, self._alias, self._number = match.group("name", "alias", "number")
-        self._client: Any = mlflow.MlflowClient()
+        try:
+            self._client: Any = mlflow.MlflowClient()
+        except Exception as error:  # MLflow's own, which is no ValueError
+            reason = str(error).partition("\n")[0]
+            raise ValueError(f"the server that {server} names can't be used: {reason}") from error
 
     def find(self) -> Version:
         """Ask the server which version it is.

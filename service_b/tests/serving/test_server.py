@@ -195,9 +195,12 @@ def test_taken_port_stops_the_start_with_one_line(settings: Settings) -> None:
     )
 
 
-def test_unknown_host_stops_the_start_with_one_line(settings: Settings) -> None:
+# The second is conda's, the third belongs to another machine.
+@pytest.mark.parametrize("host", ["host.invalid", "x86_64-conda-linux-gnu", "192.0.2.1", "::g"])
+def test_unknown_host_stops_the_start_with_one_line(settings: Settings, host: str) -> None:
     with pytest.raises(SystemExit) as caught:
-        serve(FastAPI(), settings.model_copy(update={"host": "host.invalid"}))
+        serve(FastAPI(), settings.model_copy(update={"host": host}))
     message = str(caught.value.code)
-    assert message.startswith("Cannot listen on host.invalid port 8001: ")
+    assert message.startswith(f"Cannot listen on {host} port 8001: ")
+    assert message.endswith("Set HOST to choose another.")
     assert "Unknown error" not in message

@@ -1,5 +1,6 @@
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -9,6 +10,16 @@ from predictor.versions.manifest import ModelEntry
 from predictor.versions.sources import build_sources
 
 ALLOWED = ("file:", "https:", "models:")
+
+
+class FakeMlflow(ModuleType):
+    """MLflow, with a server's address that it doesn't take."""
+
+    def __init__(self) -> None:
+        super().__init__("mlflow")
+
+    def MlflowClient(self) -> object:  # noqa: N802
+        raise RuntimeError("unknown scheme\nand much more")
 
 
 def build(*written: str, folder: Path, allowed: tuple[str, ...] = ALLOWED) -> list[Source]:
@@ -79,4 +90,7 @@ def test_mlflow_source_is_a_clear_error_when_mlflow_is_missing_or_has_no_server(
     monkeypatch.setitem(sys.modules, "mlflow", None)
     error = find_error("models:/ames@champion", folder=tmp_path)
     assert "needs what requirements-mlflow.txt lists" in str(error)
+    monkeypatch.setitem(sys.modules, "mlflow", FakeMlflow())
+    error = find_error("models:/ames@champion", folder=tmp_path)
+    assert str(error) == "the server that MLFLOW_TRACKING_URI names can't be used: unknown scheme"
     assert "models:/NAME@ALIAS" in str(find_error("models:/ames", folder=tmp_path))
