@@ -67,6 +67,7 @@ OWN = {
     "app.py": {"Predictor", "create_app"},
     "errors.py": {"InputRejected"},  # by a hook of Service B; by Service B itself
     "settings.py": {
+        "load_settings",
         "Settings",
         "_describe_default",  # a setting of Service B's is a list
     },
