@@ -23,6 +23,10 @@ class PredictorTimeout(PredictorUnavailable):
     """Service B has used up the time it was given."""
 
 
+class BatchFailed(PredictorUnavailable):
+    """Service B failed at several inputs. One of them may be the cause, or B itself."""
+
+
 class TooBusy(GatewayError):
     """More is waiting than there is room for."""
 
@@ -53,6 +57,14 @@ class WrongContentType(GatewayError):
     """The body is not declared as JSON."""
 
 
+class ForeignPage(GatewayError):
+    """A page of another site makes a call that it may not make."""
+
+
+class UnsupportedEncoding(GatewayError):
+    """The body is compressed, or otherwise encoded."""
+
+
 class BodyTooLarge(GatewayError):
     """The body is over the limit of `max_bytes`."""
 
@@ -63,3 +75,7 @@ class BodyTooLarge(GatewayError):
 
 class BodyTimeout(GatewayError):
     """The body didn't arrive in time."""
+
+
+class BodiesOverBudget(GatewayError):
+    """The bodies under way leave no room for another."""

@@ -1,19 +1,30 @@
 """Settings of the gateway, read from environment variables; and `--help`, which lists them."""
 
 import argparse
+import re
+import sqlite3
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from urllib3.util import parse_url
 
-from gateway.telemetry.redaction import hide_secrets
-
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
+
+# The first with RETURNING; UPDATE … FROM came before.
+_MIN_SQLITE = (3, 35)
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -29,13 +40,40 @@ def _check_database_url(value: str) -> str:
     try:
         url = make_url(value)
         url.get_dialect().import_dbapi()
+        url.get_dialect()().create_connect_args(url)
     except (ArgumentError, ValueError) as error:
         raise ValueError("must be a SQLAlchemy URL such as sqlite:////data/inputs.db") from error
     except ImportError as error:
         raise ValueError(f"its database driver is not installed: {error}") from error
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise ValueError("must name a file: what is only in memory is not logged")
+    if url.get_backend_name() == "sqlite":
+        in_memory = ":memory:" in (url.database or ":memory:") or "memory" in url.query.values()
+        if in_memory:
+            raise ValueError("must name a file: what is only in memory is not logged")
+        if sqlite3.sqlite_version_info < _MIN_SQLITE:
+            raise ValueError(
+                f"needs SQLite {_MIN_SQLITE[0]}.{_MIN_SQLITE[1]} or later, and this Python has "
+                f"{sqlite3.sqlite_version}; use a newer Python, or name a PostgreSQL database"
+            )
     return value
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Say whether there may be a key or a password in a value: then it doesn't belong in a log."""
+    if "API_KEY" in name or "@" in value:
+        return True
+    # Without an @ it is one in a URL with a mistake, or a parameter of one.
+    is_file = re.match(r"sqlite[\w+]*:///", value)
+    address = re.sub(r"^[\w+]*://", "", value)
+    return name == "INPUT_LOG_URL" and bool(re.search("[?=]" if is_file else "[:?=]", address))
+
+
+def _check_certificates(path: Path | None) -> Path | None:
+    if path is not None:
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError as error:
+            raise ValueError("must be a file of certificates in PEM's format") from error
+    return path
 
 
 def _split(value: object) -> object:
@@ -61,7 +99,16 @@ def _none_if_empty(value: object) -> object:
 
 
 Key = Annotated[str, Field(pattern="^[!-~]+$")]
+# A name or an address, without a port.
+Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$")]
 CorsOrigin = Annotated[str, Field(pattern="^https?://[^/,*]+$")]
+
+
+def _drop_slash(value: object) -> object:
+    return (value.rstrip("/") or None) if isinstance(value, str) else value
+
+
+RootPath = Annotated[str, Field(pattern="^(/[A-Za-z0-9._~-]+)+$")]
 
 
 # Pieces that are there only for speed, in either service; each has a plain twin.
@@ -99,6 +146,11 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535, validation_alias="PORT")
     """Port to listen on."""
 
+    root_path: Annotated[RootPath | None, BeforeValidator(_drop_slash)] = Field(
+        default=None, validation_alias="ROOT_PATH"
+    )
+    """Path under which a proxy has the service, such as `/lab`; unset is none."""
+
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     """Least important level that is logged: DEBUG, INFO, WARNING or ERROR."""
 
@@ -111,10 +163,18 @@ class Settings(BaseSettings):
     cors_origins: Annotated[frozenset[CorsOrigin] | None, NoDecode, BeforeValidator(_split)] = None
     """Web pages, such as `https://example.com`, whose scripts may call; unset is none."""
 
+    allowed_hosts: Annotated[frozenset[Host] | None, NoDecode, BeforeValidator(_split)] = None
+    """Hosts for which calls may be, as in their `Host` header, with commas; unset is any."""
+
     service_b_url: Annotated[str, AfterValidator(_check_http_url)] = Field(
         default="http://localhost:8001/predict", validation_alias="SERVICE_B_URL"
     )
     """Where Service B predicts."""
+
+    service_b_ca_file: Annotated[
+        Path | None, BeforeValidator(_none_if_empty), AfterValidator(_check_certificates)
+    ] = Field(default=None, validation_alias="SERVICE_B_CA_FILE")
+    """File of the certificates to trust when Service B is called by https; unset: public ones."""
 
     predictor_api_key: Annotated[Key | None, BeforeValidator(_none_if_empty)] = Field(
         default=None, validation_alias="PREDICTOR_API_KEY"
@@ -122,7 +182,9 @@ class Settings(BaseSettings):
     """Key that Service B asks for."""
 
     input_log_url: Annotated[str, AfterValidator(_check_database_url)] = Field(
-        default=f"sqlite:///{SERVICE_FOLDER / 'data' / 'inputs.db'}",
+        default=URL.create(
+            "sqlite", database=str(SERVICE_FOLDER / "data" / "inputs.db")
+        ).render_as_string(),
         validation_alias="INPUT_LOG_URL",
     )
     """SQLAlchemy URL of the input log's database."""
@@ -137,10 +199,10 @@ class Settings(BaseSettings):
     """Most inputs in one call to Service B."""
 
     forward_max_waiting: int = Field(default=5000, ge=1)
-    """Most inputs that wait for Service B; one more is answered with a 503 at once."""
+    """Most inputs that wait for one model; one more is answered with a 503 at once."""
 
     breaker_failures: int = Field(default=5, ge=1)
-    """Consecutive failed calls to Service B after which none is made for a while."""
+    """Consecutive failed calls for a model after which none is made for it for a while."""
 
     breaker_window_seconds: float = Field(default=1.0, gt=0, le=3600)
     """How long no call is made then, until one tries whether Service B is back."""
@@ -157,13 +219,31 @@ class Settings(BaseSettings):
     max_batch_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
     """Largest body of a batch; 1,000 full houses take about 2 MB."""
 
+    max_bytes_under_way: int = Field(default=8 * 1024 * 1024, validate_default=True)
+    """Most bytes of requests under way, of all callers together; one more gets a 503."""
+
     body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
     """Time that a caller has to send a whole request body."""
+
+    head_timeout_seconds: float = Field(default=15.0, gt=0, le=300)
+    """Time that a caller has to send all that comes before the body."""
+
+    max_connections: int = Field(default=1000, ge=1)
+    """Most open connections, or 100 fewer than the files that the system lets a process open."""
 
     plain: Annotated[frozenset[Trick], NoDecode, BeforeValidator(_read_tricks)] = Field(
         default=frozenset(), validation_alias="LAB_PLAIN"
     )
     """What is done in the plain way instead of the fast one: `1` is all, or names with commas."""
+
+    @field_validator("max_bytes_under_way")
+    @classmethod
+    def _leave_room_for_largest_body(cls, value: int, info: ValidationInfo) -> int:
+        sizes = [info.data.get(name, 0) for name in ("max_body_bytes", "max_batch_body_bytes")]
+        least = 2 * max(sizes)
+        if value < least:
+            raise ValueError(f"must be at least twice the largest body, {least}")
+        return value
 
     @property
     def predictor_url(self) -> str:
@@ -187,9 +267,8 @@ def load_settings() -> Settings:
         problem = error.errors(include_url=False)[0]
         field = str(problem["loc"][0])
         name = field if field.isupper() else f"GATEWAY_{field.upper()}"
-        # Neither a key nor a URL with a password in it belongs in a log.
-        secret = "API_KEY" in name or "@" in str(problem["input"])
-        given = "" if secret else hide_secrets(f" (was {problem['input']!r})")
+        secret = _is_secret(name, str(problem["input"]))
+        given = "" if secret else f" (was {problem['input']!r})"
         raise SettingsError(f"{name}: {problem['msg']}{given}") from error
 
 

@@ -1,8 +1,15 @@
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from gateway.input_log.database import LogDatabase
+from gateway.input_log.writer import LogWriter
 from gateway.settings import (
     SERVICE_FOLDER,
     Settings,
@@ -11,6 +18,9 @@ from gateway.settings import (
     load_settings,
     parse_arguments,
 )
+from tests.stub_server import CERTIFICATES
+
+CA_FILE = CERTIFICATES / "ca.pem"
 
 
 def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
@@ -28,14 +38,24 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
     [
         ("HOST", "0.0.0.0", "host", "0.0.0.0"),  # noqa: S104
         ("PORT", "9000", "port", 9000),
+        ("ROOT_PATH", "/lab/a/", "root_path", "/lab/a"),
+        ("ROOT_PATH", "/", "root_path", None),
+        ("ROOT_PATH", "", "root_path", None),
         ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
+        ("SERVICE_B_CA_FILE", str(CA_FILE), "service_b_ca_file", CA_FILE),
+        ("SERVICE_B_CA_FILE", "", "service_b_ca_file", None),
         ("INPUT_LOG_URL", "sqlite:////tmp/x.db", "input_log_url", "sqlite:////tmp/x.db"),
         ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "0.5", "forward_timeout_seconds", 0.5),
         ("GATEWAY_CONNECT_TIMEOUT_SECONDS", "2", "connect_timeout_seconds", 2),
+        ("GATEWAY_ALLOWED_HOSTS", "lab.example, [::1]", "allowed_hosts", {"lab.example", "[::1]"}),
+        ("GATEWAY_ALLOWED_HOSTS", "", "allowed_hosts", None),
         ("GATEWAY_FORWARD_MAX_BATCH", "3", "forward_max_batch", 3),
         ("GATEWAY_FORWARD_MAX_WAITING", "7", "forward_max_waiting", 7),
         ("GATEWAY_MAX_BODY_BYTES", "2048", "max_body_bytes", 2048),
+        ("GATEWAY_MAX_BYTES_UNDER_WAY", "16777216", "max_bytes_under_way", 16 * 1024 * 1024),
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "1.5", "body_timeout_seconds", 1.5),
+        ("GATEWAY_HEAD_TIMEOUT_SECONDS", "2.5", "head_timeout_seconds", 2.5),
+        ("GATEWAY_MAX_CONNECTIONS", "7", "max_connections", 7),
     ],
 )
 def test_each_setting_is_read_from_its_variable(
@@ -99,8 +119,22 @@ def test_keys_that_name_none_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> 
         load_settings()
 
 
-def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INPUT_LOG_URL", "nosuchdatabase://me:hidden@localhost/inputs")
+@pytest.mark.parametrize(
+    "value",
+    [
+        "nosuchdatabase://me:hidden@localhost/inputs",
+        "nosuchdatabase://me:hidden/inputs",
+        "nosuchdatabase:///inputs?password=hidden",
+        "me:hidden",
+        "host=db password=hidden",
+        "sqlite+nosuchcipher://:hidden/inputs.db",
+        "sqlite:///inputs.db?timeout=hidden",
+    ],
+)
+def test_a_password_is_not_told_when_its_url_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("INPUT_LOG_URL", value)
 
     with pytest.raises(SettingsError, match="INPUT_LOG_URL: ") as caught:
         load_settings()
@@ -118,6 +152,10 @@ def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.Monkey
         ("PORT", "65536"),
         ("PORT", "http"),
         ("PORT", ""),
+        ("ROOT_PATH", "lab"),
+        ("ROOT_PATH", "http://lab.example/lab"),
+        ("ROOT_PATH", "/lab?"),
+        ("ROOT_PATH", "/la//b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
         ("SERVICE_B_URL", "service_b:8001"),
@@ -125,12 +163,19 @@ def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.Monkey
         ("SERVICE_B_URL", "http://"),
         ("SERVICE_B_URL", "http://service_b:99999/predict"),
         ("SERVICE_B_URL", ""),
+        ("SERVICE_B_CA_FILE", "/no/such/ca.pem"),
+        ("SERVICE_B_CA_FILE", "/"),
+        ("SERVICE_B_CA_FILE", str(Path(__file__))),
         ("INPUT_LOG_URL", "inputs.db"),
         ("INPUT_LOG_URL", "nosuchdatabase://localhost/inputs"),
         ("INPUT_LOG_URL", "sqlite+nosuchdriver:///inputs.db"),
         ("INPUT_LOG_URL", "oracle+cx_oracle://localhost/inputs"),
         ("INPUT_LOG_URL", "sqlite://"),
         ("INPUT_LOG_URL", "sqlite:///:memory:"),
+        ("INPUT_LOG_URL", "sqlite:///file::memory:"),
+        ("GATEWAY_ALLOWED_HOSTS", "http://lab.example"),
+        ("GATEWAY_ALLOWED_HOSTS", "lab.example:8000"),
+        ("GATEWAY_ALLOWED_HOSTS", "*"),
         ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "0"),
         ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "nan"),
         ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "inf"),
@@ -138,7 +183,10 @@ def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.Monkey
         ("GATEWAY_FORWARD_MAX_BATCH", "0"),
         ("GATEWAY_FORWARD_MAX_WAITING", "0"),
         ("GATEWAY_MAX_BODY_BYTES", "1 MiB"),
+        ("GATEWAY_MAX_BYTES_UNDER_WAY", "8000000"),
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "61"),
+        ("GATEWAY_HEAD_TIMEOUT_SECONDS", "0"),
+        ("GATEWAY_MAX_CONNECTIONS", "0"),
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "x\ny"),
     ],
 )
@@ -154,6 +202,34 @@ def test_bad_value_is_told_in_one_line_with_its_variable(
     assert message.startswith(f"{name}: ")
     assert message.endswith(f"(was {value!r})")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(("version", "starts"), [((3, 34, 1), False), ((3, 35, 0), True)])
+def test_too_old_a_sqlite_stops_the_start_with_the_version_that_is_needed(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], starts: bool
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    monkeypatch.setattr(sqlite3, "sqlite_version", ".".join(map(str, version)))
+
+    if starts:
+        load_settings()
+        return
+    with pytest.raises(SettingsError, match=r"INPUT_LOG_URL: .*SQLite 3\.35 .* has 3\.34\.1;"):
+        load_settings()
+
+
+def test_default_log_is_in_the_folder_of_the_service_whatever_its_name_is(tmp_path: Path) -> None:
+    folder = tmp_path / "a b?c=d#e%20f"
+    shutil.copytree(SERVICE_FOLDER / "gateway", folder / "gateway")
+    program = "from gateway.settings import load_settings; print(load_settings().input_log_url)"
+    url = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+    with closing(LogDatabase(url)) as database:
+        LogWriter(database).write([])
+
+    assert [path.name for path in (folder / "data").glob("*.db")] == ["inputs.db"]
 
 
 def test_every_setting_is_named_when_help_is_asked_for(

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, cast
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
@@ -26,11 +26,17 @@ from predictor.versions.sources import build_sources
 from predictor.versions.watcher import Watcher
 from predictor.web.json_body import BodyReader, parse_strictly
 from predictor.web.key_count import parse_counting_keys
+from predictor.web.middleware.allowed_hosts import AllowedHosts
 from predictor.web.middleware.api_key import ApiKey
+from predictor.web.middleware.head_requests import HeadRequests
+from predictor.web.middleware.json_errors import JsonErrors
 from predictor.web.middleware.request_line import RequestLine
+from predictor.web.middleware.root_path import WithoutRootPath, WithRootPath
 from predictor.web.openapi import Contract
+from predictor.web.query_parameters import refuse_unknown_parameters
 from predictor.web.routes import invocations, models, predict, status
 from predictor.web.routes.failures import add_failure_handlers
+from predictor.web.schemas import InvalidInputAnswer
 from predictor.web.shared_timeout import SharedTimeout
 
 # A source that hangs delays the start of the service by no more than this.
@@ -48,12 +54,19 @@ class Predictor(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers = framework.app
+        layers: ASGIApp = JsonErrors(framework.app)
+        if settings.root_path:
+            layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
             layers = DirectRoutes(layers, predict.router.routes, self.exception_handlers)
         if settings.api_key is not None:
             layers = ApiKey(layers, settings.api_key)
-        return RequestLine(layers, self.state.metrics, self.state.lines)
+        if settings.allowed_hosts:
+            layers = AllowedHosts(layers, settings.allowed_hosts)
+        layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
+        if settings.root_path:
+            layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
+        return layers
 
     def openapi(self) -> dict[str, Any]:
         contract: Contract = self.state.contract
@@ -88,12 +101,16 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the address would be on a host that the caller names
+        dependencies=[Depends(refuse_unknown_parameters)],
+        responses={422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"}},
         # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.state.body_reader = _make_body_reader(settings)
     app.state.quick_check = "quick_check" not in settings.plain
+    app.state.listed_pages = frozenset()
     app.state.metrics = metrics
     app.state.lines = lines
     app.state.registry = registry

@@ -55,6 +55,14 @@ class WrongContentType(PredictorError):
     """The body is not declared as JSON."""
 
 
+class ForeignPage(PredictorError):
+    """A page of another site makes a call that it may not make."""
+
+
+class UnsupportedEncoding(PredictorError):
+    """The body is compressed, or otherwise encoded."""
+
+
 class BodyTooLarge(PredictorError):
     """The body is over the limit of `max_bytes`."""
 
@@ -65,3 +73,7 @@ class BodyTooLarge(PredictorError):
 
 class BodyTimeout(PredictorError):
     """The body didn't arrive in time."""
+
+
+class BodiesOverBudget(PredictorError):
+    """The bodies under way leave no room for another."""

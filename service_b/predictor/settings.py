@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from predictor.telemetry.redaction import hide_secrets
@@ -25,8 +32,29 @@ def _check_host(value: str) -> str:
     return value
 
 
+def _split(value: object) -> object:
+    """Read a list with commas between its parts; an empty text is as good as unset."""
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if value.strip() and not parts:
+        raise ValueError("has commas and nothing between them")
+    return parts or None
+
+
 def _none_if_empty(value: object) -> object:
     return value or None
+
+
+# A name or an address, without a port.
+Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$")]
+
+
+def _drop_slash(value: object) -> object:
+    return (value.rstrip("/") or None) if isinstance(value, str) else value
+
+
+RootPath = Annotated[str, Field(pattern="^(/[A-Za-z0-9._~-]+)+$")]
 
 
 # Pieces that are there only for speed, in either service; each has a plain twin.
@@ -76,6 +104,11 @@ class Settings(BaseSettings):
     port: int = Field(default=8001, ge=1, le=65535, validation_alias="PORT")
     """Port to listen on."""
 
+    root_path: Annotated[RootPath | None, BeforeValidator(_drop_slash)] = Field(
+        default=None, validation_alias="ROOT_PATH"
+    )
+    """Path under which a proxy has the service, such as `/lab`; unset is none."""
+
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     """Least important level that is logged: DEBUG, INFO, WARNING or ERROR."""
 
@@ -86,6 +119,9 @@ class Settings(BaseSettings):
         Annotated[str, Field(pattern="^[!-~]+$")] | None, BeforeValidator(_none_if_empty)
     ] = None
     """Key that every call needs; unset lets anybody call."""
+
+    allowed_hosts: Annotated[frozenset[Host] | None, NoDecode, BeforeValidator(_split)] = None
+    """Hosts for which calls may be, as in their `Host` header, with commas; unset is any."""
 
     models: Path = SERVICE_FOLDER / "models.yaml"
     """File that lists the models and where their versions are."""
@@ -107,6 +143,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     """Largest request body; a batch of 1,000 full houses takes about 2 MB."""
 
+    max_bytes_under_way: int = Field(default=16 * 1024 * 1024, validate_default=True)
+    """Most bytes of requests under way, of all callers together; one more gets a 503."""
+
     max_body_values: int = Field(default=250_000, ge=1000)
     """Most values in a request body, all brackets counted; 1,000 full houses have 81,000."""
 
@@ -116,10 +155,24 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
     """Time that a caller has to send a whole request body."""
 
+    head_timeout_seconds: float = Field(default=15.0, gt=0, le=300)
+    """Time that a caller has to send all that comes before the body."""
+
+    max_connections: int = Field(default=1000, ge=1)
+    """Most open connections, or 100 fewer than the files that the system lets a process open."""
+
     plain: Annotated[frozenset[Trick], NoDecode, BeforeValidator(_read_tricks)] = Field(
         default=frozenset(), validation_alias="LAB_PLAIN"
     )
     """What is done in the plain way instead of the fast one: `1` is all, or names with commas."""
+
+    @field_validator("max_bytes_under_way")
+    @classmethod
+    def _leave_room_for_largest_body(cls, value: int, info: ValidationInfo) -> int:
+        least = 2 * info.data.get("max_body_bytes", 0)
+        if value < least:
+            raise ValueError(f"must be at least twice the largest body, {least}")
+        return value
 
 
 # Of libraries, which read them when they are imported, and raise what names no variable.

@@ -1,3 +1,4 @@
+import gzip
 import re
 
 import pytest
@@ -97,3 +98,138 @@ def test_unexpected_error_is_a_bare_500_on_every_route(
 
     for answer in (client.get("/metrics"), client.post("/predict", json={})):
         assert (answer.status_code, answer.json()) == (500, {"detail": "Internal error"})
+
+
+def test_unknown_parameter_is_refused_by_every_call(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+
+    for path, methods in paths.items():
+        for method in methods:
+            reply = client.request(method, f"{path.replace('{', '').replace('}', '')}?zebra=1")
+            assert reply.status_code == 422, path
+            assert [each["loc"] for each in reply.json()["detail"]] == [["query", "zebra"]]
+            assert "422" in methods[method]["responses"]
+
+
+def test_page_takes_any_parameter(client: TestClient) -> None:
+    for path in ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/swagger-ui.css"):
+        assert client.get(f"{path}?v=1").status_code == 200
+
+
+def test_path_with_a_slash_too_many_is_not_found_rather_than_redirected(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"].keys() - {"/"}
+
+    for path in (*paths, "/docs", "/redoc", "/openapi.json", "/nothing"):
+        for method in ("GET", "POST"):
+            reply = client.request(
+                method, f"{path}/", headers={"Host": "evil.example"}, follow_redirects=False
+            )
+            assert (reply.status_code, reply.json()) == (404, {"detail": "Not Found"}), path
+    without = client.get("/static-offline-docs", follow_redirects=False)
+    assert (without.status_code, without.json()) == (404, {"detail": "Not Found"})
+
+
+def test_compressed_body_is_refused_with_the_encoding_that_is_taken(client: TestClient) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+
+    reply = client.post("/predict", content=gzip.compress(b"{}"), headers=headers)
+
+    assert (reply.status_code, reply.json()) == (415, {"detail": "The body must not be compressed"})
+    assert reply.headers["Accept-Encoding"] == "identity"
+
+
+def test_no_call_that_changes_something_can_be_made_by_a_page_of_another_site(
+    client: TestClient,
+) -> None:
+    """Without a body or with a simple one, before which a browser doesn't ask."""
+    paths = client.get("/openapi.json").json()["paths"]
+    posts = [path.replace("{", "").replace("}", "") for path in paths if "post" in paths[path]]
+
+    assert len(posts) >= 4
+    for path in posts:
+        for headers in (
+            {},
+            {"Content-Type": "text/plain"},
+            {"Content-Type": "multipart/form-data"},
+        ):
+            page = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+            reply = client.post(path, content=b"{}", headers={**headers, **page})
+            assert reply.status_code in (403, 415), path
+            assert reply.json()["detail"]
+
+
+def test_calls_for_other_hosts_are_refused_when_the_hosts_are_listed(settings: Settings) -> None:
+    listed = settings.model_copy(update={"allowed_hosts": {"lab.example", "localhost"}})
+    client = TestClient(create_app(listed))
+
+    assert client.get("/livez", headers={"Host": "localhost:8001"}).status_code == 200
+    for path in ("/", "/livez", "/docs", "/static-offline-docs/swagger-ui.css", "/nothing"):
+        reply = client.get(path, headers={"Host": "evil.example"})
+        assert (reply.status_code, "detail" in reply.json()) == (400, True), path
+        assert reply.headers["X-Request-ID"]
+
+
+def test_models_are_looked_for_when_no_page_of_another_site_asks(client: TestClient) -> None:
+    assert client.post("/reload").status_code == 200
+    assert client.post("/reload", headers={"Origin": "http://testserver"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("call", "headers", "status"),
+    [
+        ("GET /nothing", {}, 404),
+        ("DELETE /", {}, 405),
+        ("POST /docs", {}, 405),
+        ("OPTIONS /metrics", {}, 405),
+        ("GET /static-offline-docs/nothing.js", {}, 404),
+        ("GET /static-offline-docs/", {}, 404),
+        ("GET /static-offline-docs/..%2fcore.py", {}, 404),
+        ("GET /static-offline-docs/%00", {}, 404),
+        ("POST /static-offline-docs/swagger-ui.css", {}, 405),
+        ("GET /static-offline-docs/swagger-ui.css", {"Range": "bytes=99999999-"}, 416),
+        ("GET /static-offline-docs/swagger-ui.css", {"Range": "bytes=5-1"}, 400),
+        ("GET /static-offline-docs/swagger-ui.css", {"Range": "metres=1"}, 400),
+    ],
+)
+def test_error_of_the_framework_is_json_with_a_detail(
+    client: TestClient, call: str, headers: dict[str, str], status: int
+) -> None:
+    reply = client.request(*call.split(), headers=headers)
+
+    assert reply.status_code == status
+    assert reply.headers["Content-Type"] == "application/json"
+    assert reply.json()["detail"]
+
+
+@pytest.mark.parametrize("plain", ["0", "1"])
+@pytest.mark.parametrize("prefix", ["", "/lab/it"])
+def test_service_is_whole_below_the_path_of_a_proxy(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, plain: str, prefix: str
+) -> None:
+    """Whether the proxy takes its path off, or not."""
+    monkeypatch.setenv("ROOT_PATH", "/lab/it/")
+    monkeypatch.setenv("PREDICTOR_API_KEY", "key")
+    monkeypatch.setenv("LAB_PLAIN", plain)
+    client = TestClient(create_app(Settings()))
+
+    for page in ("/docs", "/redoc"):
+        html = client.get(f"{prefix}{page}").text
+        links = re.findall(r"""(?:src|href|spec-url)="([^"]+)"|url: '([^']+)'""", html)
+        addresses = ["".join(link) for link in links]
+        assert "/lab/it/openapi.json" in addresses
+        assert len(addresses) >= 3
+        for address in addresses:
+            assert address.startswith("/lab/it/")
+            assert client.get(prefix + address.removeprefix("/lab/it")).status_code == 200
+    document = client.get(f"{prefix}/openapi.json").json()
+    assert document["servers"] == [{"url": "/lab/it"}]
+    assert client.get(f"{prefix}/metrics").status_code == 200
+    assert client.get(f"{prefix}/health").status_code == 503
+    assert client.get(f"{prefix}/").status_code == 401
+    assert client.post(f"{prefix}/predict", json={"input": {}}).status_code == 401
+    key = {"X-API-Key": "key"}
+    assert client.get(f"{prefix}/", headers=key).status_code == 200
+    assert client.post(f"{prefix}/predict", json={"input": {}}, headers=key).status_code == 503
+    assert client.get(f"{prefix}/docs/", headers=key, follow_redirects=False).status_code == 404
+    assert " path=/predict status=503 " in capsys.readouterr().out
+    assert 'route="/predict",status="503"' in client.get("/metrics").text

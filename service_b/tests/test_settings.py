@@ -16,9 +16,11 @@ from predictor.versions.manifest import read_manifest
 VARIABLES = [
     "HOST",
     "PORT",
+    "ROOT_PATH",
     "LOG_LEVEL",
     "LOG_FORMAT",
     "PREDICTOR_API_KEY",
+    "PREDICTOR_ALLOWED_HOSTS",
     "PREDICTOR_MODELS",
     "PREDICTOR_WATCH_SECONDS",
     "PREDICTOR_ALLOWED_SOURCES",
@@ -27,6 +29,9 @@ VARIABLES = [
     "PREDICTOR_MAX_BODY_VALUES",
     "PREDICTOR_MAX_ROWS",
     "PREDICTOR_BODY_TIMEOUT_SECONDS",
+    "PREDICTOR_MAX_BYTES_UNDER_WAY",
+    "PREDICTOR_HEAD_TIMEOUT_SECONDS",
+    "PREDICTOR_MAX_CONNECTIONS",
     "LAB_PLAIN",
 ]
 
@@ -44,16 +49,20 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = ["0.0.0.0", "9001", "DEBUG", "json", "the-key", "/srv/models.yaml", "2.5"]  # noqa: S104
-    values += ['["s3://models/", "memory:"]', "4096", "2048", "5000", "50", "1.5", "quick_check"]
+    values = ["0.0.0.0", "9001", "/lab/b/", "DEBUG", "json"]  # noqa: S104
+    values += ["the-key", "lab.example, [::1]"]
+    values += ["/srv/models.yaml", "2.5", '["s3://models/", "memory:"]', "4096", "2048", "5000"]
+    values += ["50", "1.5", "65536", "7.5", "64", "quick_check"]
     for variable, value in zip(VARIABLES, values, strict=True):
         monkeypatch.setenv(variable, value)
     assert load_settings().model_dump() == {
         "host": "0.0.0.0",  # noqa: S104
         "port": 9001,
+        "root_path": "/lab/b",
         "log_level": "DEBUG",
         "log_format": "json",
         "api_key": "the-key",
+        "allowed_hosts": {"lab.example", "[::1]"},
         "models": Path("/srv/models.yaml"),
         "watch_seconds": 2.5,
         "allowed_sources": ("s3://models/", "memory:"),
@@ -62,6 +71,9 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "max_body_values": 5000,
         "max_rows": 50,
         "body_timeout_seconds": 1.5,
+        "max_bytes_under_way": 65536,
+        "head_timeout_seconds": 7.5,
+        "max_connections": 64,
         "plain": {"quick_check"},
     }
 
@@ -149,11 +161,21 @@ def test_variable_of_a_library_is_named_when_its_value_is_wrong(
         ("PORT", "65536"),
         ("PORT", "80a"),
         ("PORT", ""),
+        ("ROOT_PATH", "lab"),
+        ("ROOT_PATH", "http://lab.example/lab"),
+        ("ROOT_PATH", "/lab?"),
+        ("ROOT_PATH", "/la//b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
+        ("PREDICTOR_ALLOWED_HOSTS", "http://lab.example"),
+        ("PREDICTOR_ALLOWED_HOSTS", "lab.example:8001"),
+        ("PREDICTOR_ALLOWED_HOSTS", "*"),
         ("PREDICTOR_WATCH_SECONDS", "0"),
         ("PREDICTOR_WATCH_SECONDS", "inf"),
         ("PREDICTOR_MAX_BODY_BYTES", "1023"),
+        ("PREDICTOR_MAX_BYTES_UNDER_WAY", "1000000"),
+        ("PREDICTOR_HEAD_TIMEOUT_SECONDS", "0"),
+        ("PREDICTOR_MAX_CONNECTIONS", "0"),
         ("PREDICTOR_BODY_TIMEOUT_SECONDS", "0"),
         ("PREDICTOR_BODY_TIMEOUT_SECONDS", "nan"),
     ],

@@ -25,7 +25,7 @@ class DirectRoutes:
     them (find the route, solve dependencies, keep stacks of what to close) buys them nothing,
     and takes longer than all that the gateway does for a request. The routes stay declared
     with FastAPI, which documents them and answers other methods. A route with a parameter in
-    its path is FastAPI's.
+    its path is FastAPI's, and so is a call with a query: none of these routes takes one.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class DirectRoutes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._routes.get((scope.get("method", ""), scope.get("path", "")))
-        if route is None:
+        if route is None or scope.get("query_string"):
             await self._app(scope, receive, send)
             return
         scope["route"] = route

@@ -1,4 +1,4 @@
-"""Writing a value as JSON, which has no number that is too large to be read."""
+"""Numbers that are too large to be read: JSON may have them, a float is infinite then."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from pydantic_core import to_json
 from gateway.errors import InvalidInput
 
 
-def write_json(value: Any, loc: list[str | int]) -> bytes:
-    """Write a value that was parsed from JSON, as compact JSON in UTF-8.
+def check_finite(value: Any, loc: list[str | int]) -> None:
+    """Check a value that was parsed from JSON.
 
     Raises:
         InvalidInput: a number in it, such as 1e400, was too large to be read; `loc` is where.
@@ -21,4 +21,3 @@ def write_json(value: Any, loc: list[str | int]) -> bytes:
         except ValueError:
             message = "Input holds a number beyond the range of a 64-bit float"
             raise InvalidInput([{"type": "finite_number", "loc": loc, "msg": message}]) from None
-    return text

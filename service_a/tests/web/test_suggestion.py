@@ -3,7 +3,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import AliasChoices, AliasPath, BaseModel, Field
 
-from gateway.web.suggestion import suggest_field
+from gateway.web.suggestion import suggest_field, suggest_name
 
 
 def both(snake: str, camel: str) -> Any:
@@ -65,3 +65,22 @@ def test_alias_is_suggested_when_a_field_has_one() -> None:
         colour: Annotated[str, Field(validation_alias=AliasPath("look", "colour"))]
 
     assert suggest_field(Flower, {"petal width": 1}, ["petal width"]) == "petal width (cm)"
+
+
+@pytest.mark.parametrize(
+    ("wrote", "meant"),
+    [
+        ("outcom", "outcome"),
+        ("Outcome", "outcome"),
+        ("before", "received_before"),
+        ("requestId", "request_id"),
+        ("zebra", None),
+        ("", None),
+        ("outcome" * 100, None),
+    ],
+)
+def test_name_that_was_likely_meant_is_suggested(wrote: str, meant: str | None) -> None:
+    names = ["outcome", "received_from", "received_before", "request_id"]
+
+    assert suggest_name(wrote, names) == meant
+    assert suggest_name(wrote, []) is None

@@ -1,6 +1,6 @@
 """The field that a caller most likely meant by an unknown name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -30,6 +30,16 @@ def suggest_field(model: type[BaseModel], value: Any, place: Sequence[str | int]
     if likeness.get(nearest, 0) < _MIN_LIKENESS or any(each in value for each in nearest):
         return None
     return next((each for each in nearest if _is_camel(each) == _is_camel(name)), nearest[0])
+
+
+def suggest_name(name: str, names: Iterable[str]) -> str | None:
+    """Return the one of `names` that is most like a name, if any is like it."""
+    if len(name) > _MAX_CHARS:
+        return None
+    pairs = _pair(name)
+    likeness = {each: _compare(pairs, _pair(each)) for each in names}
+    nearest = max(likeness, key=likeness.__getitem__, default="")
+    return nearest if likeness.get(nearest, 0) >= _MIN_LIKENESS else None
 
 
 # Types come and go with the versions of a model.

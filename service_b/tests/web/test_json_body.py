@@ -1,7 +1,7 @@
 import asyncio
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,7 +9,13 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from predictor.errors import BodyTimeout, BodyTooLarge, InvalidInput, WrongContentType
+from predictor.errors import (
+    BodyTimeout,
+    BodyTooLarge,
+    InvalidInput,
+    UnsupportedEncoding,
+    WrongContentType,
+)
 from predictor.web.json_body import BodyReader, Parser, parse_strictly
 from predictor.web.key_count import parse_counting_keys
 
@@ -39,9 +45,11 @@ def read(
     caller: FakeCaller,
     content_type: str | None = "application/json",
     *,
+    encodings: Sequence[str] = (),
     timeout_seconds: float = 60,
 ) -> bytes:
     headers = [] if content_type is None else [(b"content-type", content_type.encode())]
+    headers += [(b"content-encoding", each.encode()) for each in encodings]
     request = Request({"type": "http", "headers": headers}, caller.receive)
     reader = BodyReader(partial(asyncio.timeout, timeout_seconds))
     return asyncio.run(reader.read(request, MAX_BYTES))
@@ -88,6 +96,27 @@ def test_content_type_is_refused_before_the_body_is_read(content_type: str | Non
     with pytest.raises(WrongContentType):
         read(caller, content_type)
     assert caller.sent == 0
+
+
+@pytest.mark.parametrize("encodings", [("identity",), ("Identity ",), ("",)])
+def test_body_is_read_when_its_encoding_is_none(encodings: Sequence[str]) -> None:
+    assert read(FakeCaller(b"{}"), encodings=encodings) == b"{}"
+
+
+@pytest.mark.parametrize(
+    "encodings",
+    [("gzip",), ("br",), ("identity, gzip",), ("identity", "gzip"), ("x",), ("aws-chunked",)],
+)
+def test_body_is_refused_before_it_is_read_when_it_is_encoded(encodings: Sequence[str]) -> None:
+    caller = FakeCaller(b"{}")
+    with pytest.raises(UnsupportedEncoding):
+        read(caller, encodings=encodings)
+    assert caller.sent == 0
+
+
+@pytest.mark.parametrize("chunks", [[b"\xef\xbb\xbf{}"], [b"\xef", b"\xbb", b"\xbf{", b"}"]])
+def test_byte_order_mark_before_the_json_is_left_out(chunks: list[bytes]) -> None:
+    assert read(FakeCaller(*chunks)) == b"{}"
 
 
 @pytest.mark.parametrize("chunk_bytes", [1000, MAX_BYTES + 1])
@@ -170,7 +199,7 @@ def test_number_that_json_does_not_have_is_read_only_when_it_is_allowed(
         rb'{"\ud83c": 1}',
         b'"\xff"',
         b'"\xed\xa0\x80"',  # a surrogate in UTF-8
-        b"\xef\xbb\xbf{}",  # a byte order mark
+        b"\xef\xbb\xbf{}",  # a byte order mark; `read` leaves out the first
         '{"a": 1}'.encode("utf-16"),
         b"\x00",
     ],

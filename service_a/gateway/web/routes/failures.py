@@ -5,14 +5,17 @@ from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_json
 
 from gateway.errors import (
+    BodiesOverBudget,
     BodyTimeout,
     BodyTooLarge,
+    ForeignPage,
     InputLogUnavailable,
     InputNotFound,
     InputRejected,
     InvalidInput,
     ModelUnknown,
     PredictorUnavailable,
+    UnsupportedEncoding,
     WrongContentType,
 )
 
@@ -43,7 +46,7 @@ def add_failure_handlers(app: FastAPI) -> None:
     ) -> Response:
         request.state.log_fields.update(outcome="not logged", reason=str(error))
         # Only the log's own routes read it; whoever posts wants to have something logged.
-        reads = request.url.path.startswith("/inputs")
+        reads = request.scope["route"].path.startswith("/inputs")
         return _answer_later("Input log is unavailable" if reads else "Input could not be logged")
 
     @app.exception_handler(InputNotFound)
@@ -55,9 +58,22 @@ def add_failure_handlers(app: FastAPI) -> None:
         request.state.log_fields["outcome"] = "rejected"
         return JSONResponse({"detail": str(error)}, status_code=404)
 
+    @app.exception_handler(ForeignPage)
+    async def answer_foreign_page(_: Request, __: ForeignPage) -> Response:
+        detail = "A page of another site may not make this call"
+        return JSONResponse({"detail": detail}, status_code=403)
+
     @app.exception_handler(WrongContentType)
     async def answer_wrong_content_type(_: Request, __: WrongContentType) -> Response:
         return JSONResponse({"detail": "Content-Type must be application/json"}, status_code=415)
+
+    @app.exception_handler(UnsupportedEncoding)
+    async def answer_unsupported_encoding(_: Request, __: UnsupportedEncoding) -> Response:
+        return JSONResponse(
+            {"detail": "The body must not be compressed"},
+            status_code=415,
+            headers={"Accept-Encoding": "identity"},
+        )
 
     @app.exception_handler(BodyTooLarge)
     async def answer_body_too_large(_: Request, error: BodyTooLarge) -> Response:
@@ -68,6 +84,10 @@ def add_failure_handlers(app: FastAPI) -> None:
     async def answer_body_timeout(_: Request, __: BodyTimeout) -> Response:
         detail = "The body did not arrive in time"
         return JSONResponse({"detail": detail}, status_code=408, headers={"Connection": "close"})
+
+    @app.exception_handler(BodiesOverBudget)
+    async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:
+        return _answer_later("Too much is under way")
 
 
 def _answer_later(detail: str) -> Response:

@@ -14,6 +14,7 @@ from gateway.input_log.reader import InputFilter, LogReader
 from gateway.intake.entries import OutcomeKind
 from gateway.intake.log_queue import LogQueue
 from gateway.intake.replay import Replay
+from gateway.web.foreign_pages import refuse_foreign_pages
 from gateway.web.log_json import CURSOR, read_cursor, write_cursor, write_input
 from gateway.web.schemas import (
     ErrorAnswer,
@@ -114,12 +115,20 @@ async def export_inputs(request: Request, wanted: Filter) -> StreamingResponse:
 
 
 # Before the next one, whose path fits this one's too.
-@router.post("/replay", summary="Forward again what Service B could not answer")
+@router.post(
+    "/replay",
+    summary="Forward again what Service B could not answer",
+    dependencies=[Depends(refuse_foreign_pages)],
+    responses={403: {"model": ErrorAnswer, "description": "A page of another site called"}},
+)
 async def replay_inputs(
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="most inputs to forward")] = 100,
+    limit: Annotated[
+        int, Query(ge=1, le=100_000, description="most inputs to get an answer for")
+    ] = 100,
 ) -> ReplayAnswer:
-    """Oldest first. Two calls at once never forward the same input twice."""
+    """Oldest first, the models in turns. What fails again is passed over, and a model whose
+    circuit is open is left alone. Two calls at once never forward the same input twice."""
     replay: Replay = request.app.state.replay
     replayed = await replay.run(limit, request.state.trace)
     return ReplayAnswer(**vars(replayed))

@@ -20,6 +20,7 @@ from gateway.web.schemas import (
     PriceBatch,
     PriceBatchAnswer,
 )
+from gateway.web.sent_json import cut_member, cut_objects, cut_whole
 from gateway.web.validation import check, check_each
 
 router = APIRouter(
@@ -28,7 +29,10 @@ router = APIRouter(
     responses={
         408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
         413: {"model": ErrorAnswer, "description": "The body is too large"},
-        415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},
+        415: {
+            "model": ErrorAnswer,
+            "description": "Not declared as JSON, or compressed",
+        },
         422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
         503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
     },
@@ -44,9 +48,9 @@ router = APIRouter(
 async def predict_price(request: Request) -> Response:
     """The house is in the input log before it is forwarded to Service B."""
     settings: Settings = request.app.state.settings
-    content = await _read(request, settings.max_body_bytes)
+    content, body = await _read(request, settings.max_body_bytes)
     house = check(House, content, ["body"])
-    (answer,) = await _predict(request, [to_json(content)], [("body",)])
+    (answer,) = await _predict(request, [cut_whole(body)], [("body",)])
     return Response(_write_price(house.id, answer), media_type="application/json")
 
 
@@ -59,26 +63,28 @@ async def predict_price(request: Request) -> Response:
 async def predict_prices(request: Request) -> Response:
     """In the order of the houses. One that is wrong has the whole batch refused."""
     settings: Settings = request.app.state.settings
-    ids, houses = _split(await _read(request, settings.max_batch_body_bytes))
+    ids, houses = _split(*await _read(request, settings.max_batch_body_bytes))
     places = [("body", "data", index) for index in range(len(houses))]
     answers = await _predict(request, houses, places)
     prices = b",".join(map(_write_price, ids, answers))
     return Response(b'{"predictions":[%b]}' % prices, media_type="application/json")
 
 
-async def _read(request: Request, max_bytes: int) -> Any:
+async def _read(request: Request, max_bytes: int) -> tuple[Any, bytes]:
+    """Return what the body holds, and the body itself."""
     reader: BodyReader = request.app.state.body_reader
-    return reader.parse(await reader.read(request, max_bytes))
+    body = await reader.read(request, max_bytes)
+    return reader.parse(body), body
 
 
-def _split(content: Any) -> tuple[list[float], list[bytes]]:
+def _split(content: Any, body: bytes) -> tuple[list[float], list[bytes]]:
     """Return the ids and the JSON of a batch's houses.
 
     As Python objects they take several times the memory, too much to keep while B is awaited.
     """
     values = check(PriceBatch, content, ["body"]).data
     ids = [house.id for house in check_each(House, values, ["body", "data"])]
-    return ids, [to_json(value) for value in values]
+    return ids, cut_objects(cut_member(body, content, "data"))
 
 
 async def _predict(

@@ -7,10 +7,11 @@ from gateway.errors import GatewayError, InputRejected
 from gateway.intake.intake import Intake
 from gateway.settings import Settings
 from gateway.telemetry.trace import Trace
-from gateway.web.finite_json import write_json
+from gateway.web.finite_json import check_finite
 from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
 from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer, ProcessAnswer, ProcessRequest
+from gateway.web.sent_json import cut_member
 from gateway.web.validation import check
 
 router = APIRouter(tags=["process"])
@@ -27,7 +28,10 @@ _LOGGED = to_json(ProcessAnswer(), exclude_none=True)
         404: {"model": ErrorAnswer, "description": "Service B has no model of this name"},
         408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
         413: {"model": ErrorAnswer, "description": "The body is too large"},
-        415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},
+        415: {
+            "model": ErrorAnswer,
+            "description": "Not declared as JSON, or compressed",
+        },
         422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
         503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
     },
@@ -38,14 +42,19 @@ async def process(request: Request) -> Response:
     intake: Intake = request.app.state.intake
     trace: Trace = request.state.trace
     reader: BodyReader = request.app.state.body_reader
-    content = reader.parse(await reader.read(request, settings.max_body_bytes))
+    body = await reader.read(request, settings.max_body_bytes)
+    content = reader.parse(body)
     submission = check(ProcessRequest, content, ["body"])
-    data = write_json(submission.data, ["body", "data"])
-    if not submission.forward_to_model:
-        await intake.keep(data, trace, submission.model)
+    check_finite(submission.data, ["body", "data"])
+    data = cut_member(body, content, "data")
+    forward_to_model, model = submission.forward_to_model, submission.model
+    # As Python objects the input takes several times the memory, too much to keep from here on.
+    del body, content, submission
+    if not forward_to_model:
+        await intake.keep(data, trace, model)
         request.state.log_fields["outcome"] = "logged"
         return Response(_LOGGED, media_type="application/json")
-    (answer,) = await intake.predict([data], trace, submission.model)
+    (answer,) = await intake.predict([data], trace, model)
     if isinstance(answer, InputRejected):
         raise answer.place("body", "data")
     if isinstance(answer, GatewayError):

@@ -46,6 +46,24 @@ def test_house_is_forwarded_and_logged_as_it_was_sent(
     assert json.loads(stub.received[0].body) == {"input": HOUSE}
 
 
+@pytest.mark.parametrize(
+    ("path", "frame"), [(ONE, "%s"), (MANY, '{"data": [%s]}'), (MANY, '{"data":[%s ,\n%s]}')]
+)
+def test_numbers_are_logged_and_forwarded_as_they_were_sent(
+    client: TestClient, stub: StubServer, log_path: Path, path: str, frame: str
+) -> None:
+    rest = json.dumps({name: HOUSE[name] for name in HOUSE.keys() - {"id", "lotArea"}})
+    house = f'{{"id": 1461.0, "lotArea": 8450.10000000000000000001, {rest[1:]}'
+
+    reply = client.post(
+        path, content=frame.replace("%s", house), headers={"Content-Type": "application/json"}
+    )
+
+    assert reply.status_code == 200
+    assert {row["data"] for row in read_inputs(log_path)} == {house}
+    assert stub.received[0].body.decode().count(house) == frame.count("%s")
+
+
 def test_wrong_house_is_neither_logged_nor_forwarded(
     client: TestClient, stub: StubServer, log_path: Path
 ) -> None:

@@ -123,7 +123,7 @@ def test_everybody_gets_an_answer_of_their_own_when_many_come_at_once(
     client: TestClient, stub: StubServer, log_path: Path
 ) -> None:
     def predict_number(exchange: Exchange) -> None:
-        body = json.loads(exchange.server.received[-1].body)
+        body = json.loads(exchange.received.body)
         results = [
             {"prediction": {"price": number}, "message": "m"}
             for number in body.get("inputs") or [body["input"]]
@@ -218,7 +218,7 @@ def test_prediction_is_passed_on_when_only_its_outcome_could_not_be_logged(
     client.get("/inputs")  # waits for the log
     assert read_inputs(log_path, settled=False)[0]["outcome"] == "pending"
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "no updates" in line]
-    assert 'event="outcome could not be logged"' in line
+    assert 'event="outcomes could not be logged"' in line
 
 
 # Any input
@@ -245,9 +245,33 @@ def test_any_json_is_in_the_log_as_it_was_sent(
     reply = client.post("/process", content=body.encode(), headers=JSON)
 
     assert (reply.status_code, reply.json()) == (200, LOGGED)
-    # As text, because to Python 1 equals 1.0 and True.
-    logged = json.loads(read_inputs(log_path)[-1]["data"])
-    assert json.dumps(logged) == json.dumps(value)
+    logged = read_inputs(log_path)[-1]["data"]
+    assert logged == json.dumps(value, ensure_ascii=ascii_only)
+
+
+@pytest.mark.parametrize("forward", ["true", "false"])
+def test_numbers_are_logged_and_forwarded_as_they_were_sent(
+    client: TestClient, stub: StubServer, log_path: Path, forward: str
+) -> None:
+    data = '{"a": [0.1234567890123456789, -0, 1.10, 1E5], "b": 123456789012345678901234567890}'
+    body = f'{{"forward_to_model": {forward},\n  "data": {data}}}'
+
+    client.post("/process", content=body, headers={**JSON, "X-Request-ID": "r1"})
+
+    assert read_inputs(log_path)[0]["data"] == data
+    assert data in client.get("/inputs/r1").text
+    assert [exchange.body.decode() for exchange in stub.received] == (
+        [f'{{"input":{data}}}'] if forward == "true" else []
+    )
+
+
+def test_input_of_many_lines_is_one_line_of_the_export(client: TestClient) -> None:
+    body = json.dumps({"data": {"a": ["b\n c", 1]}, "forward_to_model": False}, indent="\t")
+
+    client.post("/process", content=body.replace("\n", "\r\n"), headers=JSON)
+
+    (line,) = client.get("/inputs/export").text.splitlines()
+    assert json.loads(line)["data"] == {"a": ["b\n c", 1]}
 
 
 @given(body=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))

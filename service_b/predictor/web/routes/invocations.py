@@ -66,7 +66,10 @@ async def read_version() -> Response:
         404: {"model": ScoringError, "description": "There is no such model"},
         408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
         413: {"model": ErrorAnswer, "description": "The body is too large"},
-        415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},
+        415: {
+            "model": ErrorAnswer,
+            "description": "Not declared as JSON, or compressed",
+        },
         503: {"model": ScoringError, "description": "No version of the model is loaded"},
     },
 )

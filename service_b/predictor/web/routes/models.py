@@ -1,10 +1,11 @@
 """Which models the service hosts, and the state of each."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 
 from predictor.versions.deployment import Deployment
 from predictor.versions.registry import ModelRegistry
 from predictor.versions.watcher import Watcher
+from predictor.web.foreign_pages import refuse_foreign_pages
 from predictor.web.schemas import ErrorAnswer, ModelAnswer, ModelsAnswer, ModelState
 
 # A source that hangs keeps the caller of /reload waiting no longer than this.
@@ -33,7 +34,12 @@ async def read_model(request: Request, name: str) -> ModelAnswer:
     return ModelAnswer(**state.model_dump(), card=dict(model.metadata))
 
 
-@router.post("/reload", summary="Look for new versions now")
+@router.post(
+    "/reload",
+    summary="Look for new versions now",
+    dependencies=[Depends(refuse_foreign_pages)],
+    responses={403: {"model": ErrorAnswer, "description": "A page of another site called"}},
+)
 async def reload(request: Request) -> ModelsAnswer:
     watcher: Watcher = request.app.state.watcher
     await watcher.check_now(RELOAD_SECONDS)

@@ -23,7 +23,10 @@ from predictor.web.value_count import check_value_count
 FAILURES: dict[int | str, dict[str, Any]] = {
     408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
     413: {"model": ErrorAnswer, "description": "The body is too large"},
-    415: {"model": ErrorAnswer, "description": "The body is not declared as JSON"},
+    415: {
+        "model": ErrorAnswer,
+        "description": "Not declared as JSON, or compressed",
+    },
     422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
     503: {"model": ErrorAnswer, "description": "No version of the model is loaded"},
 }

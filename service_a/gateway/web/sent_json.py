@@ -1,0 +1,36 @@
+"""Parts of a JSON body as they were sent.
+
+What is parsed and written anew has other numbers: `0.1234567890123456789` loses digits, `-0` its
+sign, `1.10` its zero.
+"""
+
+import re
+from typing import Any
+
+_FLAT_OBJECT = re.compile(rb"\{[^{}]*\}")
+
+
+def cut_whole(body: bytes) -> bytes:
+    """Return the text of a valid body, in one line.
+
+    A tab or a line break is never within a string: JSON has them only between its parts.
+    """
+    return body.strip().translate(None, b"\t\n\r")
+
+
+def cut_member(body: bytes, content: dict[str, Any], name: str) -> bytes:
+    """Return the text of one member of a body, in one line; `content` is what was parsed from it.
+
+    The text of the other members must have no comma, colon or brace between or in them: their
+    values are names, booleans and nulls.
+    """
+    names = list(content)
+    before = names.index(name)
+    after = len(names) - before - 1
+    text = body.split(b":", before + 1)[-1]
+    return cut_whole(text.rsplit(b",", after)[0] if after else text.rsplit(b"}", 1)[0])
+
+
+def cut_objects(array: bytes) -> list[bytes]:
+    """Return the text of each object of an array, in which no object has a brace within."""
+    return _FLAT_OBJECT.findall(array)
