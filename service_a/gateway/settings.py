@@ -21,8 +21,6 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from urllib3.util import parse_url
 
-from gateway.telemetry.redaction import hide_secrets
-
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 
 # The first with RETURNING; UPDATE … FROM came before.
@@ -270,7 +268,7 @@ def load_settings() -> Settings:
         field = str(problem["loc"][0])
         name = field if field.isupper() else f"GATEWAY_{field.upper()}"
         secret = _is_secret(name, str(problem["input"]))
-        given = "" if secret else hide_secrets(f" (was {problem['input']!r})")
+        given = "" if secret else f" (was {problem['input']!r})"
         raise SettingsError(f"{name}: {problem['msg']}{given}") from error
 
 

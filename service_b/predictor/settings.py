@@ -24,6 +24,14 @@ SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
+def _check_host(value: str) -> str:
+    try:
+        value.encode("idna")
+    except UnicodeError as error:
+        raise ValueError("must be an address or the name of a host") from error
+    return value
+
+
 def _split(value: object) -> object:
     """Read a list with commas between its parts; an empty text is as good as unset."""
     if not isinstance(value, str):
@@ -32,14 +40,6 @@ def _split(value: object) -> object:
     if value.strip() and not parts:
         raise ValueError("has commas and nothing between them")
     return parts or None
-
-
-def _check_host(value: str) -> str:
-    try:
-        value.encode("idna")
-    except UnicodeError as error:
-        raise ValueError("must be an address or the name of a host") from error
-    return value
 
 
 def _none_if_empty(value: object) -> object:

@@ -36,6 +36,7 @@ def make_options(allowed: AllowedSources, max_bytes: int) -> dict[str, Any]:
                     body += chunk
                     if len(body) > max_bytes:
                         self.close()
+                        body.clear()  # the error's traceback keeps it for a while
                         raise make_size_error(str(self.url), max_bytes)
                 self._body = bytes(body)
             return await super().read()
