@@ -39,13 +39,14 @@ class Caller(threading.Thread):
 
 @pytest.mark.parametrize("gone", ["inputs.db", "inputs.db-wal"])
 def test_nothing_acknowledged_is_lost_when_a_file_of_the_log_is_deleted(
-    tmp_path: Path, gone: str
+    request: pytest.FixtureRequest, tmp_path: Path, gone: str
 ) -> None:
     lab = Lab(tmp_path)
     other = Service("service_a", tmp_path / "other.log", lab.a.environment)
     gateways = [lab.a, other]
     for gateway in gateways:
         gateway.start()
+        request.addfinalizer(gateway.kill)
     callers = [Caller(number, gateways[number % 2]) for number in range(CALLERS)]
 
     def has_acknowledged(phase: int) -> bool:

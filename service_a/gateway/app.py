@@ -34,6 +34,7 @@ from gateway.intake.forward_queue import CALLS_AT_ONCE, make_forward_queue
 from gateway.intake.intake import Intake
 from gateway.intake.lanes import MAX_LANES, Lane, Lanes
 from gateway.intake.log_queue import LogQueue
+from gateway.intake.read_queue import ReadQueue
 from gateway.intake.replay import Replay
 from gateway.serving.direct_routes import DirectRoutes
 from gateway.settings import Settings
@@ -119,12 +120,15 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.intake = intake
         app.state.log_queue = log_queue
         app.state.log_reader = LogReader(database)
+        app.state.read_queue = read_queue = ReadQueue()
         app.state.replay = Replay(ReplayQueue(database), intake)
-        await _open_log(log)
+        await _open_log(log_queue)
         retaining = asyncio.create_task(retention.run())
         yield
         retaining.cancel()
         await intake.close()
+        database.stop()  # what still reads would hold up the end
+        await read_queue.close()
         for part in (exchanges, log, database):
             part.close()
 
@@ -202,10 +206,10 @@ def _make_lane(
     return Lane(queue, breaker)
 
 
-async def _open_log(log: LogWriter) -> None:
+async def _open_log(log_queue: LogQueue) -> None:
     """Make or upgrade the tables before the first request. A log that fails may work later."""
     try:
-        await asyncio.to_thread(log.write, [])
+        await log_queue.check()
     except InputLogUnavailable as error:
         _logger.warning("the input log is unavailable", extra={"fields": {"reason": str(error)}})
 

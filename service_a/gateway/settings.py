@@ -25,6 +25,14 @@ SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 
 # The first with RETURNING; UPDATE … FROM came before.
 _MIN_SQLITE = (3, 35)
+# Others would be left out, and with them the rest of a path with a question mark in it.
+_SQLITE_PARAMETERS = {
+    "cached_statements",
+    "check_same_thread",
+    "detect_types",
+    "isolation_level",
+    "timeout",
+}
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -49,6 +57,9 @@ def _check_database_url(value: str) -> str:
         in_memory = ":memory:" in (url.database or ":memory:") or "memory" in url.query.values()
         if in_memory:
             raise ValueError("must name a file: what is only in memory is not logged")
+        unknown = url.query.keys() - _SQLITE_PARAMETERS
+        if "uri" not in url.query and (unknown or ("?" in value and not url.query)):
+            raise ValueError("has parameters that SQLite doesn't know; a ? in a path is %3F")
         if sqlite3.sqlite_version_info < _MIN_SQLITE:
             raise ValueError(
                 f"needs SQLite {_MIN_SQLITE[0]}.{_MIN_SQLITE[1]} or later, and this Python has "

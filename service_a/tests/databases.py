@@ -3,7 +3,12 @@
 import os
 import pwd
 import shutil
+import signal
+import socket
 import subprocess
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
@@ -53,6 +58,17 @@ class PostgresServer:
         return f"{self._url}&options=-csearch_path%3D{name}"
 
     @property
+    def socket_path(self) -> Path:
+        return self._folder / ".s.PGSQL.5432"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all of the server's processes."""
+        first = int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+        for process in (first, *_find_children(first)):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    @property
     def _url(self) -> str:
         return f"postgresql+psycopg://postgres@/postgres?host={self._folder}"
 
@@ -67,3 +83,70 @@ class PostgresServer:
             stdout=subprocess.DEVNULL,
             cwd=self._folder,
         )
+
+
+def _find_children(parent: int) -> list[int]:
+    children = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(file.read_text().rpartition(")")[2].split()[1]) == parent:
+                children.append(int(file.parent.name))
+    return children
+
+
+class PostgresProxy:
+    """Stands between a gateway and the server, and passes on what each of them says.
+
+    `heard` is called with what the gateway says; it is passed on if that returns true. If
+    `cuts_at_answer` is set, the connections end at the next answer.
+    """
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets: list[socket.socket] = []
+        self.cuts_at_answer = False
+        self.heard: Callable[[bytes], bool] = lambda _: True
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def get_url(self, url: str) -> str:
+        """Return the URL of a schema as it is through this."""
+        _, _, options = url.partition("&")
+        port = self._listener.getsockname()[1]
+        return f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres?sslmode=disable&{options}"
+
+    def cut(self) -> None:
+        """End the connections that there are."""
+        for each in self._sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._listener.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                gateway, _ = self._listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(str(self._server.socket_path))
+                self._sockets += [gateway, server]
+                for pump in (self._pass_on, self._answer):
+                    threading.Thread(target=pump, args=(gateway, server), daemon=True).start()
+
+    def _pass_on(self, gateway: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while said := gateway.recv(65536):
+                if self.heard(said):
+                    server.sendall(said)
+            server.shutdown(socket.SHUT_WR)
+
+    def _answer(self, gateway: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while said := server.recv(65536):
+                if self.cuts_at_answer:
+                    self.cuts_at_answer = False
+                    self.cut()
+                gateway.sendall(said)
+            gateway.shutdown(socket.SHUT_WR)

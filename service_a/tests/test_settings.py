@@ -129,6 +129,7 @@ def test_keys_that_name_none_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> 
         "host=db password=hidden",
         "sqlite+nosuchcipher://:hidden/inputs.db",
         "sqlite:///inputs.db?timeout=hidden",
+        "sqlite:////quest?hidden/inputs.db",
     ],
 )
 def test_a_password_is_not_told_when_its_url_is_wrong(

@@ -4,9 +4,9 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExceptionContext
@@ -15,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import InputLogUnavailable
 from gateway.input_log.log_files import LogFiles
+from gateway.input_log.server_process import end_server_process, read_server_process
 from gateway.input_log.tables import upgrade
 
 _logger = logging.getLogger(__name__)
@@ -24,6 +25,11 @@ _BUSY_TIMEOUT_SECONDS = 2
 # What a commit changes is held back in memory. Of a batch of a thousand large inputs, and of the
 # outcomes of another one, SQLite's own 2 MiB would write half twice.
 _CACHE_KIB = 8192
+# A reader that takes long keeps SQLite from using `-wal` anew; afterwards it is cut to this.
+_MAX_WAL_BYTES = 16 * 1024 * 1024
+_LOCK_SECONDS = 1
+# Of SQLite's machine: some milliseconds.
+_STEPS_BETWEEN_LOOKS = 100_000
 
 
 class LogDatabase:
@@ -41,6 +47,7 @@ class LogDatabase:
             hide_parameters=True,  # an error must not carry inputs into the log lines
         )
         self._lock = threading.Lock()
+        self._stopped = threading.Event()
         self._users = 0  # threads that are within `watch`
         self._has_tables = False
         self._kept: sqlite3.Connection | None = None
@@ -48,21 +55,41 @@ class LogDatabase:
         # only others do, this one stays open from the first use, whatever becomes of the rest.
         self._anchor: sqlite3.Connection | None = None
         self.is_sqlite = self._engine.dialect.name == "sqlite"
+        self._is_psycopg = self._engine.dialect.driver == "psycopg"
         self._files = LogFiles(self._engine) if self.is_sqlite else None
         event.listen(self._engine, "handle_error", _reopen)
         if self.is_sqlite:
-            event.listen(self._engine, "connect", _make_durable)
+            event.listen(self._engine, "connect", self._prepare_sqlite)
+        elif self._is_psycopg:
+            event.listen(self._engine, "do_connect", self._connect_postgresql)
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(
+        self, is_committed: Callable[[Connection], bool] | None = None
+    ) -> Iterator[Connection]:
         """Lend a connection; what was written is on disk when the block has ended.
+
+        A server may commit and its answer get lost. Then `is_committed` looks, through another
+        connection, whether what was written is there.
 
         Raises:
             InputLogUnavailable: nothing was written that anybody can find. The next use opens the
                 database anew, so it works again by itself when it can.
         """
-        with self.watch(), self._engine.begin() as connection:
-            yield connection
+        process: int | None = None
+        ended = False
+        try:
+            with self.watch(), self._engine.begin() as connection:
+                if self._is_psycopg:
+                    process = read_server_process(connection)
+                yield connection
+                ended = True
+        except InputLogUnavailable:
+            if process is None or not ended or is_committed is None:
+                raise
+            with self.watch(), self._engine.connect() as other:
+                if not (end_server_process(other, process) and is_committed(other)):
+                    raise
 
     def keep_sqlite(self) -> sqlite3.Connection:
         """Return the driver's own connection for one user, within `watch`; it stays open."""
@@ -87,9 +114,14 @@ class LogDatabase:
         opened anew; and after it, or what was committed in it is nowhere.
         """
         try:
-            with self._lock:
+            # One thread waits for a database that hangs or is upgraded, and none for that one.
+            if not self._lock.acquire(timeout=_LOCK_SECONDS):
+                raise InputLogUnavailable("the log is being opened")
+            try:
                 self._make_ready()
                 self._users += 1
+            finally:
+                self._lock.release()
             try:
                 yield
             finally:
@@ -99,6 +131,10 @@ class LogDatabase:
                 self._files.check()
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise InputLogUnavailable(str(error)) from error
+
+    def stop(self) -> None:
+        """Have whatever is still under way fail soon."""
+        self._stopped.set()
 
     def close(self) -> None:
         """Close the connections; a later use opens new ones."""
@@ -144,6 +180,26 @@ class LogDatabase:
             files.put_aside_if_damaged()
         _logger.warning("the log is opened anew", extra={"fields": {"reason": str(reason)}})
 
+    def _prepare_sqlite(self, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        """WAL lets readers read while we write; FULL means that a commit is on disk."""
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}")
+        _turn_on_wal(cursor)
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA journal_size_limit={_MAX_WAL_BYTES}")
+        cursor.close()
+        cast(sqlite3.Connection, connection).set_progress_handler(
+            self._stopped.is_set, _STEPS_BETWEEN_LOOKS
+        )
+
+    def _connect_postgresql(
+        self, _: object, __: object, ___: object, parameters: dict[str, Any]
+    ) -> DBAPIConnection:
+        from gateway.input_log.postgresql import connect  # its driver isn't installed everywhere
+
+        connection: DBAPIConnection = connect(self._engine.url, parameters, self._stopped.is_set)
+        return connection
+
     def _open_sqlite(self) -> sqlite3.Connection:
         connection = self._engine.raw_connection()
         opened = cast(sqlite3.Connection, connection.driver_connection)
@@ -157,15 +213,6 @@ def _reopen(context: ExceptionContext) -> None:
     One that was opened while the file was read-only stays so.
     """
     context.is_disconnect = True
-
-
-def _make_durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """WAL lets readers read while we write; FULL means that a commit is on disk."""
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}")
-    _turn_on_wal(cursor)
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()
 
 
 def _turn_on_wal(cursor: DBAPICursor) -> None:

@@ -34,7 +34,8 @@ class LogFiles:
     def make(self) -> tuple[int, int]:
         """Make the file and its folder if they are missing. Return which file the path names."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.touch(mode=0o644)
+        if not self.path.exists():
+            self.path.touch(mode=0o644)
         return _identify(os.stat(self.path))
 
     def remember(self, made: tuple[int, int]) -> None:

@@ -34,8 +34,13 @@ class Retention:
         while self._max_days is not None or self._max_inputs is not None:
             deleted = 0
             try:
-                while step := await asyncio.to_thread(self._rest_after_step):
+                while True:
+                    started = time.monotonic()
+                    step = await asyncio.to_thread(self.delete_step)
+                    if not step:
+                        break
                     deleted += step
+                    await asyncio.sleep(_REST_FACTOR * (time.monotonic() - started))
             except InputLogUnavailable as error:
                 _logger.warning("retention failed", extra={"fields": {"reason": str(error)}})
             if deleted:
@@ -74,9 +79,3 @@ class Retention:
                 .order_by(inputs.c.id)
             )
         return queries
-
-    def _rest_after_step(self) -> int:
-        started = time.monotonic()
-        deleted = self.delete_step()
-        time.sleep(_REST_FACTOR * (time.monotonic() - started))
-        return deleted

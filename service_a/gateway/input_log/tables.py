@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -25,6 +26,8 @@ from sqlalchemy import (
 from gateway.errors import InputLogUnavailable
 
 VERSION = 3
+# To index many millions of rows.
+_UPGRADE_SECONDS = 3600
 
 _metadata = MetaData()
 # SQLite numbers rows by itself only in a column that is declared as INTEGER.
@@ -123,9 +126,13 @@ def upgrade(connection: Connection) -> None:
         _metadata.create_all(connection)
         connection.execute(_schema.insert().values(version=VERSION))
         return
+    driver_connection: Any = connection.connection.driver_connection
+    if connection.dialect.driver == "psycopg":
+        driver_connection.statement_seconds = _UPGRADE_SECONDS
     for step in _STEPS[version - 1 :]:
         step(connection)
     connection.execute(_schema.update().values(version=VERSION))
+    connection.detach()
 
 
 def _read_version(connection: Connection) -> int:

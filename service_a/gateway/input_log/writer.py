@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from sqlalchemy import bindparam
+from sqlalchemy import Connection, bindparam, select
 
 from gateway.input_log.database import LogDatabase
 from gateway.input_log.tables import OUTCOME_COLUMNS, heartbeat, inputs
@@ -54,7 +54,12 @@ class LogWriter:
     ) -> Sequence[int]:
         """Write all of it in one transaction; return the numbers of the new inputs."""
         numbers: Sequence[int] = []
-        with self._database.transaction() as connection:
+
+        def has_last(connection: Connection) -> bool:
+            its_row = inputs.c.id == numbers[-1], inputs.c.request_id == new[-1].request_id
+            return connection.execute(select(inputs.c.id).where(*its_row)).first() is not None
+
+        with self._database.transaction(has_last if new else None) as connection:
             if new:
                 rows = [asdict(each) for each in new]
                 numbers = connection.execute(_INSERT, rows).scalars().all()

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from gateway.errors import (
@@ -23,6 +24,7 @@ from gateway.telemetry.trace import Trace
 _RESULTS = (Answer, InputRejected, ModelUnknown, PredictorUnavailable)
 # Of these, what Service B gives only for a model that it has.
 _KNOWN = (Answer, InputRejected)
+_CATCH_UP_SECONDS = 0.5
 
 
 class Intake:
@@ -88,7 +90,9 @@ class Intake:
 
     async def close(self) -> None:
         """Finish the forwards, or give them up if that takes too long; then finish the log."""
-        await self._log.catch_up()  # what waits there to be logged is then in the other queue
+        # What waits there to be logged is then in the other queue.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._log.catch_up(), _CATCH_UP_SECONDS)
         await self._lanes.close()
         await asyncio.sleep(0)  # whoever was refused has an outcome to be logged
         await self._log.close()

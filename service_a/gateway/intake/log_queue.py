@@ -28,6 +28,8 @@ _OUTCOME_DELAY_SECONDS = 0.05
 # than the inputs that can be under way when the log fails.
 _MAX_OUTCOMES = 20_000
 _RETRY_SECONDS = 1
+# A stop must not take longer than the log can hang.
+_CLOSE_SECONDS = 2
 # An input that was logged so recently shows that the log can be written.
 _PROOF_SECONDS = 0.1
 
@@ -96,10 +98,11 @@ class LogQueue:
             await self.write([])
 
     async def close(self) -> None:
-        """Write what waits, tried once."""
+        """Write what waits, tried once. What takes too long is lost."""
         self._closing = True
         self._write_outcomes()
-        await self._batcher.close()
+        await self._batcher.close(_CLOSE_SECONDS)
+        await asyncio.sleep(0)  # whatever was refused is told as lost
 
     def _write_outcomes(self) -> None:
         if self._outcome_timer is not None:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from gateway.errors import InputLogUnavailable
+from gateway.input_log import database as module
 from gateway.input_log.database import LogDatabase, _turn_on_wal
 from gateway.input_log.sqlite_writer import SqliteLogWriter
 from gateway.input_log.writer import LogWriter
@@ -29,6 +30,30 @@ def test_commit_reaches_the_disk_before_it_returns(log_path: Path) -> None:
         assert own.execute("PRAGMA synchronous").fetchone() == (2,)
     with closing(sqlite3.connect(log_path)) as connection_of_another:
         assert connection_of_another.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    database.close()
+
+
+@pytest.mark.parametrize("writer_class", [LogWriter, SqliteLogWriter])
+def test_file_beside_the_log_is_small_again_when_a_long_reader_has_ended(
+    log_path: Path, writer_class: type[LogWriter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MAX_WAL_BYTES", 1_000_000)
+    database = LogDatabase(f"sqlite:///{log_path}")
+    log = writer_class(database)
+    large = NewInput("r1", "1" * 5_000_000, OutcomeKind.LOGGED)
+    beside = Path(f"{log_path}-wal")
+    log.write([large])
+    with closing(sqlite3.connect(log_path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM inputs").fetchone()
+        log.write([large, large])
+        assert beside.stat().st_size > 10_000_000
+
+    for _ in range(3):
+        log.write([INPUT])
+
+    assert beside.stat().st_size <= 1_000_000
+    log.close()
     database.close()
 
 

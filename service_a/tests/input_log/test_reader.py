@@ -1,7 +1,8 @@
 import json
+import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -181,3 +182,38 @@ def test_export_is_whole_when_it_takes_several_pages(log: LogWriter, reader: Log
 )
 def test_page_after_any_place_can_be_read(reader: LogReader, place: Place) -> None:
     assert reader.read_page(InputFilter(), place, 10).rows == []
+
+
+@pytest.mark.parametrize("log_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        InputFilter(),
+        InputFilter(outcome=OutcomeKind.LOGGED),
+        InputFilter(outcome=OutcomeKind.REJECTED, received_from=NOON),
+        InputFilter(received_from=NOON, received_before=NOON + timedelta(hours=1)),
+        InputFilter(request_id="r77"),
+        InputFilter(request_id="r77", outcome=OutcomeKind.LOGGED),
+        InputFilter(request_id="r77", outcome=OutcomeKind.REJECTED),
+        InputFilter(OutcomeKind.LOGGED, NOON, NOON + timedelta(days=1), "r77"),
+        InputFilter(request_id="r78", received_before=NOON + timedelta(days=1)),
+    ],
+)
+def test_page_is_found_without_reading_the_whole_log(
+    log: LogWriter, reader: LogReader, database: LogDatabase, wanted: InputFilter
+) -> None:
+    log.write([make_input(f"r{number}", number) for number in range(5000)])
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 100
+
+    with database.transaction() as connection:
+        driver_connection = cast(sqlite3.Connection, connection.connection.driver_connection)
+        driver_connection.set_progress_handler(count, 100)
+
+    reader.read_page(wanted, None, 10)
+    next(reader.export(wanted), [])
+
+    assert steps < 20_000  # of SQLite's machine; for each row there are some

@@ -1,9 +1,9 @@
 """Reading the input log, and forwarding again what is in it."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from gateway.input_log.reader import InputFilter, LogReader
 from gateway.intake.entries import OutcomeKind
 from gateway.intake.log_queue import LogQueue
+from gateway.intake.read_queue import ReadQueue
 from gateway.intake.replay import Replay
 from gateway.web.foreign_pages import refuse_foreign_pages
 from gateway.web.log_json import CURSOR, read_cursor, write_cursor, write_input
@@ -92,7 +93,8 @@ async def read_inputs(
         rows = b",".join(map(write_input, page.rows))
         return b'{"inputs":[%b],"next_cursor":%b}' % (rows, write_cursor(page.next))
 
-    return Response(await asyncio.to_thread(read), media_type="application/json")
+    read_queue: ReadQueue = request.app.state.read_queue
+    return Response(await read_queue.read(read), media_type="application/json")
 
 
 @router.get(
@@ -110,8 +112,9 @@ async def export_inputs(request: Request, wanted: Filter) -> StreamingResponse:
     reader: LogReader = request.app.state.log_reader
     pages = (b"".join(write_input(row) + b"\n" for row in rows) for rows in reader.export(wanted))
     # A log that can't be read gets its 503 by reading the first page now.
-    first = await asyncio.to_thread(next, pages, b"")
-    return StreamingResponse(_stream(first, pages), media_type="application/x-ndjson")
+    read_next = partial(request.app.state.read_queue.read_part, partial(next, pages, b""))
+    first = await read_next()
+    return StreamingResponse(_stream(first, read_next), media_type="application/x-ndjson")
 
 
 # Before the next one, whose path fits this one's too.
@@ -145,12 +148,13 @@ async def read_input(
 ) -> Response:
     """A batch has one request for all its inputs: `GET /inputs?request_id=` lists them."""
     reader: LogReader = request.app.state.log_reader
-    row, earlier = await asyncio.to_thread(reader.read_one, request_id)
+    read_queue: ReadQueue = request.app.state.read_queue
+    row, earlier = await read_queue.read(partial(reader.read_one, request_id))
     return Response(write_input(row, earlier), media_type="application/json")
 
 
-async def _stream(first: bytes, pages: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _stream(first: bytes, read_next: Callable[[], Awaitable[bytes]]) -> AsyncIterator[bytes]:
     page = first
     while page:
         yield page
-        page = await asyncio.to_thread(next, pages, b"")
+        page = await read_next()

@@ -1,0 +1,61 @@
+"""The queue before what reads the log: what takes long holds up nothing that doesn't."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+from gateway.errors import TooBusy
+from gateway.intake.batcher import Batcher
+from gateway.intake.log_queue import explain
+
+Result = TypeVar("Result")
+
+_QUICK_THREADS = 4
+_LONG_THREADS = 2
+_MAX_WAITING = 200
+_TIMEOUT_SECONDS = 6
+_CLOSE_SECONDS = 0.5
+
+
+class ReadQueue:
+    """Reads in threads of its own: some for a page or a record, and others for exports."""
+
+    def __init__(self) -> None:
+        self._quick = _make("log-read", _QUICK_THREADS)
+        self._long = _make("log-export", _LONG_THREADS)
+
+    async def read(self, read: Callable[[], Result]) -> Result:
+        """Return what the function returns.
+
+        Raises:
+            InputLogUnavailable: there is no answer in time.
+        """
+        return await _submit(self._quick, read)
+
+    async def read_part(self, read: Callable[[], Result]) -> Result:
+        """Do the same for one part of something long."""
+        return await _submit(self._long, read)
+
+    async def close(self) -> None:
+        for batcher in (self._quick, self._long):
+            await batcher.close(_CLOSE_SECONDS)
+
+
+async def _submit(batcher: Batcher[Callable[[], Any], Any], read: Callable[[], Result]) -> Result:
+    try:
+        return cast(Result, await batcher.submit(read))
+    except (TimeoutError, TooBusy) as error:
+        raise explain(error) from None
+
+
+def _make(name: str, threads: int) -> Batcher[Callable[[], Any], Any]:
+    def read(calls: Sequence[Callable[[], Any]], _: float) -> list[Any]:
+        return [call() for call in calls]
+
+    return Batcher(
+        read,
+        name=name,
+        max_batch=1,
+        max_waiting=_MAX_WAITING,
+        max_seconds=_TIMEOUT_SECONDS,
+        threads=threads,
+    )
