@@ -49,7 +49,7 @@ OWN = {
     "errors.py": {"InputRejected"},  # by a hook of Service B; by Service B itself
     "settings.py": {
         "Settings",
-        "load_settings",  # a URL of Service A's may hold a password
+        "_describe",  # a URL of Service A's may hold a password
         "_describe_default",  # a setting of Service B's is a list
     },
     "telemetry/metrics.py": {"Metrics", "_DURATIONS_SECONDS"},

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -113,7 +113,7 @@ class Settings(BaseSettings):
 
 
 class SettingsError(Exception):
-    """A setting has a bad value; the message names the variable and the value."""
+    """Settings have bad values; the message has a line for each, with variable and value."""
 
 
 def load_settings() -> Settings:
@@ -125,11 +125,16 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        field = str(problem["loc"][0])
-        name = field if field.isupper() else f"PREDICTOR_{field.upper()}"
+        raise SettingsError("\n".join(_describe(error))) from error
+
+
+def _describe(error: ValidationError) -> Iterator[str]:
+    """Yield a line for each variable with a wrong value."""
+    problems = {problem["loc"][0]: problem for problem in reversed(error.errors(include_url=False))}
+    for field, problem in sorted(problems.items(), key=lambda each: str(each[0])):
+        name = str(field) if str(field).isupper() else f"PREDICTOR_{str(field).upper()}"
         given = "" if "API_KEY" in name else f" (was {problem['input']!r})"
-        raise SettingsError(f"{name}: {problem['msg']}{given}") from error
+        yield f"{name}: {problem['msg']}{given}"
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> None:

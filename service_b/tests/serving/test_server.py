@@ -193,4 +193,5 @@ def test_unknown_host_stops_the_start_with_one_line(settings: Settings) -> None:
         serve(FastAPI(), settings.model_copy(update={"host": "host.invalid"}))
     message = str(caught.value.code)
     assert message.startswith("Cannot listen on host.invalid port 8001: ")
+    assert message.endswith(". Set HOST to choose another.")
     assert "Unknown error" not in message
