@@ -56,7 +56,10 @@ def _check(steps: Steps, part: str) -> None:
     ]
     # The tests leave a core idle for much of their time.
     with Beside(linters, folder) as beside:
-        steps.take(f"{part}: tests", partial(run, [*module, "pytest", "tests"], folder))
+        # The tests of one service share the cores; the services of the others take them all.
+        spread = [] if part == "system" else ["-n", "logical", "--dist", "worksteal"]
+        tests = [*module, "pytest", *spread, "tests"]
+        steps.take(f"{part}: tests", partial(run, tests, folder))
         steps.take(f"{part}: ruff and mypy", beside.finish)
 
 

@@ -71,4 +71,5 @@ if __name__ == "__main__":
     write_in_any_encoding()
     service_folder = Path(sys.argv[1]).absolute()
     python = str(find_python(service_folder / ".venv"))
-    sys.exit(keep([python, "main.py"], service_folder, sys.argv[2]))
+    # Not `sys.exit`, which would complain of what it can't write when nobody reads any more.
+    os._exit(keep([python, "main.py"], service_folder, sys.argv[2]))

@@ -38,6 +38,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.released.wait()
         reply = self.server.reply or self.server.compute(request)
         self.send_response(reply.status)
+        self.send_header("X-Request-ID", self.headers["X-Request-ID"])
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body)))

@@ -1,14 +1,17 @@
 """Service A when its disk is full or can't be written: nothing is forwarded, nothing to restart."""
 
 import os
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.running_lab import Lab
+from tests.running_lab import Lab, wait_until
 from tests.stub_predictor import StubPredictor
 
 NOT_LOGGED = (503, {"detail": "Input could not be logged"})
@@ -103,3 +106,29 @@ def test_inputs_are_refused_while_the_log_is_read_only_and_taken_when_it_is_not(
 
     assert process(lab, "x", forward=True)[0] == 200
     assert count_inputs(lab) == 2
+
+
+def test_outcomes_are_added_when_a_lock_ends_that_outlasted_their_commit(
+    tmp_path: Path, stub: StubPredictor
+) -> None:
+    lab = Lab(tmp_path, service_a={"SERVICE_B_URL": f"{stub.url}/predict"})
+    lab.a.start()
+    try:
+        stub.released.clear()
+        with (
+            ThreadPoolExecutor(10) as callers,
+            closing(sqlite3.connect(lab.input_log, isolation_level=None)) as other,
+        ):
+            replies = [callers.submit(process, lab, "x", forward=True) for _ in range(10)]
+            wait_until(lambda: other.execute("SELECT count(*) FROM inputs").fetchone() == (10,))
+            other.execute("BEGIN IMMEDIATE")
+            stub.released.set()
+            assert [reply.result()[0] for reply in replies] == [200] * 10
+            wait_until(lambda: "outcomes could not be logged" in lab.a.read_output())
+            other.execute("ROLLBACK")
+
+        outcomes = {row["outcome"] for row in lab.read_inputs()}
+    finally:
+        lab.print_output()
+        lab.stop()
+    assert outcomes == {"predicted"}

@@ -21,7 +21,6 @@ from tests.running_script import (
     RunningScript,
     answers,
     clean_environment,
-    copy_services,
     run,
 )
 
@@ -192,19 +191,6 @@ def test_dead_service_is_named_and_the_other_stopped_when_one_dies(
     assert f"Service {letter} ended with status 137 (signal 9)" in script.read_output()
     assert not answers(script.a_port)
     assert not answers(script.b_port)
-
-
-def test_start_gives_up_when_service_b_has_no_model(tmp_path: Path) -> None:
-    result = run(
-        copy_services(tmp_path, "models"),
-        SERVICE_A_PORT=str(find_free_port()),
-        SERVICE_B_PORT=str(find_free_port()),
-        START_TIMEOUT_SECONDS="6",
-    )
-
-    assert result.returncode == 1
-    assert "\nB | " in result.stdout
-    assert result.stderr.startswith("run_services.sh: Service B runs but has no model after 6 s")
 
 
 @pytest.mark.parametrize("script", [RUN, TEST, ROOT / ".ci/run"], ids=lambda path: path.name)

@@ -59,12 +59,18 @@ def test_requests_under_way_are_finished_when_service_a_is_told_to_stop(
     assert [row["outcome"] for row in lab.read_inputs()] == ["predicted"] * 5
 
 
-def test_services_stop_in_time_whatever_their_callers_do(tmp_path: Path) -> None:
+def test_services_stop_in_time_whatever_their_callers_do(
+    tmp_path: Path, stub: StubPredictor
+) -> None:
+    stub.released.clear()
+    forward = {"SERVICE_B_URL": f"{stub.url}/predict", "GATEWAY_FORWARD_TIMEOUT_SECONDS": "60"}
     services = []
     for name in SERVICES:
         for number, command in enumerate(COMMANDS):
             log = {"INPUT_LOG_URL": f"sqlite:///{tmp_path}/{number}.db"}
-            service = Service(name, tmp_path / f"{name}-{number}.log", log)
+            # uvicorn's own command ends only when Service B has answered.
+            more = forward if command == COMMANDS[0] else {}
+            service = Service(name, tmp_path / f"{name}-{number}.log", log | more)
             service.command[1:] = command if number == 0 else [*command, f"--port={service.port}"]
             services.append(service)
     with ThreadPoolExecutor(len(services)) as starters:
@@ -77,6 +83,10 @@ def test_services_stop_in_time_whatever_their_callers_do(tmp_path: Path) -> None
         half.sendall(HALF_A_REQUEST)
         callers += [idle, half]
 
+    forwarding = socket.create_connection(("127.0.0.1", services[0].port))
+    forwarding.sendall(HALF_A_REQUEST.replace(b" 100", b" 11") + b"1}")
+    wait_until(lambda: stub.received)
+
     for service in services:
         service.signal(signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
@@ -85,7 +95,11 @@ def test_services_stop_in_time_whatever_their_callers_do(tmp_path: Path) -> None
         assert service.process
         statuses.append(service.process.wait(max(deadline - time.monotonic(), 0)))
 
-    for caller in callers:
+    answer = forwarding.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 5\r\n" in answer
+    assert answer.endswith(b'{"detail":"The service is stopping"}')
+    for caller in (*callers, forwarding):
         caller.close()
     # uvicorn's own command ends by the signal itself.
     assert statuses == [0, -signal.SIGTERM] * 2

@@ -22,14 +22,25 @@ NAMES = {
 
 # Equal from the first line to the last. Their tests are too.
 EQUAL = [
+    "serving/bounded_protocol.py",
+    "serving/byte_budget.py",
     "serving/direct_routes.py",
+    "serving/h11_protocol.py",
+    "serving/http_protocol.py",
+    "serving/httptools_protocol.py",
     "serving/joined_writes.py",
+    "serving/limits.py",
     "serving/server.py",
+    "serving/stopping.py",
+    "serving/waits.py",
+    "telemetry/line_writer.py",
     "telemetry/log_lines.py",
+    "telemetry/redaction.py",
     "web/foreign_pages.py",
     "web/json_body.py",
     "web/key_count.py",
     "web/middleware/allowed_hosts.py",
+    "web/middleware/head_requests.py",
     "web/middleware/json_errors.py",
     "web/middleware/request_line.py",
     "web/middleware/root_path.py",
@@ -37,6 +48,14 @@ EQUAL = [
     "web/shared_timeout.py",
     "web/suggestion.py",
 ]
+# Tested as processes, both services in one test.
+SYSTEM_TESTS = {
+    "serving/bounded_protocol.py",
+    "serving/h11_protocol.py",
+    "serving/http_protocol.py",
+    "serving/httptools_protocol.py",
+    "serving/stopping.py",
+}
 # These two start a process of their own service, or look into its own log lines.
 OWN_TESTS = {
     "serving/server.py",
@@ -55,7 +74,7 @@ OWN = {
     "telemetry/metrics.py": {"Metrics", "_DURATIONS_SECONDS"},
     "telemetry/trace.py": {"Trace", "_SANE_ID", "_TRACEPARENT", "read_trace"},
     "web/routes/failures.py": {"add_failure_handlers"},
-    "web/routes/status.py": {"read_health"},
+    "web/routes/status.py": {"read_metrics", "read_health"},
     "web/schemas.py": {"HealthAnswer", "RootAnswer"},
 }
 
@@ -123,7 +142,7 @@ def list_equal_files() -> list[tuple[Path, Path]]:
             for service in ("service_a", "service_b")
         )
         for module in EQUAL
-        if module not in OWN_TESTS
+        if module not in OWN_TESTS | SYSTEM_TESTS
     ]
     return [(ours, theirs) for ours, theirs in (*modules, *tests)]
 

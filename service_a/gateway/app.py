@@ -13,13 +13,16 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
+from urllib3.util import parse_url
 
 from gateway.errors import InputLogUnavailable
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.forwarding.client import PredictorClient
 from gateway.forwarding.deadline import DeadlineAdapter
+from gateway.forwarding.exchanges import Exchanges
 from gateway.forwarding.joined_sends import JoinedSendsAdapter
 from gateway.forwarding.retries import Retries, RetryBudget
+from gateway.forwarding.tls import make_tls_context
 from gateway.input_log.database import LogDatabase
 from gateway.input_log.reader import LogReader
 from gateway.input_log.replay_queue import ReplayQueue
@@ -27,8 +30,9 @@ from gateway.input_log.retention import Retention
 from gateway.input_log.sqlite_writer import SqliteLogWriter
 from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import FORWARD_OUTCOMES
-from gateway.intake.forward_queue import make_forward_queue
+from gateway.intake.forward_queue import CALLS_AT_ONCE, make_forward_queue
 from gateway.intake.intake import Intake
+from gateway.intake.lanes import MAX_LANES, Lane, Lanes
 from gateway.intake.log_queue import LogQueue
 from gateway.intake.replay import Replay
 from gateway.serving.direct_routes import DirectRoutes
@@ -39,6 +43,7 @@ from gateway.web.json_body import BodyReader, parse_strictly
 from gateway.web.key_count import parse_counting_keys
 from gateway.web.middleware.allowed_hosts import AllowedHosts
 from gateway.web.middleware.api_keys import ApiKeys
+from gateway.web.middleware.head_requests import HeadRequests
 from gateway.web.middleware.json_errors import JsonErrors
 from gateway.web.middleware.request_line import RequestLine
 from gateway.web.middleware.root_path import WithoutRootPath, WithRootPath
@@ -84,7 +89,7 @@ class Gateway(FastAPI):
             layers = JsonErrors(cors)  # it refuses in plain text
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
-        layers = RequestLine(layers, self.state.metrics, self.state.lines)
+        layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
         return layers
@@ -106,23 +111,11 @@ def create_app(settings: Settings) -> FastAPI:
         retention = Retention(
             database, max_days=settings.retention_days, max_inputs=settings.retention_inputs
         )
-        breaker = CircuitBreaker(
-            failures_to_open=settings.breaker_failures,
-            window_seconds=settings.breaker_window_seconds,
-            on_change=partial(_report_circuit, metrics),
-        )
-        metrics.set_circuit(breaker.state)
-        client = _make_client(breaker, settings)
-        forward_queue = make_forward_queue(
-            client,
-            metrics,
-            timeout_seconds=settings.forward_timeout_seconds,
-            max_batch=settings.forward_max_batch,
-            max_waiting=settings.forward_max_waiting,
-        )
+        exchanges = _make_exchanges(settings)
+        lanes = Lanes(partial(_make_lane, exchanges, metrics, settings))
         log_queue = LogQueue(log, metrics)
-        intake = Intake(log_queue, forward_queue, breaker, metrics)
-        app.state.breaker = breaker
+        intake = Intake(log_queue, lanes, metrics)
+        app.state.lanes = lanes
         app.state.intake = intake
         app.state.log_queue = log_queue
         app.state.log_reader = LogReader(database)
@@ -132,7 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         retaining.cancel()
         await intake.close()
-        for part in (client, log, database):
+        for part in (exchanges, log, database):
             part.close()
 
     app = Gateway(
@@ -176,15 +169,37 @@ def _make_writer(database: LogDatabase, settings: Settings) -> LogWriter:
     return LogWriter(database)
 
 
-def _make_client(breaker: CircuitBreaker, settings: Settings) -> PredictorClient:
-    budget = RetryBudget(share=_RETRY_SHARE, window_seconds=_RETRY_WINDOW_SECONDS)
-    return PredictorClient(
+def _make_exchanges(settings: Settings) -> Exchanges:
+    adapter_class = DeadlineAdapter if "joined_sends" in settings.plain else JoinedSendsAdapter
+    by_tls = parse_url(settings.predictor_url).scheme == "https"
+    tls = make_tls_context(settings.service_b_ca_file) if by_tls else None
+    return Exchanges(
         settings.predictor_url,
-        Retries(breaker, budget),
-        DeadlineAdapter() if "joined_sends" in settings.plain else JoinedSendsAdapter(),
+        adapter_class(tls, max_connections=MAX_LANES * CALLS_AT_ONCE),
         connect_timeout_seconds=settings.connect_timeout_seconds,
         api_key=settings.predictor_api_key,
     )
+
+
+def _make_lane(
+    exchanges: Exchanges, metrics: Metrics, settings: Settings, model: str | None
+) -> Lane:
+    breaker = CircuitBreaker(
+        failures_to_open=settings.breaker_failures,
+        window_seconds=settings.breaker_window_seconds,
+        on_change=partial(_report_circuit, metrics, model),
+    )
+    if model is None:
+        metrics.set_circuit(breaker.state)
+    budget = RetryBudget(share=_RETRY_SHARE, window_seconds=_RETRY_WINDOW_SECONDS)
+    queue = make_forward_queue(
+        PredictorClient(exchanges, breaker, Retries(breaker, budget)),
+        metrics,
+        timeout_seconds=settings.forward_timeout_seconds,
+        max_batch=settings.forward_max_batch,
+        max_waiting=settings.forward_max_waiting,
+    )
+    return Lane(queue, breaker)
 
 
 async def _open_log(log: LogWriter) -> None:
@@ -195,6 +210,8 @@ async def _open_log(log: LogWriter) -> None:
         _logger.warning("the input log is unavailable", extra={"fields": {"reason": str(error)}})
 
 
-def _report_circuit(metrics: Metrics, state: CircuitState) -> None:
-    metrics.set_circuit(state)
-    _logger.warning("circuit to Service B", extra={"fields": {"state": state}})
+def _report_circuit(metrics: Metrics, model: str | None, state: CircuitState) -> None:
+    if model is None:
+        metrics.set_circuit(state)
+    fields = {"state": state} if model is None else {"model": model, "state": state}
+    _logger.warning("circuit to Service B", extra={"fields": fields})

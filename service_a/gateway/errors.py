@@ -23,6 +23,10 @@ class PredictorTimeout(PredictorUnavailable):
     """Service B has used up the time it was given."""
 
 
+class BatchFailed(PredictorUnavailable):
+    """Service B failed at several inputs. One of them may be the cause, or B itself."""
+
+
 class TooBusy(GatewayError):
     """More is waiting than there is room for."""
 
@@ -71,3 +75,7 @@ class BodyTooLarge(GatewayError):
 
 class BodyTimeout(GatewayError):
     """The body didn't arrive in time."""
+
+
+class BodiesOverBudget(GatewayError):
+    """The bodies under way leave no room for another."""

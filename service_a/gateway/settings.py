@@ -1,17 +1,23 @@
 """Settings of the gateway, read from environment variables; and `--help`, which lists them."""
 
 import argparse
+import re
+import sqlite3
+import ssl
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from urllib3.util import Url, parse_url
 
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
+
+# The first with RETURNING; UPDATE … FROM came before.
+_MIN_SQLITE = (3, 35)
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -31,16 +37,42 @@ def _check_database_url(value: str) -> str:
         url = make_url(value)
         dialect = url.get_dialect()
         dialect.import_dbapi()
-        dialect().create_connect_args(url)  # what stands after the question mark
+        dialect().create_connect_args(url)
     except (ArgumentError, TypeError, ValueError) as error:
         raise ValueError("must be a SQLAlchemy URL such as sqlite:////data/inputs.db") from error
     except ImportError as error:
         raise ValueError(f"its database driver is not installed: {error}") from error
     if dialect.is_async:
         raise ValueError("its database driver works only asynchronously")
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise ValueError("must name a file: what is only in memory is not logged")
+    if url.get_backend_name() == "sqlite":
+        in_memory = ":memory:" in (url.database or ":memory:") or "memory" in url.query.values()
+        if in_memory:
+            raise ValueError("must name a file: what is only in memory is not logged")
+        if sqlite3.sqlite_version_info < _MIN_SQLITE:
+            raise ValueError(
+                f"needs SQLite {_MIN_SQLITE[0]}.{_MIN_SQLITE[1]} or later, and this Python has "
+                f"{sqlite3.sqlite_version}; use a newer Python, or name a PostgreSQL database"
+            )
     return value
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Say whether there may be a key or a password in a value: then it doesn't belong in a log."""
+    if "API_KEY" in name or "@" in value:
+        return True
+    # Without an @ it is one in a URL with a mistake, or a parameter of one.
+    is_file = re.match(r"sqlite[\w+]*:///", value)
+    address = re.sub(r"^[\w+]*://", "", value)
+    return name == "INPUT_LOG_URL" and bool(re.search("[?=]" if is_file else "[:?=]", address))
+
+
+def _check_certificates(path: Path | None) -> Path | None:
+    if path is not None:
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError as error:
+            raise ValueError("must be a file of certificates in PEM's format") from error
+    return path
 
 
 def _split(value: object) -> object:
@@ -128,13 +160,20 @@ class Settings(BaseSettings):
     )
     """Where Service B predicts."""
 
+    service_b_ca_file: Annotated[
+        Path | None, BeforeValidator(_none_if_empty), AfterValidator(_check_certificates)
+    ] = Field(default=None, validation_alias="SERVICE_B_CA_FILE")
+    """File of the certificates to trust when Service B is called by https; unset: public ones."""
+
     predictor_api_key: Annotated[Key | None, BeforeValidator(_none_if_empty)] = Field(
         default=None, validation_alias="PREDICTOR_API_KEY"
     )
     """Key that Service B asks for."""
 
     input_log_url: Annotated[str, AfterValidator(_check_database_url)] = Field(
-        default=f"sqlite:///{SERVICE_FOLDER / 'data' / 'inputs.db'}",
+        default=URL.create(
+            "sqlite", database=str(SERVICE_FOLDER / "data" / "inputs.db")
+        ).render_as_string(),
         validation_alias="INPUT_LOG_URL",
     )
     """SQLAlchemy URL of the input log's database."""
@@ -149,10 +188,10 @@ class Settings(BaseSettings):
     """Most inputs in one call to Service B."""
 
     forward_max_waiting: int = Field(default=5000, ge=1)
-    """Most inputs that wait for Service B; one more is answered with a 503 at once."""
+    """Most inputs that wait for one model; one more is answered with a 503 at once."""
 
     breaker_failures: int = Field(default=5, ge=1)
-    """Consecutive failed calls to Service B after which none is made for a while."""
+    """Consecutive failed calls for a model after which none is made for it for a while."""
 
     breaker_window_seconds: float = Field(default=1.0, gt=0, le=3600)
     """How long no call is made then, until one tries whether Service B is back."""
@@ -169,8 +208,17 @@ class Settings(BaseSettings):
     max_batch_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
     """Largest body of a batch; 1,000 full houses take about 2 MB."""
 
+    max_bytes_under_way: int = Field(default=8 * 1024 * 1024, ge=65536)
+    """Most bytes of requests under way, of all callers together; one more gets a 503."""
+
     body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
     """Time that a caller has to send a whole request body."""
+
+    head_timeout_seconds: float = Field(default=15.0, gt=0, le=300)
+    """Time that a caller has to send all that comes before the body."""
+
+    max_connections: int = Field(default=1000, ge=1)
+    """Most open connections, or 100 fewer than the files that the system lets a process open."""
 
     plain: Annotated[frozenset[Trick], NoDecode, BeforeValidator(_read_tricks)] = Field(
         default=frozenset(), validation_alias="LAB_PLAIN"
@@ -204,8 +252,7 @@ def _describe(error: ValidationError) -> Iterator[str]:
     problems = {problem["loc"][0]: problem for problem in reversed(error.errors(include_url=False))}
     for field, problem in sorted(problems.items(), key=lambda each: str(each[0])):
         name = str(field) if str(field).isupper() else f"GATEWAY_{str(field).upper()}"
-        # Neither a key nor a URL with a password in it belongs in a log.
-        secret = "API_KEY" in name or "@" in str(problem["input"])
+        secret = _is_secret(name, str(problem["input"]))
         given = "" if secret else f" (was {problem['input']!r})"
         yield f"{name}: {problem['msg']}{given}"
 

@@ -25,6 +25,7 @@ _SETTINGS = {
     "LOG_FORMAT",
     "LAB_PLAIN",
     "SERVICE_B_URL",
+    "SERVICE_B_CA_FILE",
     "INPUT_LOG_URL",
     "PREDICTOR_API_KEY",
 }
@@ -53,6 +54,13 @@ def own_logging() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(params=["http", "https"])
+def stub_of_each_scheme(request: pytest.FixtureRequest) -> Iterator[StubServer]:
+    server = StubServer(request.param)
+    yield server
+    server.close()
 
 
 @pytest.fixture

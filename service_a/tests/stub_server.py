@@ -3,6 +3,7 @@
 import json
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -10,7 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from http.client import parse_headers
+from pathlib import Path
 from typing import Any
+
+# Valid until 2119: a certificate of 127.0.0.1 and localhost, and the one that it is signed by.
+CERTIFICATES = Path(__file__).parent / "certificates"
 
 PREDICTION: dict[str, Any] = {
     "prediction": {
@@ -50,6 +55,7 @@ class Exchange(socketserver.StreamRequestHandler):
     """One connection: requests are read one after the other, each followed by a behaviour."""
 
     server: "StubServer"
+    received: Received  # the latest of this connection
 
     def handle(self) -> None:
         with suppress(OSError):  # the gateway gave up, or the behaviour ended the connection
@@ -57,7 +63,8 @@ class Exchange(socketserver.StreamRequestHandler):
                 headers = parse_headers(self.rfile)
                 body = self.rfile.read(int(headers["Content-Length"]))
                 connection = self.client_address[1]
-                self.server.received.append(Received(connection, line.decode(), headers, body))
+                self.received = Received(connection, line.decode(), headers, body)
+                self.server.received.append(self.received)
                 self.server.behave(self)
 
 
@@ -70,8 +77,9 @@ class StubServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self) -> None:
+    def __init__(self, scheme: str = "http") -> None:
         super().__init__(("127.0.0.1", 0), Exchange)
+        self._scheme = scheme
         self.received: list[Received] = []
         self._closed = threading.Semaphore(0)
         self.released = threading.Event()
@@ -81,11 +89,21 @@ class StubServer(socketserver.ThreadingTCPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self.server_address[1]}"
 
     def wait_until_closed(self) -> None:
         """Wait until one more connection is closed on this side."""
         assert self._closed.acquire(timeout=10)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        if self._scheme == "https":  # shakes hands in the thread of the connection
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATES / "server.pem")
+            connection = context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
 
     def shutdown_request(self, request: Any) -> None:
         self.close_request(request)  # without a farewell, which a reset must not have
@@ -100,6 +118,16 @@ class StubServer(socketserver.ThreadingTCPServer):
 
 def answer(status: int, content: Any, *headers: str) -> Behaviour:
     """Answer with bytes, or with anything else as JSON, and keep the connection."""
+
+    def behave(exchange: Exchange) -> None:
+        request_id = exchange.received.headers["X-Request-ID"]
+        echo = [] if request_id is None else [f"X-Request-ID: {request_id}"]
+        _send(exchange, write_answer(status, content, *echo, *headers))
+
+    return behave
+
+
+def write_answer(status: int, content: Any, *headers: str) -> bytes:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     head = [
         f"HTTP/1.1 {status} Whatever",
@@ -107,12 +135,12 @@ def answer(status: int, content: Any, *headers: str) -> Behaviour:
         f"Content-Length: {len(body)}",
         *headers,
     ]
-    return lambda exchange: _send(exchange, "\r\n".join(head).encode("latin-1"), b"\r\n\r\n", body)
+    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
 
 
 def predict(exchange: Exchange) -> None:
     """Predict as Service B does; a house's price is its id, 0 without one."""
-    request = json.loads(exchange.server.received[-1].body)
+    request = json.loads(exchange.received.body)
     results = [
         {
             "prediction": {**PREDICTION["prediction"], "price": float(house.get("id", 0))},

@@ -16,6 +16,7 @@ from gateway.web.key_count import parse_counting_keys
 from gateway.web.shared_timeout import SharedTimeout
 from tests.conftest import StartGateway
 from tests.log_file import read_inputs
+from tests.stub_server import CERTIFICATES, StubServer
 
 PREFLIGHT = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
 
@@ -69,6 +70,25 @@ def test_input_is_logged_and_forwarded_in_the_plain_way_as_well(
     assert [(row["data"], row["outcome"]) for row in read_inputs(log_path)] == [
         ('{"a":1}', "predicted")
     ] * 3
+
+
+@pytest.mark.parametrize("plain", ["0", "joined_sends"])
+def test_service_b_is_called_by_https_when_its_certificate_is_trusted(
+    start_gateway: StartGateway, plain: str
+) -> None:
+    stub = StubServer("https")
+    try:
+        client = start_gateway(
+            SERVICE_B_URL=stub.url.replace("https", "HTTPS"),
+            SERVICE_B_CA_FILE=str(CERTIFICATES / "ca.pem"),
+            LAB_PLAIN=plain,
+        )
+        for _ in range(3):
+            assert client.post("/process", json={"data": 1}).status_code == 200
+
+        assert len({request.connection for request in stub.received}) == 1
+    finally:
+        stub.close()
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])

@@ -1,11 +1,16 @@
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from gateway.input_log.database import LogDatabase
+from gateway.input_log.writer import LogWriter
 from gateway.settings import (
     SERVICE_FOLDER,
     Settings,
@@ -14,6 +19,9 @@ from gateway.settings import (
     load_settings,
     parse_arguments,
 )
+from tests.stub_server import CERTIFICATES
+
+CA_FILE = CERTIFICATES / "ca.pem"
 
 
 def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
@@ -35,6 +43,8 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("ROOT_PATH", "/", "root_path", None),
         ("ROOT_PATH", "", "root_path", None),
         ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
+        ("SERVICE_B_CA_FILE", str(CA_FILE), "service_b_ca_file", CA_FILE),
+        ("SERVICE_B_CA_FILE", "", "service_b_ca_file", None),
         ("INPUT_LOG_URL", "sqlite:////tmp/x.db", "input_log_url", "sqlite:////tmp/x.db"),
         ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "0.5", "forward_timeout_seconds", 0.5),
         ("GATEWAY_CONNECT_TIMEOUT_SECONDS", "2", "connect_timeout_seconds", 2),
@@ -107,8 +117,22 @@ def test_keys_that_name_none_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> 
         load_settings()
 
 
-def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INPUT_LOG_URL", "nosuchdatabase://me:hidden@localhost/inputs")
+@pytest.mark.parametrize(
+    "value",
+    [
+        "nosuchdatabase://me:hidden@localhost/inputs",
+        "nosuchdatabase://me:hidden/inputs",
+        "nosuchdatabase:///inputs?password=hidden",
+        "me:hidden",
+        "host=db password=hidden",
+        "sqlite+nosuchcipher://:hidden/inputs.db",
+        "sqlite:///inputs.db?timeout=hidden",
+    ],
+)
+def test_a_password_is_not_told_when_its_url_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("INPUT_LOG_URL", value)
 
     with pytest.raises(SettingsError, match="INPUT_LOG_URL: ") as caught:
         load_settings()
@@ -138,14 +162,16 @@ def test_a_password_is_not_told_when_its_url_is_wrong(monkeypatch: pytest.Monkey
         ("SERVICE_B_URL", "http://\udcff/predict"),  # a byte that is not UTF-8
         ("SERVICE_B_URL", "http://service_b:99999/predict"),
         ("SERVICE_B_URL", ""),
+        ("SERVICE_B_CA_FILE", "/no/such/ca.pem"),
+        ("SERVICE_B_CA_FILE", "/"),
+        ("SERVICE_B_CA_FILE", str(Path(__file__))),
         ("INPUT_LOG_URL", "inputs.db"),
         ("INPUT_LOG_URL", "nosuchdatabase://localhost/inputs"),
         ("INPUT_LOG_URL", "sqlite+nosuchdriver:///inputs.db"),
         ("INPUT_LOG_URL", "oracle+cx_oracle://localhost/inputs"),
-        ("INPUT_LOG_URL", "sqlite:////tmp/x.db?timeout=soon"),
-        ("INPUT_LOG_URL", "sqlite:////tmp/x.db?timeout=1&timeout=2"),
         ("INPUT_LOG_URL", "sqlite://"),
         ("INPUT_LOG_URL", "sqlite:///:memory:"),
+        ("INPUT_LOG_URL", "sqlite:///file::memory:"),
         ("GATEWAY_ALLOWED_HOSTS", "http://lab.example"),
         ("GATEWAY_ALLOWED_HOSTS", "lab.example:8000"),
         ("GATEWAY_ALLOWED_HOSTS", "*"),
@@ -174,6 +200,34 @@ def test_bad_value_is_told_in_one_line_with_its_variable(
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(("version", "starts"), [((3, 34, 1), False), ((3, 35, 0), True)])
+def test_too_old_a_sqlite_stops_the_start_with_the_version_that_is_needed(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], starts: bool
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    monkeypatch.setattr(sqlite3, "sqlite_version", ".".join(map(str, version)))
+
+    if starts:
+        load_settings()
+        return
+    with pytest.raises(SettingsError, match=r"INPUT_LOG_URL: .*SQLite 3\.35 .* has 3\.34\.1;"):
+        load_settings()
+
+
+def test_default_log_is_in_the_folder_of_the_service_whatever_its_name_is(tmp_path: Path) -> None:
+    folder = tmp_path / "a b?c=d#e%20f"
+    shutil.copytree(SERVICE_FOLDER / "gateway", folder / "gateway")
+    program = "from gateway.settings import load_settings; print(load_settings().input_log_url)"
+    url = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+    with closing(LogDatabase(url)) as database:
+        LogWriter(database).write([])
+
+    assert [path.name for path in (folder / "data").glob("*.db")] == ["inputs.db"]
+
+
 def test_every_setting_is_named_when_help_is_asked_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -194,6 +248,23 @@ def test_arguments_are_refused(argument: str, capsys: pytest.CaptureFixture[str]
 
     assert caught.value.code == 2
     assert capsys.readouterr().err.startswith("usage: python main.py")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////tmp/x.db?timeout=soon",
+        "sqlite:////tmp/x.db?timeout=1&timeout=2",
+        "postgresql+psycopg_async://localhost/inputs",
+    ],
+)
+def test_url_of_the_log_that_could_never_be_opened_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("INPUT_LOG_URL", url)
+
+    with pytest.raises(SettingsError, match=r"^INPUT_LOG_URL: [^\n]+$"):
+        load_settings()
 
 
 def test_each_wrong_value_has_a_line_when_there_are_several(

@@ -28,6 +28,7 @@ from predictor.web.json_body import BodyReader, parse_strictly
 from predictor.web.key_count import parse_counting_keys
 from predictor.web.middleware.allowed_hosts import AllowedHosts
 from predictor.web.middleware.api_key import ApiKey
+from predictor.web.middleware.head_requests import HeadRequests
 from predictor.web.middleware.json_errors import JsonErrors
 from predictor.web.middleware.request_line import RequestLine
 from predictor.web.middleware.root_path import WithoutRootPath, WithRootPath
@@ -62,7 +63,7 @@ class Predictor(FastAPI):
             layers = ApiKey(layers, settings.api_key)
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
-        layers = RequestLine(layers, self.state.metrics, self.state.lines)
+        layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
         return layers
@@ -143,7 +144,9 @@ def _build_deployments(
     deployments = []
     for index, entry in enumerate(manifest.models):
         try:
-            sources = build_sources(entry, folder, settings.allowed_sources)
+            sources = build_sources(
+                entry, folder, settings.allowed_sources, settings.max_version_bytes
+            )
             load = build_loader(entry, fast_path="fast_path" not in settings.plain)
         except ManifestError as error:
             raise manifest.locate(error, "models", index) from error

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -71,7 +72,7 @@ class Artifact(_Strict):
     """A pickled estimator beside the card."""
 
     file: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", description="a name, never a path")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: Annotated[str, AfterValidator(str.lower), Field(pattern=r"^[0-9a-fA-F]{64}$")]
 
 
 class Interval(_Strict):

@@ -73,3 +73,7 @@ class BodyTooLarge(PredictorError):
 
 class BodyTimeout(PredictorError):
     """The body didn't arrive in time."""
+
+
+class BodiesOverBudget(PredictorError):
+    """The bodies under way leave no room for another."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from predictor.card import Interval, ModelCard, read_card
+from predictor.card import Artifact, Interval, ModelCard, read_card
 from predictor.errors import ModelRefused
 
 ARTIFACT = {"file": "spread.joblib", "sha256": "0" * 64}
@@ -59,6 +59,7 @@ def test_card_is_refused_when_it_is_malformed(tmp_path: Path, text: str) -> None
         ({"artifact": {"file": "a\\b.joblib", "sha256": "0" * 64}}, "artifact.file"),
         ({"artifact": {"file": "model.joblib\n", "sha256": "0" * 64}}, "artifact.file"),
         ({"artifact": {"file": "model.joblib", "sha256": "0" * 63}}, "artifact.sha256"),
+        ({"artifact": {"file": "model.joblib", "sha256": "g" * 64}}, "artifact.sha256"),
         ({"colour": "red"}, "colour"),
     ],
 )
@@ -114,3 +115,7 @@ def test_card_is_refused_when_two_names_are_the_same_in_camel_case(
 def test_card_says_in_one_way_how_wide_the_interval_is(width: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="either log_half_width, or log_scale and artifact"):
         Interval.model_validate({"coverage": 0.9} | width)
+
+
+def test_sha256_may_be_in_capitals() -> None:
+    assert Artifact(file="model.joblib", sha256="AB" * 32).sha256 == "ab" * 32

@@ -27,8 +27,14 @@ VARIABLES = [
     "PREDICTOR_MODELS",
     "PREDICTOR_WATCH_SECONDS",
     "PREDICTOR_ALLOWED_SOURCES",
+    "PREDICTOR_MAX_VERSION_BYTES",
     "PREDICTOR_MAX_BODY_BYTES",
+    "PREDICTOR_MAX_BODY_VALUES",
+    "PREDICTOR_MAX_ROWS",
     "PREDICTOR_BODY_TIMEOUT_SECONDS",
+    "PREDICTOR_MAX_BYTES_UNDER_WAY",
+    "PREDICTOR_HEAD_TIMEOUT_SECONDS",
+    "PREDICTOR_MAX_CONNECTIONS",
     "LAB_PLAIN",
 ]
 
@@ -48,8 +54,8 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     values = ["0.0.0.0", "9001", "/lab/b/", "DEBUG", "json"]  # noqa: S104
     values += ["the-key", "lab.example, [::1]"]
-    values += ["/srv/models.yaml", "2.5", '["s3://models/", "memory:"]', "2048", "1.5"]
-    values += ["quick_check"]
+    values += ["/srv/models.yaml", "2.5", '["s3://models/", "memory:"]', "4096", "2048", "5000"]
+    values += ["50", "1.5", "65536", "7.5", "64", "quick_check"]
     for variable, value in zip(VARIABLES, values, strict=True):
         monkeypatch.setenv(variable, value)
     assert load_settings().model_dump() == {
@@ -63,8 +69,14 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "models": Path("/srv/models.yaml"),
         "watch_seconds": 2.5,
         "allowed_sources": ("s3://models/", "memory:"),
+        "max_version_bytes": 4096,
         "max_body_bytes": 2048,
+        "max_body_values": 5000,
+        "max_rows": 50,
         "body_timeout_seconds": 1.5,
+        "max_bytes_under_way": 65536,
+        "head_timeout_seconds": 7.5,
+        "max_connections": 64,
         "plain": {"quick_check"},
     }
 

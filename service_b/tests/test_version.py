@@ -1,4 +1,5 @@
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from predictor.version import Folder, parse_checksums
 class FakeFileSystem:
     """Fails to read anything."""
 
-    def cat_file(self, path: str) -> bytes:
+    protocol = "far"
+
+    def open(self, path: str, _: str) -> object:
         raise ConnectionResetError(path)
 
 
@@ -29,6 +32,23 @@ def test_file_is_read(folder: Folder) -> None:
 def test_version_is_refused_when_a_file_is_missing(folder: Folder) -> None:
     with pytest.raises(ModelRefused, match=r"missing\.txt: No such file or directory"):
         folder.read("missing.txt")
+
+
+def test_version_is_refused_when_its_files_together_are_too_large(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 60)
+    (tmp_path / "b").write_bytes(b"x" * 60)
+    folder = Folder(LocalFileSystem(), str(tmp_path), "1", max_bytes=100)
+    assert len(folder.read("a")) == 60
+    with pytest.raises(ModelRefused, match=r"/b: more than 40 bytes \(PREDICTOR_MAX_VERSION"):
+        folder.read("b")
+
+
+def test_version_is_refused_when_a_file_is_a_device_or_a_pipe(folder: Folder) -> None:
+    Path(folder.path, "zero").symlink_to("/dev/zero")
+    os.mkfifo(Path(folder.path, "pipe"))
+    for name in ("zero", "pipe"):
+        with pytest.raises(ModelRefused, match=f"{name}: is not a file"):
+            folder.read(name)
 
 
 def test_version_is_not_to_blame_when_its_source_fails() -> None:
@@ -50,6 +70,11 @@ def test_checksums_are_read_in_both_forms_that_sha256sum_writes() -> None:
         ("model.bin", "def"),
         ("with space.txt", "abc"),
     ]
+
+
+def test_checksums_are_read_as_windows_writes_them() -> None:
+    content = b"\xef\xbb\xbfABC  factor.txt\r\nDEF *model.bin\r\n"
+    assert parse_checksums(content, "SHA256SUMS") == [("factor.txt", "abc"), ("model.bin", "def")]
 
 
 @pytest.mark.parametrize(

@@ -69,17 +69,20 @@ def _fail(message: str, status: int = 1) -> int:
 
 def _find_variables(error: Exception) -> str:
     """Name the foreign variables of which, or of whose values, an error tells."""
+    words = {name: (name, value or repr(value)) for name, value in os.environ.items()}
     return ", ".join(
         name
-        for name, value in os.environ.items()
+        for name in words
         if name.startswith(_FOREIGN)
-        and re.search(rf"(?<!\w)({re.escape(name)}|{re.escape(value)})(?!\w)", str(error))
+        and re.search(rf"(?<![\w.])({'|'.join(map(re.escape, words[name]))})(?!\.?\w)", str(error))
     )
 
 
 if __name__ == "__main__":
-    # joblib's word to those who stop asking for results: here it's an interrupt that does.
+    # joblib's words, here and in the process that clears up after it, when an interrupt stops it.
     warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed")
+    former = os.environ.get("PYTHONWARNINGS", "")
+    os.environ["PYTHONWARNINGS"] = f"{former},ignore:resource_tracker:UserWarning".strip(",")
     # Ended either way, it ends its processes too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ended = main()

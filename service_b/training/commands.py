@@ -25,9 +25,12 @@ def run(arguments: list[str] | None) -> None:
     """Do what the command line says."""
     options = build_parser().parse_args(arguments)
     with (
-        # max_nbytes: nothing goes to other processes through files on a disk that may be full.
         joblib.parallel_config(
-            "loky", n_jobs=options.jobs, inner_max_num_threads=1, max_nbytes=None
+            "loky",
+            n_jobs=options.jobs,
+            inner_max_num_threads=1,
+            max_nbytes=None,  # nothing goes to them through files on a disk that may be full
+            idle_worker_timeout=60,  # so soon they end when this process was killed
         ),
         threadpool_limits(limits=1),
     ):

@@ -5,6 +5,7 @@ the files of the steps it needs, the code, the libraries, the options. An artifa
 elsewhere and appears whole, by a rename.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -67,10 +68,12 @@ class Workspace:
         try:
             _take(lock)
         except OSError as error:
-            os.close(lock)
-            raise TrainingError(
-                f"another training works in {self.folder}; wait for its end, or give --work DIR"
-            ) from error
+            # With another number it's a file system without locks, which keeps nobody out.
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                os.close(lock)
+                raise TrainingError(
+                    f"another training works in {self.folder}; wait for its end, or give --work DIR"
+                ) from error
         try:
             for unfinished in self.folder.glob(f".*-{'[0-9a-f]' * 32}"):
                 shutil.rmtree(unfinished, ignore_errors=True)

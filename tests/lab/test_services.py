@@ -3,7 +3,10 @@
 import os
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import IO
 
 import pytest
 
@@ -15,15 +18,30 @@ if sys.platform == "win32":
     pytest.skip("stands in for a venv's Python with a link", allow_module_level=True)
 
 
-def start(folder: Path, program: str, monkeypatch: pytest.MonkeyPatch) -> Service:
+class FakeServiceWithoutModel(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/livez" else 503)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def start(
+    folder: Path,
+    program: str,
+    monkeypatch: pytest.MonkeyPatch,
+    port: int | None = None,
+    output: IO[bytes] | None = None,
+) -> Service:
     """Start a Service A that is this program."""
     (folder / "service_a/.venv/bin").mkdir(parents=True)
     (folder / "service_a/.venv/bin/python").symlink_to(sys.executable)
     (folder / "service_a/main.py").write_text(program)
     (folder / "lab").symlink_to(Path(__file__).parents[2] / "lab")
     monkeypatch.chdir(folder)
-    with (folder / "output").open("wb") as output:
-        return Service("A", find_free_port(), {}, output)
+    with (folder / "output").open("wb") as file:
+        return Service("A", port or find_free_port(), {}, output or file)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +75,23 @@ def test_start_gives_up_when_a_service_never_answers(
     service.stop()
 
 
+def test_missing_model_is_blamed_when_a_service_lives_and_is_not_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), FakeServiceWithoutModel) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        pause = "import signal; signal.pause()"
+        service = start(tmp_path, pause, monkeypatch, server.server_port)
+
+        with pytest.raises(LabFailure, match=r"A runs but has no model after 0\.1 s: its /health"):
+            service.wait_until_healthy(0.1)
+
+        service.stop()
+        server.shutdown()
+        thread.join()
+
+
 def test_services_are_told_their_address_whatever_the_caller_has_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +105,22 @@ def test_services_are_told_their_address_whatever_the_caller_has_set(
 
     assert (tmp_path / "output").read_text() == "A | 127.0.0.1 True\n"
     service.stop()
+
+
+def test_service_goes_on_and_nothing_is_said_when_nobody_reads_its_log_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    program = "for number in range(1000): print(number, flush=True)\nexit(3)"
+
+    with open(write, "wb") as log:
+        service = start(tmp_path, program, monkeypatch, output=log)
+    with pytest.raises(LabFailure, match="ended with status 3;"):
+        service.wait_until_healthy(60)
+
+    service.stop()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_watch_ends_when_the_parent_is_gone() -> None:

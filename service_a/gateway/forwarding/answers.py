@@ -7,7 +7,13 @@ import jiter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
-from gateway.errors import GatewayError, InputRejected, ModelUnknown, PredictorUnavailable
+from gateway.errors import (
+    BatchFailed,
+    GatewayError,
+    InputRejected,
+    ModelUnknown,
+    PredictorUnavailable,
+)
 from gateway.intake.entries import Answer
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -90,10 +96,13 @@ def read_answers(
     the whole was refused.
 
     Raises:
+        BatchFailed: B failed, perhaps at one of the inputs only.
         PredictorUnavailable: it is none of the answers that B may give.
     """
     if status in (413, 422):
         return None
+    if status == 500:
+        raise BatchFailed("status 500")
     if status == 404 and model is not None:
         error = _read_not_found(body)
         return [copy.copy(error) for _ in range(inputs)]  # each caller raises one of its own

@@ -1,54 +1,28 @@
 """The call to Service B over HTTP."""
 
 import copy
-import time
 from collections.abc import Sequence
-from typing import Any, cast
+from functools import partial
 
-import requests
-from requests.structures import CaseInsensitiveDict
-from urllib3.exceptions import HTTPError
-from urllib3.util import Timeout
-
-from gateway.errors import GatewayError, PredictorTimeout, PredictorUnavailable
-from gateway.forwarding.answers import MAX_ANSWER_BYTES, read_answer, read_answers
-from gateway.forwarding.deadline import DeadlineAdapter, keep_deadline
+from gateway.errors import BatchFailed, GatewayError, PredictorUnavailable
+from gateway.forwarding.answers import read_answer, read_answers
+from gateway.forwarding.circuit_breaker import CircuitBreaker
+from gateway.forwarding.exchanges import Exchanges
+from gateway.forwarding.isolation import Isolation
 from gateway.forwarding.retries import Retries
 from gateway.intake.entries import Answer, Forward
 
 # Service B takes up to 8 MiB in one body.
 _MAX_CALL_BYTES = 4 * 1024 * 1024
-# Of a longer header Service B would keep nothing.
-_MAX_REQUEST_IDS_CHARS = 16_384
 
 
 class PredictorClient:
-    """Calls Service B through one pooled session. Blocks; safe to use from many threads."""
+    """Asks Service B for predictions. Blocks; safe to use from many threads."""
 
-    def __init__(
-        self,
-        base_url: str,
-        retries: Retries,
-        adapter: DeadlineAdapter,
-        *,
-        connect_timeout_seconds: float,
-        api_key: str | None = None,
-    ) -> None:
-        self._base_url = base_url
+    def __init__(self, exchanges: Exchanges, breaker: CircuitBreaker, retries: Retries) -> None:
+        self._exchanges = exchanges
+        self._breaker = breaker
         self._retries = retries
-        self._connect_timeout_seconds = connect_timeout_seconds
-        self._session = requests.Session()
-        self._session.mount("http://", adapter)
-        # Proxies and passwords of the environment are not for a call between two services.
-        self._session.trust_env = False
-        # Service B has no use for the headers that requests adds by itself.
-        self._session.headers = CaseInsensitiveDict({"Content-Type": "application/json"})
-        if api_key:
-            self._session.headers["X-API-Key"] = api_key
-        # Preparing a request takes as long as sending it, so each call sends a copy of this one.
-        self._request = self._session.prepare_request(
-            requests.Request("POST", base_url, data=b"{}")
-        )
 
     def predict(self, forwards: Sequence[Forward], deadline: float) -> list[Answer | GatewayError]:
         """Ask for predictions, in one call for each model, and return each forward's result.
@@ -67,9 +41,6 @@ class PredictorClient:
             results.update(zip(places, answers, strict=True))
         return [results[place] for place in range(len(forwards))]
 
-    def close(self) -> None:
-        self._session.close()
-
     def _predict_alike(
         self, forwards: Sequence[Forward], deadline: float
     ) -> list[Answer | GatewayError]:
@@ -78,6 +49,9 @@ class PredictorClient:
             return self._predict_halves(forwards, deadline)
         try:
             results = self._retries.run(lambda: self._call(forwards, deadline), deadline)
+        except BatchFailed:
+            isolation = Isolation(partial(self._call, deadline=deadline), self._breaker)
+            return isolation.run(forwards)
         except PredictorUnavailable as error:
             return [copy.copy(error) for _ in forwards]  # each caller raises one of its own
         if results is None:
@@ -110,41 +84,10 @@ class PredictorClient:
         self, path: str, content: bytes, forwards: Sequence[Forward], deadline: float
     ) -> tuple[int, bytes]:
         """Return the status and the body of Service B's answer."""
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            raise PredictorTimeout("no time was left for the call")
-        connect = min(self._connect_timeout_seconds, remaining)
         model = forwards[0].model
-        scope = "" if model is None else f"/models/{model}"
-        request = self._request.copy()
-        request.url = f"{self._base_url}{scope}{path}"
-        request.body = content
-        request.headers["Content-Length"] = str(len(content))
-        request.headers["X-Request-ID"] = _join_request_ids(forwards)
+        if model is not None:
+            path = f"/models/{model}{path}"
+        request_ids = [forward.request_id for forward in forwards]
         # A call has one parent. The traces of the others are found by their request ids.
-        request.headers["traceparent"] = forwards[0].traceparent
-        try:
-            with (
-                keep_deadline(deadline),
-                # The session itself would also look after cookies and redirects: B has none.
-                self._session.get_adapter(self._base_url).send(
-                    request,
-                    # requests takes urllib3's own class as well, its types don't say so
-                    timeout=cast(Any, Timeout(connect=connect, read=remaining)),
-                    stream=True,
-                ) as response,
-            ):
-                body = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
-        except (requests.RequestException, HTTPError, OSError) as error:
-            late = isinstance(error, requests.Timeout) or time.monotonic() >= deadline
-            kind = PredictorTimeout if late else PredictorUnavailable
-            raise kind(f"{type(error).__name__}: {error}") from error
-        return response.status_code, body
-
-
-def _join_request_ids(forwards: Sequence[Forward]) -> str:
-    """Name each request once, as many as Service B keeps; none is cut in two."""
-    ids = ",".join(dict.fromkeys(forward.request_id for forward in forwards))
-    if len(ids) <= _MAX_REQUEST_IDS_CHARS:
-        return ids
-    return ids[: _MAX_REQUEST_IDS_CHARS + 1].rpartition(",")[0]
+        traceparent = forwards[0].traceparent
+        return self._exchanges.post(path, content, request_ids, traceparent, deadline)

@@ -10,8 +10,9 @@ a proxy, and need no cookies.
 """
 
 import socket
+import ssl
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 from requests import PreparedRequest, Response
 from urllib3.connectionpool import ConnectionPool
@@ -20,6 +21,8 @@ from gateway.forwarding.deadline import (
     DeadlineAdapter,
     DeadlineConnection,
     DeadlinePool,
+    DeadlineTlsPool,
+    PoolClasses,
     read_remaining_seconds,
 )
 
@@ -29,22 +32,20 @@ _LATENESS_SECONDS = 0.05
 
 
 class _JoinedSendsSocket(socket.socket):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._timeout_seconds = 0.0
-        self._unsent: list[Any] = []
+    # A TLS socket is made without a call of `__init__`.
+    _timeout_seconds = 0.0
+    _unsent = b""
 
     def settimeout(self, _: float | None) -> None:
         """Only the deadline counts."""
 
     def sendall(self, data: Any, *_: Any) -> None:
         """Keep it until the answer is read: then the request is complete."""
-        self._unsent.append(data)
+        self._unsent += data
 
     def recv_into(self, *args: Any) -> int:
         if self._unsent:
-            data = b"".join(self._unsent)
-            self._unsent.clear()
+            data, self._unsent = self._unsent, b""
             self._limit()
             # A server that doesn't read all may still have answered.
             with suppress(BrokenPipeError):
@@ -59,6 +60,16 @@ class _JoinedSendsSocket(socket.socket):
             super().settimeout(self._timeout_seconds)
 
 
+class _JoinedSendsTlsSocket(_JoinedSendsSocket, ssl.SSLSocket):
+    def do_handshake(self, block: bool = False) -> None:
+        self._limit()
+        super().do_handshake(block)
+
+    def send(self, *args: Any) -> int:
+        self._limit()
+        return super().send(*args)
+
+
 class _JoinedSendsConnection(DeadlineConnection):
     socket_class = _JoinedSendsSocket
 
@@ -68,7 +79,8 @@ class _JoinedSendsPool(DeadlinePool):
 
 
 class JoinedSendsAdapter(DeadlineAdapter):
-    pool_class = _JoinedSendsPool
+    pool_classes: ClassVar[PoolClasses] = {"http": _JoinedSendsPool, "https": DeadlineTlsPool}
+    tls_socket_class = _JoinedSendsTlsSocket
     _pool: ConnectionPool | None = None
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> ConnectionPool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from gateway.errors import PredictorTimeout, PredictorUnavailable
+from gateway.errors import BatchFailed, PredictorTimeout, PredictorUnavailable
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 
 Result = TypeVar("Result")
@@ -81,9 +81,12 @@ class Retries:
         """Return what the call returns. When Service B fails, it raises `PredictorUnavailable`.
 
         A prediction changes nothing, so the call may be made again whatever B did. After a
-        timeout it is not: that would give more work to a service that is slow already.
+        timeout it is not: that would give more work to a service that is slow already. Nor is a
+        batch at which B failed, which doesn't count for the circuit: its inputs are asked for
+        apart.
 
         Raises:
+            BatchFailed: Service B failed at several inputs.
             PredictorUnavailable: the calls failed, or the circuit is open.
         """
         if self._breaker.state is CircuitState.OPEN:
@@ -91,7 +94,7 @@ class Retries:
         self._budget.count_call()
         try:
             return self._run_once(call)
-        except PredictorTimeout:
+        except (PredictorTimeout, BatchFailed):
             raise
         except PredictorUnavailable:
             pause_seconds = random.uniform(0, _MAX_PAUSE_SECONDS)  # noqa: S311 - no secret
@@ -107,6 +110,8 @@ class Retries:
     def _run_once(self, call: Callable[[], Result]) -> Result:
         try:
             result = call()
+        except BatchFailed:
+            raise
         except PredictorUnavailable:
             self._breaker.record_failure()
             raise

@@ -13,31 +13,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from gateway.errors import InputLogUnavailable
-from gateway.input_log.database import LogDatabase
 from gateway.input_log.tables import OUTCOME_COLUMNS
 from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import NewInput, Outcome
 
 # SQLite takes 32,766 values in one statement.
 _MAX_ROWS = 1000
-# What a commit changes is held back in memory. Of a batch of a thousand large inputs, and of the
-# outcomes of another one, SQLite's own 2 MiB would write half twice.
-_CACHE_KIB = 8192
 
 _INPUT_COLUMNS = ("request_id", "received_at", "data", "outcome", "model")
 
 
 class SqliteLogWriter(LogWriter):
-    def __init__(self, database: LogDatabase) -> None:
-        super().__init__(database)
-        self._kept: sqlite3.Connection | None = None
-
     def close(self) -> None:
         """Close the connection; a later call opens a new one."""
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
+        self._database.drop_sqlite()
 
     def _commit(
         self, new: Sequence[NewInput], outcomes: Sequence[Outcome], *, beats: bool
@@ -52,18 +41,13 @@ class SqliteLogWriter(LogWriter):
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._database.watch():
-                if self._kept is None:
-                    self._kept = self._database.open_sqlite()
-                    # What a statement needs to be undone: no file is made for it with each commit.
-                    self._kept.execute("PRAGMA temp_store=MEMORY")
-                    self._kept.execute(f"PRAGMA cache_size={-_CACHE_KIB}")
-                with self._kept as connection:
+        with self._database.watch():
+            try:
+                with self._database.keep_sqlite() as connection:
                     yield connection
-        except InputLogUnavailable:
-            self.close()
-            raise
+            except sqlite3.Error:
+                self.close()
+                raise
 
 
 def _insert_inputs(connection: sqlite3.Connection, new: Sequence[NewInput]) -> Sequence[int]:
@@ -93,6 +77,7 @@ def _add_outcomes(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -
         for each in rows:
             values += (
                 each.input_number,
+                each.request_id,
                 each.outcome.value,
                 each.price,
                 each.model_version,
@@ -117,12 +102,16 @@ def _write_insert(rows: int) -> str:
 
 @lru_cache
 def _write_update(rows: int) -> str:
-    # SQLite names the columns of VALUES; the first is the number of the input.
+    # SQLite names the columns of VALUES; the first two say which input it is.
     columns = ", ".join(
-        f"{name} = new.column{place}" for place, name in enumerate(OUTCOME_COLUMNS, start=2)
+        f"{name} = new.column{place}" for place, name in enumerate(OUTCOME_COLUMNS, start=3)
     )
-    places = _write_places(rows, len(OUTCOME_COLUMNS) + 1)
-    return f"UPDATE inputs SET {columns} FROM (VALUES {places}) AS new WHERE id = new.column1"  # noqa: S608
+    places = _write_places(rows, len(OUTCOME_COLUMNS) + 2)
+    # By number: of a request that is a large batch, the index has a thousand rows.
+    return (
+        f"UPDATE inputs SET {columns} FROM (VALUES {places}) AS new "  # noqa: S608
+        "WHERE id = new.column1 AND +request_id = new.column2"
+    )
 
 
 def _write_places(rows: int, columns: int) -> str:

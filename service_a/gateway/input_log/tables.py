@@ -18,12 +18,13 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     inspect,
+    literal,
     select,
 )
 
 from gateway.errors import InputLogUnavailable
 
-VERSION = 2
+VERSION = 3
 
 _metadata = MetaData()
 # SQLite numbers rows by itself only in a column that is declared as INTEGER.
@@ -46,7 +47,7 @@ inputs = Table(
     "inputs",
     _metadata,
     Column("id", _Number, primary_key=True),
-    Column("request_id", String(128), nullable=False, index=True),
+    Column("request_id", String(128), nullable=False),
     Column("received_at", _Time, nullable=False, comment="UTC"),
     Column("data", Text, nullable=False, comment="the input as JSON"),
     Column("outcome", String(16), nullable=False),
@@ -58,7 +59,21 @@ inputs = Table(
     # Both grow at their ends, as rows come in order of time: writing costs the same at any size.
     Index("ix_inputs_time", "received_at", "id"),
     Index("ix_inputs_outcome", "outcome", "received_at", "id"),
+    Index("ix_inputs_request", "request_id", "received_at", "id"),
     sqlite_autoincrement=True,
+)
+
+UNAVAILABLE = inputs.c.outcome == literal("unavailable", literal_execute=True)
+"""What waits to be forwarded again; as written in the index, or SQLite would not use that."""
+
+# Has only what waits, so that it costs nothing else.
+Index(
+    "ix_inputs_unavailable",
+    inputs.c.model,
+    inputs.c.received_at,
+    inputs.c.id,
+    sqlite_where=UNAVAILABLE,
+    postgresql_where=UNAVAILABLE,
 )
 
 OUTCOME_COLUMNS = ("outcome", "price", "model_version", "duration_ms", "outcome_at")
@@ -127,12 +142,23 @@ def _add_model_and_attempts(connection: Connection) -> None:
     connection.exec_driver_sql(f"ALTER TABLE inputs ADD COLUMN outcome_at {time_type}")
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("ALTER TABLE inputs ALTER COLUMN id TYPE BIGINT")
-    for index in inputs.indexes:
-        index.create(connection, checkfirst=True)
+    connection.exec_driver_sql("CREATE INDEX ix_inputs_time ON inputs (received_at, id)")
+    connection.exec_driver_sql(
+        "CREATE INDEX ix_inputs_outcome ON inputs (outcome, received_at, id)"
+    )
     attempts.create(connection)
     _schema.create(connection)
     connection.execute(_schema.insert().values(version=1))
 
 
+def _index_requests_and_what_is_unavailable(connection: Connection) -> None:
+    connection.exec_driver_sql("DROP INDEX ix_inputs_request_id")
+    for index in inputs.indexes:
+        index.create(connection, checkfirst=True)
+
+
 # The step at place n - 1 leads from version n to the next.
-_STEPS: tuple[Callable[[Connection], None], ...] = (_add_model_and_attempts,)
+_STEPS: tuple[Callable[[Connection], None], ...] = (
+    _add_model_and_attempts,
+    _index_requests_and_what_is_unavailable,
+)

@@ -13,9 +13,13 @@ from gateway.intake.entries import Entry, Heartbeat, NewInput, Outcome
 _INSERT = inputs.insert().returning(inputs.c.id, sort_by_parameter_order=True)
 _ADD_OUTCOME = (
     inputs.update()
-    .where(inputs.c.id == bindparam("input_number"))
+    .where(
+        inputs.c.id == bindparam("input_number"),
+        inputs.c.request_id == bindparam("input_request_id"),
+    )
     .values({name: bindparam(name) for name in OUTCOME_COLUMNS})
 )
+_VERSION_CHARS = 64  # of the column
 
 
 class LogWriter:
@@ -55,7 +59,7 @@ class LogWriter:
                 rows = [asdict(each) for each in new]
                 numbers = connection.execute(_INSERT, rows).scalars().all()
             if outcomes:
-                connection.execute(_ADD_OUTCOME, [asdict(each) for each in outcomes])
+                connection.execute(_ADD_OUTCOME, [_describe(each) for each in outcomes])
             if beats:
                 connection.execute(heartbeat.delete())
                 connection.execute(heartbeat.insert().values(id=1, checked_at=datetime.now(UTC)))
@@ -63,3 +67,12 @@ class LogWriter:
 
     def close(self) -> None:
         """Close what this keeps open itself: nothing, as it borrows its connections."""
+
+
+def _describe(outcome: Outcome) -> dict[str, object]:
+    values = asdict(outcome)
+    if outcome.model_version is not None:
+        # Service B may say anything. What a column doesn't take would fail with each new try.
+        values["model_version"] = outcome.model_version.replace("\0", "")[:_VERSION_CHARS]
+    # The name of a column would be taken for a value to set.
+    return {"input_request_id": values.pop("request_id"), **values}

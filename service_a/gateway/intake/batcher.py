@@ -27,6 +27,7 @@ Next = TypeVar("Next")
 Final = TypeVar("Final")
 
 Flush = Callable[[Sequence[Item], float], Sequence[Result | Exception]]
+_CLOSED = "the service is stopping"
 # Wakes a thread: with True to work, with False to end.
 _Wake = SimpleQueue[bool]
 
@@ -130,6 +131,7 @@ class Batcher(Generic[Item, Result]):
         self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._under_way: list[list[_Waiting[Item, Result]]] = [[] for _ in range(threads)]
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
         self._loop = asyncio.get_running_loop()
         # A thread takes the next batch by itself: this loop, busy with the answers to the last one,
         # would let it wait, and with it whatever is behind `flush`. It is woken only if it sleeps.
@@ -175,12 +177,24 @@ class Batcher(Generic[Item, Result]):
             raise result
         return result
 
-    async def close(self) -> None:
-        """Finish what waits and end the threads. Nothing may come after."""
+    def end(self) -> None:
+        """Have the threads end when they have finished what waits. Nothing may come after."""
         for wake in self._wakes:
             wake.put(False)
+
+    async def close(self, max_seconds: float | None = None) -> None:
+        """Finish what waits and end the threads. Nothing may come after.
+
+        What takes longer than `max_seconds` is refused with `TooBusy`; its thread is left alone.
+        """
+        self.end()
+        closed_at = math.inf if max_seconds is None else self._clock() + max_seconds
         for thread in self._threads:
-            await asyncio.to_thread(thread.join)
+            left = None if max_seconds is None else max(0, closed_at - self._clock())
+            await asyncio.to_thread(thread.join, left)
+        self._closed = True
+        for waiting in (*self._waiting, *chain.from_iterable(self._under_way)):
+            waiting.group.fail(TooBusy(_CLOSED))
         if self._timer is not None:
             self._timer.cancel()
 
@@ -228,7 +242,8 @@ class Batcher(Generic[Item, Result]):
             return TooBusy(f"{len(self._waiting)} are waiting already")
         group.since = self._clock()
         self._waiting.extend([_Waiting(item, group, index) for index, item in enumerate(items)])
-        return None
+        # Not before: `close` refuses what it finds, and this what was added later.
+        return TooBusy(_CLOSED) if self._closed else None
 
     def _choose_sleeper(self) -> _Wake | None:
         """Return what wakes a thread that sleeps, if there is one; from now on it counts as awake.
@@ -249,6 +264,8 @@ class Batcher(Generic[Item, Result]):
             goes_on = self._wakes[number].get()
             while batch := self._take(number):
                 results = self._flush_batch(batch)
+                if self._closed:
+                    return  # nobody waits, and the event loop may be closed
                 # Not given up from here on: what follows a step has a time of its own.
                 self._under_way[number] = []
                 self._pass_on(batch, results)

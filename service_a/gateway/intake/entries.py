@@ -37,9 +37,13 @@ class NewInput:
 
 @dataclass(slots=True)
 class Outcome:
-    """The result of forwarding an input."""
+    """The result of forwarding an input, which has this number and request id in the log.
+
+    A number alone may be another input's by now, if the log's file was replaced.
+    """
 
     input_number: int
+    request_id: str
     outcome: OutcomeKind
     duration_ms: float
     price: float | None = None
@@ -79,5 +83,14 @@ class Claim:
 
     number: int
     request_id: str
+    received_at: datetime
     data: str
     model: str | None
+
+
+@dataclass
+class Span:
+    """A part of the log in the order of time: behind one input, up to another and with it."""
+
+    after: Claim | None = None
+    until: Claim | None = None

@@ -1,5 +1,6 @@
 """What happens to an input: logged, forwarded if asked for, its outcome logged."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,24 +14,23 @@ from gateway.errors import (
 )
 from gateway.intake.batcher import Group
 from gateway.intake.entries import Answer, Claim, Forward, NewInput, Outcome, OutcomeKind
-from gateway.intake.forward_queue import ForwardQueue
+from gateway.intake.lanes import Lane, Lanes
 from gateway.intake.log_queue import LogQueue, explain
-from gateway.intake.ports import Breaker, Counts
+from gateway.intake.ports import Counts
 from gateway.telemetry.trace import Trace
 
 # What a caller may get. Anything else is a mistake in this program.
 _RESULTS = (Answer, InputRejected, ModelUnknown, PredictorUnavailable)
+# Of these, what Service B gives only for a model that it has.
+_KNOWN = (Answer, InputRejected)
 
 
 class Intake:
-    """Takes inputs in. One queue leads to the log, and one from there to Service B."""
+    """Takes inputs in. One queue leads to the log, and a lane for each model to Service B."""
 
-    def __init__(
-        self, log: LogQueue, forward_queue: ForwardQueue, breaker: Breaker, counts: Counts
-    ) -> None:
+    def __init__(self, log: LogQueue, lanes: Lanes, counts: Counts) -> None:
         self._log = log
-        self._forward_queue = forward_queue
-        self._breaker = breaker
+        self._lanes = lanes
         self._counts = counts
 
     async def keep(self, data: bytes, trace: Trace, model: str | None = None) -> None:
@@ -54,7 +54,8 @@ class Intake:
         Raises:
             InputLogUnavailable: they could not be logged, so none was forwarded.
         """
-        admitted = self._breaker.admit()
+        lane = self._lanes.find(model)
+        admitted = lane.breaker.admit()
         # While the circuit is open the outcome is known already: no second commit is needed.
         kind = OutcomeKind.PENDING if admitted else OutcomeKind.UNAVAILABLE
         now = datetime.now(UTC)
@@ -65,36 +66,39 @@ class Intake:
             return _refuse(len(documents))
         traceparent = trace.traceparent
         forwards = [Forward(data, trace.request_id, model, traceparent) for data in documents]
-        group = self._log.write_before(inputs, self._forward_queue, forwards)
-        return await self._collect(group)
+        group = self._log.write_before(inputs, lane.queue, forwards)
+        return await self._collect(lane, group, forwards)
+
+    def admits(self, model: str | None) -> bool:
+        """Say whether inputs for this model may be forwarded now, or its circuit is open."""
+        return self._lanes.find(model).breaker.admit()
 
     async def predict_again(
-        self, claims: Sequence[Claim], trace: Trace
+        self, model: str | None, claims: Sequence[Claim], trace: Trace
     ) -> list[Answer | GatewayError]:
-        """Forward inputs that were claimed from the log, and log the outcome of each."""
-        if not self._breaker.admit():
-            kind = OutcomeKind.UNAVAILABLE
-            self._log.write_later([Outcome(claim.number, kind, duration_ms=0) for claim in claims])
-            return _refuse(len(claims))
-        traceparent = trace.traceparent
-        group = self._forward_queue.put(
-            [
-                Forward(claim.data.encode(), claim.request_id, claim.model, traceparent)
-                for claim in claims
-            ]
-        )
+        """Forward inputs for one model that were claimed from the log; log the outcome of each."""
+        lane = self._lanes.find(model)
+        forwards = [
+            Forward(claim.data.encode(), claim.request_id, model, trace.traceparent)
+            for claim in claims
+        ]
+        group = lane.queue.put(forwards)
         group.before = [claim.number for claim in claims]
-        return await self._collect(group)
+        return await self._collect(lane, group, forwards)
 
     async def close(self) -> None:
-        """Finish the forwards, then the log."""
+        """Finish the forwards, or give them up if that takes too long; then finish the log."""
         await self._log.catch_up()  # what waits there to be logged is then in the other queue
-        await self._forward_queue.close()
+        await self._lanes.close()
+        await asyncio.sleep(0)  # whoever was refused has an outcome to be logged
         await self._log.close()
 
-    async def _collect(self, group: Group[Answer]) -> list[Answer | GatewayError]:
+    async def _collect(
+        self, lane: Lane, group: Group[Answer], forwards: Sequence[Forward]
+    ) -> list[Answer | GatewayError]:
         """Wait for the results of inputs that are logged and forwarded; log their outcomes."""
         results: list[Answer | GatewayError] = [PredictorUnavailable("given up")] * group.size
+        lane.callers += 1
         try:
             results = [_check(result) for result in await group.future]
         except (TimeoutError, TooBusy) as error:
@@ -103,11 +107,15 @@ class Intake:
             reason = str(error) or "no answer in time"
             results = [PredictorUnavailable(reason)] * group.size
         finally:  # also when the caller has gone
+            lane.callers -= 1
+            lane.confirmed = lane.confirmed or any(isinstance(each, _KNOWN) for each in results)
             duration_ms = round((time.monotonic() - group.since) * 1000, 1)
             now = datetime.now(UTC)
             outcomes = [
-                _describe(number, result, duration_ms, now)
-                for number, result in zip(group.before or [], results, strict=False)
+                _describe(number, forward.request_id, result, duration_ms, now)
+                for number, forward, result in zip(
+                    group.before or [], forwards, results, strict=False
+                )
             ]
             for outcome in outcomes:
                 self._counts.count_forwards(outcome.outcome)
@@ -128,11 +136,12 @@ def _check(result: Answer | Exception) -> Answer | GatewayError:
 
 
 def _describe(
-    number: int, result: Answer | GatewayError, duration_ms: float, now: datetime
+    number: int, request_id: str, result: Answer | GatewayError, duration_ms: float, now: datetime
 ) -> Outcome:
     if isinstance(result, Answer):
         kind = OutcomeKind.PREDICTED
-        return Outcome(number, kind, duration_ms, result.price, result.model_version, now)
+        price, version = result.price, result.model_version
+        return Outcome(number, request_id, kind, duration_ms, price, version, now)
     failed = isinstance(result, PredictorUnavailable)
     kind = OutcomeKind.UNAVAILABLE if failed else OutcomeKind.REJECTED
-    return Outcome(number, kind, duration_ms, outcome_at=now)
+    return Outcome(number, request_id, kind, duration_ms, outcome_at=now)

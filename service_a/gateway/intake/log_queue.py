@@ -24,6 +24,10 @@ _MAX_WAITING = 10_000
 # make it longer for little: they wait for more of them, or for some time.
 _OUTCOMES_AT_ONCE = 4
 _OUTCOME_DELAY_SECONDS = 0.05
+# Outcomes that could not be written are kept for the next try: some megabytes of them, and more
+# than the inputs that can be under way when the log fails.
+_MAX_OUTCOMES = 20_000
+_RETRY_SECONDS = 1
 # An input that was logged so recently shows that the log can be written.
 _PROOF_SECONDS = 0.1
 
@@ -46,6 +50,8 @@ class LogQueue:
         self._logged_at = -math.inf  # of `time.monotonic()`
         self._outcomes: list[Outcome] = []
         self._outcome_timer: asyncio.TimerHandle | None = None
+        self._retrying = False
+        self._closing = False
 
     async def write(self, entries: Sequence[Entry]) -> None:
         """Return when the entries are on disk.
@@ -62,19 +68,18 @@ class LogQueue:
         self, inputs: Sequence[NewInput], forward_queue: ForwardQueue, forwards: Sequence[Forward]
     ) -> Group[Answer]:
         """Have inputs written, then forwarded. `before` of the group has their numbers."""
-        if len(self._outcomes) >= _OUTCOMES_AT_ONCE:
+        if len(self._outcomes) >= _OUTCOMES_AT_ONCE and not self._retrying:
             self._write_outcomes()
         return self._batcher.put_before(inputs, forward_queue, forwards)
 
     def write_later(self, outcomes: Sequence[Outcome]) -> None:
         """Have outcomes written with an input that comes soon, or by themselves.
 
-        Nobody waits for it: the inputs are safe, and the answers known.
+        Nobody waits for it: the inputs are safe, and the answers known. What can't be written is
+        tried again. What is lost all the same stays `pending` in the log.
         """
         self._outcomes += outcomes
-        if self._outcome_timer is None:
-            loop = asyncio.get_running_loop()
-            self._outcome_timer = loop.call_later(_OUTCOME_DELAY_SECONDS, self._write_outcomes)
+        self._write_outcomes_in(_RETRY_SECONDS if self._retrying else _OUTCOME_DELAY_SECONDS)
 
     async def check(self) -> None:
         """Raise `InputLogUnavailable` when the log can't be written.
@@ -85,12 +90,14 @@ class LogQueue:
             await self.write([Heartbeat()])
 
     async def catch_up(self) -> None:
-        """Wait until the log has all outcomes that there are, or they are lost."""
+        """Wait until the log has all outcomes that there are, or can't be written."""
         self._write_outcomes()
         with suppress(InputLogUnavailable):
             await self.write([])
 
     async def close(self) -> None:
+        """Write what waits, tried once."""
+        self._closing = True
         self._write_outcomes()
         await self._batcher.close()
 
@@ -101,7 +108,31 @@ class LogQueue:
         outcomes, self._outcomes = self._outcomes, []
         if outcomes:
             written = self._batcher.put([outcomes]).future
-            written.add_done_callback(partial(_warn_if_lost, outcomes))
+            written.add_done_callback(partial(self._end_outcomes, outcomes))
+
+    def _write_outcomes_in(self, seconds: float) -> None:
+        if self._outcome_timer is None:
+            loop = asyncio.get_running_loop()
+            self._outcome_timer = loop.call_later(seconds, self._write_outcomes)
+
+    def _end_outcomes(
+        self, outcomes: Sequence[Outcome], written: asyncio.Future[list[Sequence[int] | Exception]]
+    ) -> None:
+        error = written.exception() or written.result()[0]
+        self._retrying = isinstance(error, BaseException)
+        if not isinstance(error, BaseException):
+            return
+        self._outcomes[:0] = outcomes
+        lost = max(0, len(self._outcomes) - (0 if self._closing else _MAX_OUTCOMES))
+        del self._outcomes[:lost]
+        fields = {
+            "lost": lost,
+            "kept": len(self._outcomes),
+            "reason": str(error) or type(error).__name__,
+        }
+        _logger.warning("outcomes could not be logged", extra={"fields": fields})
+        if self._outcomes:
+            self._write_outcomes_in(_RETRY_SECONDS)
 
     def _commit(self, writings: Sequence[Sequence[Entry]], _: float) -> list[list[int]]:
         """Commit what several callers want written, all of it or nothing."""
@@ -121,19 +152,3 @@ class LogQueue:
 def explain(error: TimeoutError | TooBusy) -> InputLogUnavailable:
     """Turn an error of the queue into that of the log: to a caller they are the same."""
     return InputLogUnavailable(str(error) or "the log did not answer in time")
-
-
-def _warn_if_lost(
-    outcomes: Sequence[Outcome], written: asyncio.Future[list[Sequence[int] | Exception]]
-) -> None:
-    error = written.exception() or written.result()[0]
-    if not isinstance(error, BaseException):
-        return
-    first = outcomes[0]
-    fields = {
-        "input": first.input_number,
-        "outcome": first.outcome,
-        "inputs": len(outcomes),
-        "reason": str(error) or type(error).__name__,
-    }
-    _logger.warning("outcome could not be logged", extra={"fields": fields})

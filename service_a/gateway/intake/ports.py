@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.errors import GatewayError
-from gateway.intake.entries import Answer, Claim, Entry, Forward, OutcomeKind
+from gateway.intake.entries import Answer, Claim, Entry, Forward, OutcomeKind, Span
 
 
 class InputLog(Protocol):
@@ -26,13 +26,24 @@ class Predictor(Protocol):
 
 
 class Breaker(Protocol):
+    @property
+    def state(self) -> str: ...
+
     def admit(self) -> bool:
         """Say whether a request may go through to Service B."""
 
 
 class ReplayQueue(Protocol):
-    def claim(self, limit: int) -> Sequence[Claim]:
-        """Take up to `limit` inputs whose forward failed, or raise `InputLogUnavailable`."""
+    """Each method raises `InputLogUnavailable` when the log can't be used."""
+
+    def find_models(self) -> Sequence[str | None]:
+        """Return the models that have inputs whose forward failed."""
+
+    def count(self, model: str | None, span: Span, limit: int) -> int:
+        """Return how many there are of a model, at most `limit`."""
+
+    def claim(self, model: str | None, span: Span, limit: int) -> Sequence[Claim]:
+        """Take up to `limit` of them, oldest first; without any, the span has none."""
 
 
 class Counts(Protocol):

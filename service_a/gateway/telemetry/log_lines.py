@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TextIO
 
+from gateway.telemetry.redaction import hide_secrets
+
 Fields = Mapping[str, object]
 
 _NUMBERS = (int, float)
@@ -42,7 +44,7 @@ class LineFormatter(logging.Formatter):
         fields: dict[str, object] = getattr(record, "fields", {})
         if record.exc_info:
             fields = {**fields, "traceback": self.formatException(record.exc_info)}
-        return self.write(
+        line = self.write(
             {
                 "time": _write_time(record.created),
                 "level": record.levelname,
@@ -51,6 +53,7 @@ class LineFormatter(logging.Formatter):
                 **fields,
             }
         )
+        return hide_secrets(line)
 
     def write(self, fields: dict[str, object]) -> str:
         return " ".join([f"{key}={quote(value)}" for key, value in fields.items()])

@@ -1,6 +1,6 @@
 """What the gateway counts and measures, for Prometheus."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -58,6 +58,13 @@ class Metrics:
             ("state",),
             registry=self._registry,
         )
+        # Names that callers give: the series are those of the models that have a lane at the time.
+        self._model_circuits = Gauge(
+            "gateway_model_circuit_breaker_state",
+            "1 for the state that the circuit to a model named by callers is in.",
+            ("model", "state"),
+            registry=self._registry,
+        )
         self._inputs = Counter(
             "gateway_inputs_logged",
             "Inputs committed to the log.",
@@ -95,6 +102,13 @@ class Metrics:
     def set_circuit(self, state: str) -> None:
         for each, gauge in self._circuit_states.items():
             gauge.set(each == state)
+
+    def set_model_circuits(self, states: Mapping[str, str]) -> None:
+        """Put the states of named models' circuits in the place of those before."""
+        self._model_circuits.clear()
+        for model, current in states.items():
+            for state in self._circuit_states:
+                self._model_circuits.labels(model, state).set(state == current)
 
     def write(self) -> bytes:
         """Return all of it in Prometheus's text format."""

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import InputRejected, ModelUnknown, PredictorUnavailable
+from gateway.errors import BatchFailed, InputRejected, ModelUnknown, PredictorUnavailable
 from gateway.forwarding.answers import MAX_ANSWER_BYTES, read_answer, read_answers
 from gateway.intake.entries import Answer
 from tests.stub_server import PREDICTION, REJECTION
@@ -184,6 +184,11 @@ def test_answer_of_a_batch_is_json_when_it_holds_a_number_beyond_floats() -> Non
 )
 def test_there_is_no_result_when_it_was_too_much_for_one_call(status: int, body: bytes) -> None:
     assert read_answers(status, body, 2, None) is None
+
+
+def test_batch_has_failed_when_service_b_failed_at_it() -> None:
+    with pytest.raises(BatchFailed):
+        read_answers(500, write({"detail": "Internal error"}), 2, None)
 
 
 def test_every_input_gets_an_error_of_its_own_when_there_is_no_such_model() -> None:

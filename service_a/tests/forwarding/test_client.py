@@ -1,5 +1,8 @@
+import fcntl
 import gzip
 import json
+import termios
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,10 +19,13 @@ from gateway.errors import (
 from gateway.forwarding.circuit_breaker import CircuitBreaker
 from gateway.forwarding.client import PredictorClient
 from gateway.forwarding.deadline import DeadlineAdapter
+from gateway.forwarding.exchanges import Exchanges
 from gateway.forwarding.joined_sends import JoinedSendsAdapter
 from gateway.forwarding.retries import Retries, RetryBudget
+from gateway.forwarding.tls import make_tls_context
 from gateway.intake.entries import Answer, Forward
 from tests.stub_server import (
+    CERTIFICATES,
     PREDICTION,
     REJECTION,
     Behaviour,
@@ -30,24 +36,35 @@ from tests.stub_server import (
     hang,
     reset,
     send_and_close,
+    write_answer,
 )
 from tests.stub_server import predict as predict_as_service_b
 
 
-def make_client(url: str, adapter: DeadlineAdapter | None = None) -> PredictorClient:
+def make_client(url: str, exchanges: Exchanges | None = None) -> PredictorClient:
     """Retries have tests of their own: here each call is made once, whatever came of others."""
-    retries = Retries(
-        CircuitBreaker(failures_to_open=100, window_seconds=5),
-        RetryBudget(share=0, window_seconds=30),
-    )
-    return PredictorClient(url, retries, adapter or DeadlineAdapter(), connect_timeout_seconds=1)
+    breaker = CircuitBreaker(failures_to_open=100, window_seconds=5)
+    retries = Retries(breaker, RetryBudget(share=0, window_seconds=30))
+    exchanges = exchanges or Exchanges(url, DeadlineAdapter(), connect_timeout_seconds=1)
+    return PredictorClient(exchanges, breaker, retries)
+
+
+@pytest.fixture
+def stub(stub_of_each_scheme: StubServer) -> StubServer:
+    return stub_of_each_scheme
 
 
 @pytest.fixture(params=[DeadlineAdapter, JoinedSendsAdapter])
-def client(request: pytest.FixtureRequest, stub: StubServer) -> Iterator[PredictorClient]:
-    client = make_client(stub.url, request.param())
-    yield client
-    client.close()
+def exchanges(request: pytest.FixtureRequest, stub: StubServer) -> Iterator[Exchanges]:
+    tls = make_tls_context(CERTIFICATES / "ca.pem")
+    exchanges = Exchanges(stub.url, request.param(tls), connect_timeout_seconds=1)
+    yield exchanges
+    exchanges.close()
+
+
+@pytest.fixture
+def client(exchanges: Exchanges, stub: StubServer) -> PredictorClient:
+    return make_client(stub.url, exchanges)
 
 
 def predict(
@@ -184,15 +201,6 @@ def test_predictor_is_unavailable_when_its_address_leads_nowhere(url: str) -> No
     assert isinstance(predict(client, make_forward())[0], PredictorUnavailable)
 
 
-def test_nothing_is_sent_when_the_deadline_has_passed(
-    client: PredictorClient, stub: StubServer
-) -> None:
-    (result,) = predict(client, make_forward(), seconds=-1)
-
-    assert isinstance(result, PredictorUnavailable)
-    assert stub.received == []
-
-
 # The connection
 
 
@@ -224,29 +232,117 @@ def test_call_succeeds_after_the_predictor_closed_the_connection(
     assert len({request.connection for request in stub.received}) == 3
 
 
-def test_connection_ends_when_the_client_is_closed(
+def send_first(*unasked_headers: str) -> Behaviour:
+    """Send an answer that nobody asked for, then the right one."""
+
+    def behave(exchange: Exchange) -> None:
+        exchange.wfile.write(write_answer(200, price(-1), *unasked_headers))
+        predict_as_service_b(exchange)
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    "unasked", [send_first(), send_first("X-Request-ID: r0"), send_first("X-Request-ID: x")]
+)
+def test_answer_to_another_request_is_not_taken_when_the_connection_is_reused(
+    client: PredictorClient, stub: StubServer, unasked: Behaviour
+) -> None:
+    stub.behave = predict_as_service_b
+    predict(client, make_forward(request_id="r0"))
+    stub.behave = unasked
+    (result,) = predict(client, make_forward(request_id="r1"))
+    stub.behave = predict_as_service_b
+    (last,) = predict(client, make_forward(b'{"id":2}', "r2"))
+
+    assert isinstance(result, PredictorUnavailable)
+    assert "answer to another request" in str(result)
+    assert isinstance(last, Answer)
+    assert last.price == 2
+    assert [each.connection == stub.received[0].connection for each in stub.received] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_answer_to_an_earlier_call_is_not_taken_when_a_caller_sends_the_same_id(
     client: PredictorClient, stub: StubServer
 ) -> None:
+    stub.behave = predict_as_service_b
+    predict(client, make_forward(request_id="same"))
+    stub.behave = send_first("X-Request-ID: same")
+
+    (result,) = predict(client, make_forward(request_id="same"))
+
+    assert isinstance(result, PredictorUnavailable)
+
+
+def test_answer_with_the_id_of_another_request_is_not_taken_on_a_new_connection(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    stub.behave = send_first("X-Request-ID: other")
+
+    assert isinstance(predict(client, make_forward())[0], PredictorUnavailable)
+
+
+def test_connection_serves_one_call_only_when_the_predictor_echoes_no_id(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    def answer_without_id(exchange: Exchange) -> None:
+        exchange.wfile.write(write_answer(200, PREDICTION))
+
+    stub.behave = answer_without_id
+
+    for _ in range(3):
+        assert isinstance(predict(client, make_forward())[0], Answer)
+        stub.wait_until_closed()
+
+    assert len({request.connection for request in stub.received}) == 3
+
+
+def test_refusal_of_a_batch_is_taken_without_an_id(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    stub.behave = predict_as_service_b
     predict(client, make_forward())
 
-    client.close()
+    def refuse_more_than_two(exchange: Exchange) -> None:
+        if exchange.received.body.count(b",") > 1:
+            exchange.wfile.write(write_answer(413, b"<html>"))
+        else:
+            predict_as_service_b(exchange)
 
-    stub.wait_until_closed()
+    stub.behave = refuse_more_than_two
+    results = predict(client, *[make_forward(b'{"id":%d}' % number) for number in range(4)])
+
+    assert [result.price for result in results if isinstance(result, Answer)] == [0, 1, 2, 3]
 
 
-def test_proxies_and_passwords_of_the_environment_are_ignored(
-    client: PredictorClient, stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+def test_connection_is_not_used_again_when_something_waits_on_it(
+    client: PredictorClient, stub: StubServer
 ) -> None:
-    netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login someone password secret")
-    monkeypatch.setenv("NETRC", str(netrc))
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+    taken, sent = threading.Event(), threading.Event()
 
-    assert isinstance(predict(client, make_forward())[0], Answer)
-    assert stub.received[0].headers["Authorization"] is None
+    def send_one_more(exchange: Exchange) -> None:
+        predict_as_service_b(exchange)
+        assert taken.wait(10)
+        exchange.wfile.write(write_answer(200, price(-1), "X-Request-ID: r2"))
+        while fcntl.ioctl(exchange.connection, termios.TIOCOUTQ, bytes(4)) != bytes(4):
+            pass  # it has not arrived yet
+        sent.set()
+
+    stub.behave = send_one_more
+    predict(client, make_forward(request_id="r1"))
+    taken.set()
+    assert sent.wait(10)
+    stub.behave = predict_as_service_b
+
+    (result,) = predict(client, make_forward(b'{"id":2}', "r2"))
+
+    assert isinstance(result, Answer)
+    assert result.price == 2
+    assert len({request.connection for request in stub.received}) == 2
 
 
 # Many inputs
@@ -279,7 +375,7 @@ def test_only_whole_request_ids_are_sent_when_there_is_no_room_for_all(
 
 
 BATCH_FAILURES: dict[str, Behaviour] = {
-    "500": answer(500, {"detail": "Internal error"}),
+    "503": answer(503, {"detail": "Model is not available"}),
     "redirect": answer(302, b"", "Location: http://["),
     "HTML": answer(200, b"<html>"),
     "too few": answer_batch(price(1), price(2)),
@@ -316,7 +412,7 @@ def test_batch_is_halved_when_it_is_too_much_for_one_call(
     client: PredictorClient, stub: StubServer, refuse: Behaviour
 ) -> None:
     def refuse_more_than_two(exchange: Exchange) -> None:
-        inputs = json.loads(exchange.server.received[-1].body)["inputs"]
+        inputs = json.loads(exchange.received.body)["inputs"]
         behave = refuse if len(inputs) > 2 else answer_batch(*map(price, inputs))
         behave(exchange)
 
@@ -332,7 +428,7 @@ def test_batch_is_halved_until_the_input_stands_alone_that_has_it_refused_as_a_w
     client: PredictorClient, stub: StubServer
 ) -> None:
     def refuse_whatever_holds_the_last(exchange: Exchange) -> None:
-        body = json.loads(exchange.server.received[-1].body)
+        body = json.loads(exchange.received.body)
         inputs = body.get("inputs") or [body["input"]]
         if 2 in inputs:
             behave = answer(422, reject(["body", "input"]))
@@ -352,11 +448,28 @@ def test_batch_is_halved_until_the_input_stands_alone_that_has_it_refused_as_a_w
     assert called == ["r0,r1,r2", "r0", "r1,r2", "r1", "r2"]
 
 
+def test_every_other_input_is_answered_when_some_make_the_predictor_fail(
+    client: PredictorClient, stub: StubServer
+) -> None:
+    def fail_at_bad_ones(exchange: Exchange) -> None:
+        failing = b'"bad"' in exchange.received.body
+        (answer(500, b"") if failing else predict_as_service_b)(exchange)
+
+    stub.behave = fail_at_bad_ones
+    data = [b'{"bad":1}' if n in (3, 17, 18) else b'{"id":%d}' % n for n in range(32)]
+
+    results = predict(client, *[make_forward(each) for each in data])
+
+    prices = {n: result.price for n, result in enumerate(results) if isinstance(result, Answer)}
+    assert prices == {n: n for n in range(32) if n not in (3, 17, 18)}
+    assert {type(results[n]) for n in (3, 17, 18)} == {PredictorUnavailable}
+
+
 def test_batch_is_split_when_it_is_too_large_for_one_call(
     client: PredictorClient, stub: StubServer
 ) -> None:
     def answer_all(exchange: Exchange) -> None:
-        inputs = json.loads(exchange.server.received[-1].body)["inputs"]
+        inputs = json.loads(exchange.received.body)["inputs"]
         answer_batch(*[price(int(text[0])) for text in inputs])(exchange)
 
     stub.behave = answer_all

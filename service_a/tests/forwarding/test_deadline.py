@@ -2,13 +2,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import requests
 
 from gateway.forwarding.deadline import DeadlineAdapter, keep_deadline
 from gateway.forwarding.joined_sends import JoinedSendsAdapter
-from tests.stub_server import Behaviour, Exchange, StubServer, answer, drip, hang
+from gateway.forwarding.tls import make_tls_context
+from tests.stub_server import CERTIFICATES, Behaviour, Exchange, StubServer, answer, drip, hang
 
 DRIPPING_HEAD = drip(b"HTTP/1.1 200 OK\r\n", b"X: 1\r\n")
 DRIPPING_BODY = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"x")
@@ -20,8 +22,15 @@ DRIPPING_100S = drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
 def session(request: pytest.FixtureRequest) -> Iterator[requests.Session]:
     with requests.Session() as session:
         session.trust_env = False
-        session.mount("http://", request.param())
+        adapter = request.param(make_tls_context(CERTIFICATES / "ca.pem"))
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, adapter)
         yield session
+
+
+@pytest.fixture
+def stub(stub_of_each_scheme: StubServer) -> StubServer:
+    return stub_of_each_scheme
 
 
 def exchange(session: requests.Session, url: str, seconds: float, body: bytes = b"x") -> bytes:
@@ -47,16 +56,43 @@ def test_exchange_ends_at_the_deadline_when_the_server_drags_it_out(
     assert 0.3 <= time.monotonic() - started < 5
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_exchange_ends_at_the_deadline_when_the_server_does_not_read(
-    session: requests.Session,
+    session: requests.Session, scheme: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:  # connects, and never accepts
+        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
         started = time.monotonic()
 
         with pytest.raises((requests.Timeout, requests.ConnectionError)):
-            exchange(session, f"http://127.0.0.1:{listener.getsockname()[1]}", 0.3, bytes(2**25))
+            exchange(session, url, 0.3, bytes(2**25))
 
     assert 0.3 <= time.monotonic() - started < 5
+
+
+def test_exchange_ends_at_the_deadline_when_the_server_drags_the_handshake_out(
+    session: requests.Session,
+) -> None:
+    ended = threading.Event()
+
+    def drip_record(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03")
+            while not ended.wait(0.02):
+                connection.sendall(b"\x00")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=drip_record, args=[listener])
+        server.start()
+        started = time.monotonic()
+
+        with pytest.raises((requests.Timeout, requests.ConnectionError)):
+            exchange(session, f"https://127.0.0.1:{listener.getsockname()[1]}", 0.3)
+
+        assert 0.3 <= time.monotonic() - started < 5
+        ended.set()
+        server.join()
 
 
 def test_answer_arrives_when_the_server_does_not_read_the_whole_body(
@@ -70,7 +106,7 @@ def test_answer_arrives_when_the_server_does_not_read_the_whole_body(
             connection.recv(1000)
             connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
             connection.shutdown(socket.SHUT_RDWR)
-            answered.wait(10)
+            answered.wait(0.5)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = threading.Thread(target=refuse, args=[listener])

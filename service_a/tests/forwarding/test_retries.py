@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.errors import PredictorTimeout, PredictorUnavailable
+from gateway.errors import BatchFailed, PredictorTimeout, PredictorUnavailable
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.forwarding.retries import Retries, RetryBudget
 from tests.forwarding.test_circuit_breaker import FakeClock
@@ -74,6 +74,22 @@ def test_timeout_is_not_tried_again(run: Run) -> None:
         run(call)
 
     assert call.count == 1
+
+
+def test_batch_at_which_service_b_failed_is_not_tried_again_and_shows_nothing_of_it(
+    run: Run, breaker: CircuitBreaker
+) -> None:
+    breaker.record_failure()
+    breaker.record_failure()
+    call = FakeCall(BatchFailed("status 500"))
+
+    for _ in range(5):
+        with pytest.raises(BatchFailed):
+            run(call)
+
+    assert (call.count, breaker.state) == (5, CircuitState.CLOSED)
+    breaker.record_failure()
+    assert breaker.state is CircuitState.OPEN  # it was no success either
 
 
 def test_call_is_not_made_again_when_the_budget_is_spent(breaker: CircuitBreaker) -> None:

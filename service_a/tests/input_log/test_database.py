@@ -24,7 +24,8 @@ def test_commit_reaches_the_disk_before_it_returns(log_path: Path) -> None:
     # synchronous is of the connection, not of the file
     with database.transaction() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
-    with database.watch(), closing(database.open_sqlite()) as own:
+    with database.watch():
+        own = database.keep_sqlite()
         assert own.execute("PRAGMA synchronous").fetchone() == (2,)
     with closing(sqlite3.connect(log_path)) as connection_of_another:
         assert connection_of_another.execute("PRAGMA journal_mode").fetchone() == ("wal",)

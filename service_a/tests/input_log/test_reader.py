@@ -10,7 +10,7 @@ from gateway.input_log.database import LogDatabase
 from gateway.input_log.reader import Attempt, InputFilter, LoggedInput, LogReader, Place
 from gateway.input_log.replay_queue import ReplayQueue
 from gateway.input_log.writer import LogWriter
-from gateway.intake.entries import NewInput, Outcome, OutcomeKind
+from gateway.intake.entries import NewInput, Outcome, OutcomeKind, Span
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -111,7 +111,7 @@ def test_times_are_compared_across_time_zones(log: LogWriter, reader: LogReader)
 def test_row_holds_all_that_is_known(log: LogWriter, reader: LogReader) -> None:
     data = '{"a":[1.10,"\\u0000\\ud7ff"]}'
     (number,) = log.write([NewInput("r1", data, OutcomeKind.PENDING, "ames", NOON)])
-    log.write([Outcome(number, OutcomeKind.PREDICTED, 12.5, 208500.0, "1", NOON)])
+    log.write([Outcome(number, "r1", OutcomeKind.PREDICTED, 12.5, 208500.0, "1", NOON)])
 
     row, _ = reader.read_one("r1")
 
@@ -136,10 +136,11 @@ def test_earlier_attempts_are_read_oldest_first(
     log.write([NewInput("r1", "1", OutcomeKind.UNAVAILABLE, received_at=NOON)])
     queue = ReplayQueue(database)
     for minute in (1, 2):
-        (claim,) = queue.claim(1)
+        (claim,) = queue.claim(None, Span(), 1)
         ended = NOON + timedelta(minutes=minute)
-        log.write([Outcome(claim.number, OutcomeKind.UNAVAILABLE, minute, outcome_at=ended)])
-    queue.claim(1)
+        kind = OutcomeKind.UNAVAILABLE
+        log.write([Outcome(claim.number, "r1", kind, minute, outcome_at=ended)])
+    queue.claim(None, Span(), 1)
 
     row, earlier = reader.read_one("r1")
 

@@ -5,7 +5,7 @@ from gateway.input_log.reader import InputFilter, LogReader
 from gateway.input_log.replay_queue import ReplayQueue
 from gateway.input_log.retention import Retention
 from gateway.input_log.writer import LogWriter
-from gateway.intake.entries import NewInput, OutcomeKind
+from gateway.intake.entries import NewInput, OutcomeKind, Span
 
 
 def fill(log: LogWriter, count: int) -> None:
@@ -71,7 +71,7 @@ def test_many_inputs_go_in_small_steps(log: LogWriter, database: LogDatabase) ->
 
 def test_attempts_go_with_their_input(log: LogWriter, database: LogDatabase) -> None:
     fill(log, 2)
-    ReplayQueue(database).claim(2)
+    ReplayQueue(database).claim(None, Span(), 2)
 
     delete_all(database, max_inputs=1)
 

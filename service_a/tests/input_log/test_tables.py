@@ -13,7 +13,7 @@ from gateway.input_log.tables import VERSION
 from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import NewInput, OutcomeKind
 
-# The log as the first version made it, with an input in it.
+# The log as earlier versions made it, with an input in it.
 FIRST_VERSION = """
 CREATE TABLE inputs (
     id {number} NOT NULL PRIMARY KEY {autoincrement},
@@ -30,6 +30,25 @@ CREATE TABLE heartbeat (id INTEGER NOT NULL PRIMARY KEY, checked_at {time} NOT N
 INSERT INTO inputs (request_id, received_at, data, outcome, price, model_version, duration_ms)
 VALUES ('r1', '2026-01-01 12:00:00.500000', '{{"a":1}}', 'predicted', 1.5, '1', 2.5)
 """
+SECOND_VERSION = (
+    FIRST_VERSION
+    + """;
+ALTER TABLE inputs ADD COLUMN model VARCHAR(64);
+ALTER TABLE inputs ADD COLUMN outcome_at {time};
+CREATE INDEX ix_inputs_time ON inputs (received_at, id);
+CREATE INDEX ix_inputs_outcome ON inputs (outcome, received_at, id);
+CREATE TABLE attempts (
+    id {number} NOT NULL PRIMARY KEY,
+    input_id {number_type} NOT NULL,
+    outcome VARCHAR(16) NOT NULL,
+    outcome_at {time},
+    duration_ms FLOAT
+);
+CREATE INDEX ix_attempts_input_id ON attempts (input_id);
+CREATE TABLE schema_version (version INTEGER NOT NULL);
+INSERT INTO schema_version VALUES (2)
+"""
+)
 
 
 def start_gateway(log_url: str, *inputs: NewInput) -> None:
@@ -59,13 +78,15 @@ def describe(engine: Engine) -> object:
     }
 
 
-@pytest.fixture
-def of_first_version(engine: Engine) -> object:
-    """Make the database one of the first version; return what a new one looks like."""
+@pytest.fixture(params=[FIRST_VERSION, SECOND_VERSION])
+def of_an_earlier_version(request: pytest.FixtureRequest, engine: Engine) -> object:
+    """Make the database one of an earlier version; return what a new one looks like."""
     new = describe(engine)
     postgres = engine.dialect.name == "postgresql"
-    statements = FIRST_VERSION.format(
-        number="SERIAL" if postgres else "INTEGER",
+    number = "SERIAL" if request.param == FIRST_VERSION else "BIGSERIAL"
+    statements = request.param.format(
+        number=number if postgres else "INTEGER",
+        number_type="BIGINT" if postgres else "INTEGER",
         autoincrement="" if postgres else "AUTOINCREMENT",
         time="TIMESTAMP WITH TIME ZONE" if postgres else "DATETIME",
     )
@@ -80,12 +101,12 @@ def of_first_version(engine: Engine) -> object:
     return new
 
 
-def test_log_of_the_first_version_becomes_the_same_as_a_new_one(
-    log_url: str, engine: Engine, of_first_version: object
+def test_log_of_an_earlier_version_becomes_the_same_as_a_new_one(
+    log_url: str, engine: Engine, of_an_earlier_version: object
 ) -> None:
     start_gateway(log_url, NewInput("r2", "2", OutcomeKind.LOGGED, "ames"))
 
-    assert describe(engine) == of_first_version
+    assert describe(engine) == of_an_earlier_version
     with closing(LogDatabase(log_url)) as database:
         first, second = (row for page in LogReader(database).export(InputFilter()) for row in page)
     assert (first.data, first.price, first.model) == ('{"a":1}', 1.5, None)
@@ -93,7 +114,7 @@ def test_log_of_the_first_version_becomes_the_same_as_a_new_one(
     assert (second.data, second.model, second.number) == ("2", "ames", 2)
 
 
-@pytest.mark.usefixtures("of_first_version")
+@pytest.mark.usefixtures("of_an_earlier_version")
 def test_log_is_upgraded_once_when_several_gateways_start_together(
     log_url: str, engine: Engine
 ) -> None:

@@ -78,7 +78,7 @@ def test_outcome_is_added_to_its_own_input(log: LogWriter, log_path: Path) -> No
     first = record(log, "r1")
     record(log, "r1", "2")
 
-    log.write([Outcome(first, OutcomeKind.PREDICTED, 12.5, 208500.0, "1")])
+    log.write([Outcome(first, "r1", OutcomeKind.PREDICTED, 12.5, 208500.0, "1")])
 
     rows = read_inputs(log_path, settled=False)
     assert [row["outcome"] for row in rows] == ["predicted", "pending"]
@@ -98,7 +98,7 @@ def test_each_entry_gets_its_own_number_when_many_are_written_at_once(
     for i, number in enumerate(earlier):
         entries += [
             NewInput(f"r{i}", str(i), OutcomeKind.LOGGED),
-            Outcome(number, OutcomeKind.PREDICTED, 1.0, float(i), "1"),
+            Outcome(number, f"e{i}", OutcomeKind.PREDICTED, 1.0, float(i), "1"),
         ]
     entries.insert(50, Heartbeat())
 
@@ -182,7 +182,7 @@ def assert_unavailable(log: LogWriter, number: int) -> None:
     with pytest.raises(InputLogUnavailable):
         log.write([Heartbeat()])
     with pytest.raises(InputLogUnavailable):
-        log.write([Outcome(number, OutcomeKind.PREDICTED, 1.0)])
+        log.write([Outcome(number, "r1", OutcomeKind.PREDICTED, 1.0)])
 
 
 def test_log_works_again_when_another_writer_lets_go(log: LogWriter, log_path: Path) -> None:
@@ -304,6 +304,18 @@ def test_nothing_is_lost_when_several_gateways_begin_one_log_at_once(
 
 
 @on_each_database
+def test_version_that_no_column_takes_is_no_reason_to_fail(
+    log_url: str, writer_class: type[LogWriter]
+) -> None:
+    with open_log(writer_class, log_url) as log:
+        log.write([Outcome(record(log, "r1"), "r1", OutcomeKind.PREDICTED, 1.0, 1.0, "\0" * 99)])
+
+    with closing(LogDatabase(log_url)) as database:
+        row, _ = LogReader(database).read_one("r1")
+    assert row.outcome == "predicted"
+
+
+@on_each_database
 def test_many_rows_fit_into_one_commit(log_url: str, writer_class: type[LogWriter]) -> None:
     """Seven full batches that come together have more values than SQLite takes at once."""
     inputs = [NewInput(f"r{number}", "1", OutcomeKind.PENDING) for number in range(7001)]
@@ -317,7 +329,12 @@ def test_many_rows_fit_into_one_commit(log_url: str, writer_class: type[LogWrite
                 lambda each, _: each.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766),
             )
         numbers = log.write(inputs)
-        log.write([Outcome(number, OutcomeKind.PREDICTED, 1, number) for number in numbers])
+        log.write(
+            [
+                Outcome(number, each.request_id, OutcomeKind.PREDICTED, 1, number)
+                for number, each in zip(numbers, inputs, strict=True)
+            ]
+        )
 
     engine = create_engine(log_url)
     with engine.connect() as connection:

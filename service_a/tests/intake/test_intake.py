@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import pytest
@@ -18,6 +19,7 @@ from gateway.errors import (
 from gateway.intake.entries import Answer, Claim, Entry, Forward, NewInput, Outcome, OutcomeKind
 from gateway.intake.forward_queue import make_forward_queue
 from gateway.intake.intake import Intake
+from gateway.intake.lanes import Lane, Lanes
 from gateway.intake.log_queue import LogQueue
 from gateway.telemetry.trace import read_trace
 
@@ -79,6 +81,10 @@ class FakeBreaker:
     def __init__(self, *, admits: bool = True) -> None:
         self._admits = admits
 
+    @property
+    def state(self) -> str:
+        return "closed" if self._admits else "open"
+
     def admit(self) -> bool:
         return self._admits
 
@@ -115,15 +121,19 @@ def run(
 ) -> Result:
     async def run_and_close() -> Result:
         counted = counts or FakeCounts()
-        forward_queue = make_forward_queue(
-            predictor,
-            counted,
-            timeout_seconds=forward_timeout_seconds,
-            max_batch=10,
-            max_waiting=forward_max_waiting,
-        )
+
+        def make_lane(_: str | None) -> Lane:
+            forward_queue = make_forward_queue(
+                predictor,
+                counted,
+                timeout_seconds=forward_timeout_seconds,
+                max_batch=10,
+                max_waiting=forward_max_waiting,
+            )
+            return Lane(forward_queue, breaker or FakeBreaker())
+
         log_queue = LogQueue(log, counted, timeout_seconds=log_timeout_seconds)
-        intake = Intake(log_queue, forward_queue, breaker or FakeBreaker(), counted)
+        intake = Intake(log_queue, Lanes(make_lane), counted)
         try:
             return await use(intake)
         finally:
@@ -362,6 +372,34 @@ def test_outcome_of_a_forward_that_ends_while_closing_is_logged(log: FakeLog) ->
     assert log.read_outcomes() == ["predicted"]
 
 
+def test_forward_is_given_up_when_it_takes_too_long_while_closing(log: FakeLog) -> None:
+    asked, released = threading.Event(), threading.Event()
+
+    def hang(_: Forward) -> Answer:
+        asked.set()
+        released.wait(10)
+        return ANSWER
+
+    async def begin(intake: Intake) -> list[asyncio.Task[list[Answer | GatewayError]]]:
+        tasks = [asyncio.create_task(intake.predict([b"1"], TRACE, m)) for m in (None, "m")]
+        await asyncio.to_thread(asked.wait, 10)
+        return tasks
+
+    started = time.monotonic()
+    tasks = run(log, FakePredictor(hang), begin, forward_timeout_seconds=300)
+
+    assert time.monotonic() - started < 5
+    for task in tasks:
+        (result,) = task.result()
+        assert isinstance(result, PredictorUnavailable)
+    assert log.read_outcomes() == ["unavailable"] * 2
+    threads = [thread for thread in threading.enumerate() if thread.name == "forward"]
+    released.set()
+    for thread in threads:  # and end without a word, though the event loop is closed
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 def test_error_that_nobody_foresaw_is_raised_and_the_next_input_is_served(log: FakeLog) -> None:
     def fail_once(forward: Forward) -> Answer:
         if forward.data == b"1":
@@ -380,40 +418,33 @@ def test_error_that_nobody_foresaw_is_raised_and_the_next_input_is_served(log: F
 # Again
 
 
-@pytest.mark.parametrize(
-    ("admits", "outcome", "calls"), [(True, "predicted", 1), (False, "unavailable", 0)]
-)
-def test_claimed_inputs_are_forwarded_again_unless_the_circuit_is_open(
-    log: FakeLog, admits: bool, outcome: str, calls: int
-) -> None:
-    log.write([NewInput(f"r{number}", "1", OutcomeKind.UNAVAILABLE) for number in range(3)])
-    claims = [Claim(2, "r1", "1", None), Claim(3, "r2", "1", "m")]
+NOW = datetime.now(UTC)
+
+
+def test_claimed_inputs_are_forwarded_again_to_their_model(log: FakeLog) -> None:
+    claims = [Claim(2, "r1", NOW, "1", "m"), Claim(3, "r2", NOW, "2", "m")]
     predictor = FakePredictor()
 
-    results = run(
-        log,
-        predictor,
-        lambda intake: intake.predict_again(claims, TRACE),
-        breaker=FakeBreaker(admits=admits),
-    )
+    results = run(log, predictor, lambda intake: intake.predict_again("m", claims, TRACE))
 
-    assert [type(result) for result in results] == [Answer if admits else PredictorUnavailable] * 2
-    assert log.outcomes.keys() == {2, 3}
-    assert {entry.outcome for entry in log.outcomes.values()} == {outcome}
-    assert len(predictor.calls) == calls
-    sent = [forward for call in predictor.calls for forward in call]
-    assert [(each.request_id, each.model) for each in sent] == [("r1", None), ("r2", "m")][
-        : 2 * calls
+    assert results == [ANSWER] * 2
+    assert predictor.calls == [
+        [Forward(each.data.encode(), each.request_id, "m", TRACE.traceparent) for each in claims]
     ]
+    assert {(each.input_number, each.request_id) for each in log.outcomes.values()} == {
+        (2, "r1"),
+        (3, "r2"),
+    }
+    assert {each.outcome for each in log.outcomes.values()} == {"predicted"}
 
 
 def test_claimed_inputs_are_unavailable_again_when_too_many_wait(log: FakeLog) -> None:
-    claims = [Claim(1, "r1", "1", None)]
+    claims = [Claim(1, "r1", NOW, "1", None)]
 
     (result,) = run(
         log,
         FakePredictor(),
-        lambda intake: intake.predict_again(claims, TRACE),
+        lambda intake: intake.predict_again(None, claims, TRACE),
         forward_max_waiting=0,
     )
 

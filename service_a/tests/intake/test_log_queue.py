@@ -13,7 +13,7 @@ from gateway.intake.log_queue import LogQueue
 from tests.intake.test_intake import FakeCounts, FakeLog, FakePredictor
 
 INPUT = NewInput("r1", "1", OutcomeKind.PENDING)
-OUTCOMES = [Outcome(number, OutcomeKind.PREDICTED, 1.0) for number in range(1, 5)]
+OUTCOMES = [Outcome(number, "r1", OutcomeKind.PREDICTED, 1.0) for number in range(1, 5)]
 
 
 def run(log: FakeLog, counts: FakeCounts, use: Callable[[LogQueue], Awaitable[None]]) -> None:
@@ -130,7 +130,77 @@ def test_outcomes_are_written_when_the_queue_is_closed(log: FakeLog, counts: Fak
     assert log.outcomes == {1: OUTCOMES[0]}
 
 
-def test_lost_outcomes_are_in_the_log_lines(
+def read_fields(caplog: pytest.LogCaptureFixture) -> list[tuple[object, object, object]]:
+    lines = [line for line in caplog.records if line.getMessage() == "outcomes could not be logged"]
+    return [tuple(vars(line)["fields"].values()) for line in lines]
+
+
+@pytest.mark.usefixtures("outcomes_wait")
+def test_outcomes_are_tried_again_until_the_log_takes_them(
+    log: FakeLog,
+    counts: FakeCounts,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0)
+    log.error = InputLogUnavailable("disk full")
+
+    async def use(queue: LogQueue) -> None:
+        queue.write_later(OUTCOMES)
+        await queue.catch_up()
+        assert log.outcomes == {}
+        log.error = None
+        assert await asyncio.to_thread(counts.committed.wait, 10)
+
+    run(log, counts, use)
+
+    assert list(log.outcomes.values()) == OUTCOMES
+    assert set(read_fields(caplog)) == {(0, 4, "disk full")}
+
+
+@pytest.mark.usefixtures("outcomes_wait")
+def test_inputs_do_not_wait_for_outcomes_that_could_not_be_written(
+    log: FakeLog, counts: FakeCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 3600)
+
+    async def use(queue: LogQueue) -> None:
+        log.error = InputLogUnavailable("disk full")
+        queue.write_later(OUTCOMES)
+        await queue.catch_up()
+        log.error = None
+        await forward(queue)
+        assert log.outcomes == {}
+        await queue.catch_up()  # whoever reads the log has them tried at once
+        assert list(log.outcomes.values()) == OUTCOMES
+
+    run(log, counts, use)
+
+
+@pytest.mark.usefixtures("outcomes_wait")
+def test_oldest_outcomes_are_lost_and_counted_when_too_many_are_kept(
+    log: FakeLog,
+    counts: FakeCounts,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 3600)
+    monkeypatch.setattr(module, "_MAX_OUTCOMES", 3)
+
+    async def use(queue: LogQueue) -> None:
+        log.error = InputLogUnavailable("disk full")
+        queue.write_later(OUTCOMES)
+        await queue.catch_up()
+        log.error = None
+
+    run(log, counts, use)
+
+    assert list(log.outcomes.values()) == OUTCOMES[1:]  # written at the end
+    assert read_fields(caplog) == [(1, 3, "disk full")]
+
+
+@pytest.mark.usefixtures("outcomes_wait")
+def test_outcomes_are_lost_when_the_queue_is_closed_and_they_still_can_not_be_written(
     log: FakeLog, counts: FakeCounts, caplog: pytest.LogCaptureFixture
 ) -> None:
     log.error = InputLogUnavailable("disk full")
@@ -141,14 +211,7 @@ def test_lost_outcomes_are_in_the_log_lines(
 
     run(log, counts, use)
 
-    (line,) = caplog.records
-    assert line.getMessage() == "outcome could not be logged"
-    assert vars(line)["fields"] == {
-        "input": 1,
-        "outcome": "predicted",
-        "inputs": 4,
-        "reason": "disk full",
-    }
+    assert read_fields(caplog) == [(0, 4, "disk full"), (4, 0, "disk full")]
 
 
 def test_entries_are_refused_when_too_many_wait(

@@ -1,5 +1,6 @@
 """The gateway as a process of its own, over real sockets."""
 
+import asyncio
 import gc
 import os
 import signal
@@ -8,16 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import cast
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from gateway.serving import server as server_module
+from gateway.serving.http_protocol import HTTPProtocol
 from gateway.serving.joined_writes import JoinedWritesProtocol
 from gateway.serving.server import serve
 from gateway.settings import SERVICE_FOLDER, load_settings
+from gateway.telemetry.log_lines import LineFormatter, LineHandler
 
 WAIT_SECONDS = 30
 
@@ -112,7 +118,7 @@ def test_next_request_of_a_connection_is_answered_after_a_bad_one(free_port: int
 
 
 @pytest.mark.parametrize(
-    ("plain", "protocol"), [("0", JoinedWritesProtocol), ("joined_writes", "auto")]
+    ("plain", "protocol"), [("0", JoinedWritesProtocol), ("joined_writes", HTTPProtocol)]
 )
 def test_writes_are_joined_unless_they_are_to_be_plain(
     monkeypatch: pytest.MonkeyPatch, free_port: int, plain: str, protocol: object
@@ -121,19 +127,21 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
 
     class FakeServer:
         def __init__(self, config: uvicorn.Config) -> None:
-            protocols.append(config.http)
+            protocols.append(cast(partial[asyncio.Protocol], config.http).func)
 
         def run(self, sockets: list[socket.socket]) -> None:
             sockets[0].close()
 
     monkeypatch.setenv("PORT", str(free_port))
     monkeypatch.setenv("LAB_PLAIN", plain)
-    monkeypatch.setattr(uvicorn, "Server", FakeServer)
+    monkeypatch.setattr(server_module, "StoppingServer", FakeServer)
     # What is this process's own stays as it is.
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(gc, "freeze", lambda: None)
 
-    serve(FastAPI(), load_settings())
+    app = FastAPI()
+    app.state.lines = LineHandler(sys.stdout, LineFormatter())
+    serve(app, load_settings())
 
     assert protocols == [protocol]
 

@@ -1,12 +1,12 @@
-"""uvicorn's HTTP with each answer sent in one piece.
+"""HTTP with each answer sent in one piece.
 
-Gain: see `benchmarks/`. The plain twin is uvicorn's own protocol.
+Gain: see `benchmarks/`. The plain twin is `http_protocol.HTTPProtocol`.
 """
 
 import asyncio
 from typing import Any, cast
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from predictor.serving.http_protocol import HTTPProtocol
 
 
 class JoinedWrites:
@@ -33,6 +33,10 @@ class JoinedWrites:
             self._transport.write(b"".join(self._pieces))
         self._pieces.clear()
 
+    def write_eof(self) -> None:
+        self.send()
+        self._transport.write_eof()
+
     def close(self) -> None:
         self.send()
         self._transport.close()
@@ -41,14 +45,14 @@ class JoinedWrites:
         return getattr(self._transport, name)
 
 
-class JoinedWritesProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """uvicorn's HTTP, with joined writes."""
+class JoinedWritesProtocol(HTTPProtocol):
+    """HTTP within the limits, with joined writes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        joined = JoinedWrites(cast(asyncio.Transport, transport))
-        super().connection_made(cast(asyncio.Transport, joined))
+        self._joined = JoinedWrites(cast(asyncio.Transport, transport))
+        super().connection_made(cast(asyncio.Transport, self._joined))
 
     def on_response_complete(self) -> None:
         # The caller needn't wait for what is done after the answer, such as the log line.
-        self.transport.send()
+        self._joined.send()
         super().on_response_complete()

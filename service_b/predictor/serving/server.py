@@ -5,17 +5,19 @@ import gc
 import signal
 import socket
 import sys
+from functools import partial
+from typing import TextIO, cast
 
 import uvicorn
 from fastapi import FastAPI
 
+from predictor.serving.http_protocol import HTTPProtocol
 from predictor.serving.joined_writes import JoinedWritesProtocol
+from predictor.serving.limits import Limits
+from predictor.serving.stopping import DRAIN_SECONDS, StoppingServer
 from predictor.settings import Settings
-
-# A caller may keep its connection open between two bursts of requests.
-KEEP_ALIVE_SECONDS = 75
-# Answers under way get this long after SIGTERM; a stopped service is gone within 10 s.
-DRAIN_SECONDS = 8
+from predictor.telemetry.line_writer import LineWriter
+from predictor.telemetry.log_lines import LineHandler
 
 
 def serve(app: FastAPI, settings: Settings) -> None:
@@ -43,14 +45,23 @@ def serve(app: FastAPI, settings: Settings) -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     # What exists now stays: looking through it again and again would hold up requests.
     gc.freeze()
+    limits = Limits(
+        max_connections=settings.max_connections,
+        head_seconds=settings.head_timeout_seconds,
+        max_bytes=settings.max_bytes_under_way,
+    )
+    protocol = HTTPProtocol if "joined_writes" in settings.plain else JoinedWritesProtocol
     config = uvicorn.Config(
         app,
-        http="auto" if "joined_writes" in settings.plain else JoinedWritesProtocol,
+        http=partial(protocol, limits),  # type: ignore[arg-type]
+        ws="none",
         log_config=None,
         server_header=False,
         proxy_headers=False,  # nothing here looks at the caller's address
         workers=1,  # this one: uvicorn would read WEB_CONCURRENCY, and stumble over a word in it
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    lines: LineHandler = app.state.lines
+    with LineWriter(sys.stdout) as writer:
+        lines.setStream(cast(TextIO, writer))
+        StoppingServer(config).run(sockets=[listener])

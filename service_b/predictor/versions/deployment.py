@@ -5,8 +5,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 
-from predictor.errors import ModelRefused, SourceUnavailable
+from predictor.errors import ModelRefused, PredictorError, SourceUnavailable
+from predictor.telemetry.redaction import hide_secrets
 from predictor.version import Source, Version
 from predictor.versions.loading import Load
 from predictor.versions.registry import ModelRegistry
@@ -18,16 +20,35 @@ _FOLDERS = re.compile(r"\S*[/\\]")
 
 
 @dataclass(frozen=True)
-class _Refusal:
-    fingerprint: str
+class _Serving:
+    source: Source
+    version: Version
+
+
+@dataclass(frozen=True)
+class _Failure:
+    event: str
+    location: str
     reason: str
+    public_reason: str
+    """Without paths and hosts, which no caller may see."""
+
+    @classmethod
+    def of(cls, source: Source, error: Exception) -> Self:
+        reason = hide_secrets(str(error) if isinstance(error, PredictorError) else repr(error))
+        if isinstance(error, ModelRefused):
+            return cls("version is passed over", source.location, reason, _FOLDERS.sub("", reason))
+        public = "a source could not be used; the log says why"
+        return cls("source failed", source.location, reason, public)
 
 
 class Deployment:
     """Looks at a model's sources in turn and puts a new version into the registry.
 
-    The first source that works is used. Once a version serves, the sources after its own don't
-    count: when a source fails for a while, its version serves on and no older one replaces it.
+    The first source that works is used. A version that is refused is passed over for the next
+    lower one of its source, down to the one that serves. Once a version serves, the sources after
+    its own don't count: when a source fails for a while, its version serves on and no older one
+    replaces it.
     `check` is for one thread at a time; everything else may be read from any.
     """
 
@@ -38,9 +59,10 @@ class Deployment:
         self._sources = sources
         self._load = load
         self._registry = registry
-        self._serving: tuple[Source, str] | None = None
-        self._refusals: dict[Source, _Refusal] = {}
-        self._logged: dict[str, str] | None = None
+        self._serving: _Serving | None = None
+        # Why versions were refused, by their fingerprints.
+        self._refusals: dict[tuple[Source, str], str] = {}
+        self._logged: list[_Failure] | None = None
         self.source: str | None = None
         self.candidate: str | None = None
         self.last_error: str | None = None
@@ -51,69 +73,82 @@ class Deployment:
 
     def check(self) -> None:
         """Look for a version, load it if it is new, and let it serve if it passes every check."""
-        failures: dict[str, str] = {}
-        public: list[str] = []
+        failures: list[_Failure] = []
         candidate = None
         for source in self._sources:
             try:
-                version = source.find()
-                candidate = version.number
-                self._adopt(source, version)
-                candidate = None
-                break
-            except (SourceUnavailable, ModelRefused) as error:
-                failures[source.location] = str(error)
-                public.append(_describe_publicly(error))
+                wanted = source.find()
+                candidate = wanted.number
+                if self._adopt_first(source, wanted, failures) is wanted:
+                    candidate = None
+            except SourceUnavailable as error:
+                failures.append(_Failure.of(source, error))
             except Exception as error:
                 # Whatever it is: the version that serves must go on, and so must the watcher.
                 _logger.exception("check failed", extra={"fields": {"model": self.name}})
-                failures[source.location] = repr(error)
-                public.append(_describe_publicly(error))
-            if self._serving is not None and self._serving[0] is source:
+                failures.append(_Failure.of(source, error))
+            if self._serving is not None and self._serving.source is source:
                 break
         self.candidate = candidate
-        self.last_error = "; ".join(failures.values()) or None
-        self.public_error = "; ".join(public) or None
+        self.last_error = "; ".join(each.reason for each in failures) or None
+        self.public_error = "; ".join(each.public_reason for each in failures) or None
         self.last_check = datetime.now(UTC)
         self._log(failures)
 
+    def _adopt_first(
+        self, source: Source, wanted: Version, failures: list[_Failure]
+    ) -> Version | None:
+        """Let a version serve, or the next lower one that isn't refused; return which does."""
+        version = wanted
+        while True:
+            try:
+                self._adopt(source, version)
+            except ModelRefused as error:
+                failures.append(_Failure.of(source, error))
+            else:
+                return version
+            lower = version.find_lower()
+            if lower is None or self._serves_newer(source, lower):
+                return None
+            version = lower
+
+    def _serves_newer(self, source: Source, version: Version) -> bool:
+        serving = self._serving
+        return (
+            serving is not None
+            and serving.source is source
+            and int(serving.version.number) > int(version.number)
+        )
+
     def _adopt(self, source: Source, version: Version) -> None:
-        if self._serving == (source, version.fingerprint):
+        serving, key = self._serving, (source, version.fingerprint)
+        if serving and (serving.source, serving.version.fingerprint) == key:
             return
-        refusal = self._refusals.get(source)
-        if refusal is not None and refusal.fingerprint == version.fingerprint:
-            raise ModelRefused(refusal.reason)
+        if key in self._refusals:
+            raise ModelRefused(self._refusals[key])
         self.candidate = version.number
         try:
             with version.open() as folder:
                 model = self._load(folder)
         except ModelRefused as error:
-            self._refusals[source] = _Refusal(version.fingerprint, str(error))
+            self._refusals[key] = str(error)
             self.refused += 1
             raise
         self._registry.put(model)
         self.swaps += 1
-        self._serving = (source, version.fingerprint)
+        self._serving = _Serving(source, version)
         self.source = source.location
-        self._refusals.pop(source, None)
         fields = {"model": self.name, "version": model.version, "source": source.location}
         _logger.info("model is loaded", extra={"fields": fields})
 
-    def _log(self, failures: dict[str, str]) -> None:
+    def _log(self, failures: list[_Failure]) -> None:
         """Log each failure once, however often it is found again."""
         if failures == self._logged:
             return
-        for location, reason in failures.items():
-            fields = {"model": self.name, "source": location, "reason": reason}
-            _logger.warning("source failed", extra={"fields": fields})
+        for failure in failures:
+            fields = {"model": self.name, "source": failure.location, "reason": failure.reason}
+            _logger.warning(failure.event, extra={"fields": fields})
         if self._serving is None:
             fields = {"model": self.name, "reason": self.last_error or "no source"}
             _logger.error("model is not available", extra={"fields": fields})
         self._logged = failures
-
-
-def _describe_publicly(error: Exception) -> str:
-    """Say why a version was refused, without paths and hosts, which no caller may see."""
-    if isinstance(error, ModelRefused):
-        return _FOLDERS.sub("", str(error))
-    return "a source could not be used; the log says why"

@@ -11,7 +11,7 @@ from typing import Any
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
 from predictor.errors import ModelRefused, SourceUnavailable
-from predictor.version import CARD, CHECKSUMS, Folder, Version
+from predictor.version import CARD, CHECKSUMS, MAX_BYTES, Folder, Version
 
 _LOCATION = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>[0-9]+))")
 _SERVERS = ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI")
@@ -24,7 +24,7 @@ class MlflowSource:
     The number in the card counts; a version without a card has the one that MLflow gave it.
     """
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, max_bytes: int = MAX_BYTES) -> None:
         """Take a location; nothing is asked of the server yet.
 
         Raises:
@@ -42,6 +42,7 @@ class MlflowSource:
         import mlflow
 
         self.location = location
+        self._max_bytes = max_bytes
         self._name, self._alias, self._number = match.group("name", "alias", "number")
         self._client: Any = mlflow.MlflowClient()
 
@@ -80,4 +81,5 @@ class MlflowSource:
                 )
             folder = folders.pop()
             has_card = (folder / CARD).exists()
-            yield Folder(LocalFileSystem(), str(folder), None if has_card else number)
+            number_of_folder = None if has_card else number
+            yield Folder(LocalFileSystem(), str(folder), number_of_folder, self._max_bytes)

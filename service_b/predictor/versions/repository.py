@@ -2,37 +2,58 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
 from predictor.card import parse_card
 from predictor.errors import ModelRefused, SourceUnavailable
-from predictor.version import ALIAS, CARD, CHECKSUMS, Folder, Version, parse_checksums
-
-_CONNECT_SECONDS = 5
-_READ_SECONDS = 30
-_TOTAL_SECONDS = 300
+from predictor.version import (
+    ALIAS,
+    CARD,
+    CHECKSUMS,
+    MAX_BYTES,
+    Folder,
+    Version,
+    parse_checksums,
+    read_file,
+)
+from predictor.versions.allowed_sources import ANY, AllowedSources
 
 
 class ModelRepository:
     """Versions of one model in `<location>/<number>/`.
 
     The alias `champion` in `<location>/alias.json` says which is served; without that file the
-    highest number is.
+    highest number is, or the next lower one if that can't be served.
+
+    Symbolic links are followed anew with each look, and a version is read from where they led
+    then: Kubernetes swaps a link to change all files of a volume at once.
     """
 
-    def __init__(self, location: str) -> None:
+    def __init__(
+        self,
+        location: str,
+        allowed: AllowedSources = ANY,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         """Take a URL or a path.
+
+        `allowed` says where links and redirects may lead; a version has `max_bytes` at most.
 
         Raises:
             ImportError: what its protocol needs isn't installed.
             ValueError: there is no such protocol.
         """
         self.location = location
-        self._files, path = url_to_fs(location, **_choose_options(location))
+        self._files, path = url_to_fs(location, **_choose_options(location, allowed, max_bytes))
         self._path = str(path).rstrip("/")
+        self._allowed = allowed
+        self._max_bytes = max_bytes
 
     def find(self) -> Version:
         """Find the version that the alias names, or else the highest.
@@ -42,19 +63,44 @@ class ModelRepository:
         """
         try:
             self._files.invalidate_cache()
-            number = self._read_champion() or self._find_highest()
-            path = f"{self._path}/{number}"
-            fingerprint = self._identify(path)
+            path = self._follow(self._path)
+            champion = self._read_champion(path)
+            numbers = [champion] if champion else self._list_numbers(path)
         except SourceUnavailable:
             raise
         except Exception as error:  # each file system has errors of its own
             raise SourceUnavailable(f"{self.location}: {error!r}") from error
-        folder = Folder(self._files, path, number)
-        return Version(number, fingerprint, lambda: nullcontext(folder))
+        return self._find_first(path, numbers)
 
-    def _read_champion(self) -> str | None:
+    def _find_first(self, parent: str, numbers: Sequence[str]) -> Version:
+        number, *lower = numbers
         try:
-            content = self._files.cat_file(f"{self._path}/{ALIAS}")
+            path = self._follow(f"{parent}/{number}")
+            fingerprint = self._identify(path)
+        except SourceUnavailable:
+            raise
+        except Exception as error:
+            raise SourceUnavailable(f"{self.location}: {error!r}") from error
+        folder = Folder(self._files, path, number, self._max_bytes)
+        return Version(
+            number,
+            fingerprint,
+            lambda: nullcontext(folder),
+            lambda: self._find_first(parent, lower) if lower else None,
+        )
+
+    def _follow(self, path: str) -> str:
+        """Say where symbolic links lead now; only local folders have any."""
+        if not isinstance(self._files, LocalFileSystem):
+            return path
+        real = Path(path).resolve().as_posix()
+        if not self._allowed.allow(f"file://{real}"):
+            raise SourceUnavailable(f"{self.location}: a link leads to {real}, which isn't allowed")
+        return real
+
+    def _read_champion(self, path: str) -> str | None:
+        try:
+            content = self._read(f"{path}/{ALIAS}")
         except FileNotFoundError:
             return None
         try:
@@ -65,51 +111,61 @@ class ModelRepository:
             raise SourceUnavailable(f"{self.location}/{ALIAS}: {champion!r} is no version")
         return champion
 
-    def _find_highest(self) -> str:
+    def _list_numbers(self, path: str) -> list[str]:
+        """List the versions, the highest first."""
         try:
-            entries = self._files.ls(self._path, detail=True)
+            entries = self._files.ls(path, detail=True)
         except FileNotFoundError:
             entries = []
         numbers = [
             name
             for entry in entries
-            if entry["type"] == "directory" and _is_number(name := _last_part(entry["name"]))
+            if _is_number(name := _last_part(entry["name"])) and self._is_folder(entry)
         ]
         if not numbers:
             raise SourceUnavailable(f"{self.location}: no version is there")
-        return max(numbers, key=int)
+        return sorted(numbers, key=int, reverse=True)
+
+    def _is_folder(self, entry: dict[str, Any]) -> bool:
+        return entry["type"] == "directory" or (
+            bool(entry.get("islink")) and bool(self._files.isdir(entry["name"]))
+        )
 
     def _identify(self, path: str) -> str:
         """Give a sum of the version's list of files and of what the file system says of each."""
         parts = [path]
         for name in (CARD, CHECKSUMS):
             try:
-                content = bytes(self._files.cat_file(f"{path}/{name}"))
+                content = self._read(f"{path}/{name}")
             except FileNotFoundError:
+                continue
+            except ModelRefused:
+                # Loading it fails for the same reason, which is then remembered.
+                parts.append(self._look_at(f"{path}/{name}"))
                 continue
             parts.append(hashlib.sha256(content).hexdigest())
             parts += [self._look_at(f"{path}/{file}") for file in _list_files(name, content)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
+    def _read(self, path: str) -> bytes:
+        return read_file(self._files, self._follow(path), self._max_bytes)
+
     def _look_at(self, path: str) -> str:
         try:
-            info: dict[str, Any] = self._files.info(path)
+            info: dict[str, Any] = self._files.info(self._follow(path))
         except FileNotFoundError:
             return "missing"
         # A server that redirects may sign the URL anew each time.
         return repr(sorted((key, value) for key, value in info.items() if key != "url"))
 
 
-def _choose_options(location: str) -> dict[str, Any]:
+def _choose_options(location: str, allowed: AllowedSources, max_bytes: int) -> dict[str, Any]:
     if not location.startswith(("http://", "https://")):
         return {}
-    # How long the model's watcher waits for a server that hangs, or that sends very slowly.
-    from aiohttp import ClientTimeout
+    # What it imports is installed only where it is needed.
+    from predictor.versions.http_client import make_options
 
-    timeout = ClientTimeout(
-        total=_TOTAL_SECONDS, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS
-    )
-    return {"client_kwargs": {"timeout": timeout}}
+    return make_options(allowed, max_bytes)
 
 
 def _list_files(name: str, content: bytes) -> list[str]:

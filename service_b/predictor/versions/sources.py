@@ -1,12 +1,15 @@
 """The sources of a model, made from what models.yaml says."""
 
+import os.path
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import unquote
 
 from predictor.errors import ManifestError
-from predictor.version import Source, Version
+from predictor.telemetry.redaction import hide_secrets
+from predictor.version import MAX_BYTES, Source, Version
+from predictor.versions.allowed_sources import AllowedSources
 from predictor.versions.manifest import ModelEntry
 from predictor.versions.mlflow_source import MlflowSource
 from predictor.versions.repository import ModelRepository
@@ -23,8 +26,12 @@ class ClassItself:
         return Version("", self.location, nullcontext)
 
 
-def build_sources(entry: ModelEntry, folder: Path, allowed: Sequence[str]) -> list[Source]:
+def build_sources(
+    entry: ModelEntry, folder: Path, allowed: Sequence[str], max_bytes: int = MAX_BYTES
+) -> list[Source]:
     """Make the sources of a model; relative folders are relative to `folder`.
+
+    A version has `max_bytes` at most.
 
     Raises:
         ManifestError: a source isn't allowed, isn't understood, or needs what isn't installed.
@@ -34,21 +41,23 @@ def build_sources(entry: ModelEntry, folder: Path, allowed: Sequence[str]) -> li
     sources = []
     for index, written in enumerate(entry.sources):
         try:
-            sources.append(_build(_complete(written, folder), allowed))
+            sources.append(_build(_complete(written, folder), AllowedSources(allowed), max_bytes))
         except ImportError as error:
             message = f"needs what requirements-mlflow.txt lists ({error})"
             raise ManifestError(message, "sources", index) from error
         except ValueError as error:
-            raise ManifestError(str(error), "sources", index) from error
+            raise ManifestError(hide_secrets(str(error)), "sources", index) from error
     return sources
 
 
-def _build(location: str, allowed: Sequence[str]) -> Source:
-    if not any(location.startswith(prefix) for prefix in allowed):
-        raise ValueError(
-            f"{location} begins with none of {', '.join(allowed)} (PREDICTOR_ALLOWED_SOURCES)"
-        )
-    return MlflowSource(location) if location.startswith("models:") else ModelRepository(location)
+def _build(location: str, allowed: AllowedSources, max_bytes: int) -> Source:
+    # With `::`, fsspec reads one URL through another.
+    if not all(map(allowed.allow, location.split("::"))):
+        prefixes = ", ".join(allowed.prefixes)
+        raise ValueError(f"{location} begins with none of {prefixes} (PREDICTOR_ALLOWED_SOURCES)")
+    if location.startswith("models:"):
+        return MlflowSource(location, max_bytes)
+    return ModelRepository(location, allowed, max_bytes)
 
 
 def _complete(written: str, folder: Path) -> str:
@@ -56,9 +65,14 @@ def _complete(written: str, folder: Path) -> str:
     scheme, separator, rest = written.partition(":")
     # A single letter is a drive of Windows.
     if not separator or len(scheme) == 1:
-        return f"file://{(folder / written).resolve().as_posix()}"
+        return _write_url(folder / written)
     if scheme == "file":
-        return f"file://{Path(rest.removeprefix('//')).resolve().as_posix()}"
+        return _write_url(Path(rest.removeprefix("//")))
     if ".." in unquote(rest).split("/"):
         raise ValueError("must not have .. in it")
     return written
+
+
+def _write_url(path: Path) -> str:
+    # Not `resolve`: where links lead is found with each look.
+    return f"file://{Path(os.path.abspath(path)).as_posix()}"

@@ -6,9 +6,9 @@ from typing import Any
 
 import jiter
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Receive
 
 from predictor.errors import (
+    BodiesOverBudget,
     BodyTimeout,
     BodyTooLarge,
     InvalidInput,
@@ -17,6 +17,8 @@ from predictor.errors import (
 )
 
 _DRAIN_FACTOR = 16
+# Each takes some hundred bytes of memory, however few bytes of the body.
+_MAX_CONTAINERS = 150_000
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 Timeout = Callable[[], AbstractAsyncContextManager[object]]
@@ -47,6 +49,7 @@ class BodyReader:
             UnsupportedEncoding: the body is compressed.
             BodyTooLarge: the body has more than `max_bytes`.
             BodyTimeout: the body didn't arrive in time.
+            BodiesOverBudget: the bodies of other callers leave no room for it.
         """
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json" and not media_type.endswith("+json"):
@@ -56,7 +59,7 @@ class BodyReader:
                 raise UnsupportedEncoding(encoding)
         try:
             async with self._timeout():
-                body = await _receive(request.receive, max_bytes)
+                body = await _receive(request, max_bytes)
         except TimeoutError:
             raise BodyTimeout from None
         return body.removeprefix(_BYTE_ORDER_MARK)
@@ -73,13 +76,16 @@ class BodyReader:
         """
         if not body:
             raise InvalidInput([_problem("The body is empty, a JSON object was expected")])
+        if body.count(b"{") + body.count(b"[") > _MAX_CONTAINERS:
+            message = f"The body has more than {_MAX_CONTAINERS} objects and arrays"
+            raise InvalidInput([_problem(message)])
         try:
             return self._parser(body, allow_nan)
         except ValueError as error:
             raise InvalidInput([_problem(f"The body is not valid JSON: {error}")]) from None
 
 
-async def _receive(receive: Receive, max_bytes: int) -> bytes:
+async def _receive(request: Request, max_bytes: int) -> bytes:
     """Return the body; if it is too large, only count its bytes.
 
     A caller that is still sending when the connection closes sees a broken pipe instead
@@ -89,9 +95,11 @@ async def _receive(receive: Receive, max_bytes: int) -> bytes:
     size = 0
     more = True
     while more and size <= max_bytes * _DRAIN_FACTOR:
-        message = await receive()
+        message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
+        if "over_budget" in request.scope.get("state", ()):
+            raise BodiesOverBudget
         chunk = message.get("body", b"")
         more = message.get("more_body", False)
         size += len(chunk)

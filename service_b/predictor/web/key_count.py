@@ -18,6 +18,7 @@ def parse_counting_keys(body: bytes, allow_nan: bool) -> Any:
         # In the text each key has a colon of its own; a key that was there twice counts once.
         if _count_keys(value, body.count(b"{")) == body.count(b":"):
             return value
+        del value  # a large body isn't held twice
     except ValueError:
         pass  # the strict parser says what is wrong first
     # There is a colon in a string, or a duplicate key.

@@ -15,13 +15,14 @@ _BESIDE = {"params", "signature_name"}
 Row = dict[str, Any]
 
 
-def read_rows(body: Any, columns: Sequence[str]) -> list[Row]:
+def read_rows(body: Any, columns: Sequence[str], max_rows: int) -> list[Row]:
     """Give each row as a dict by column name.
 
-    `columns` names the values of rows that come without names.
+    `columns` names the values of rows that come without names. The rows are counted before any is
+    made: a row takes a hundred times the memory of the `{}` or `1` that it is in the body.
 
     Raises:
-        InvalidInput: the body is in none of the four formats.
+        InvalidInput: the body is in none of the four formats, or has more than `max_rows`.
     """
     if not isinstance(body, dict):
         raise _wrong("Input should be a JSON object")
@@ -35,11 +36,15 @@ def read_rows(body: Any, columns: Sequence[str]) -> list[Row]:
         names = frame.get("columns", columns)
         if not _is_names(names):
             raise _wrong("Input should be an array of different strings", format_, "columns")
+        _check_count(frame["data"], max_rows, format_, "data")
         return _name_all(frame["data"], names, format_, "data")
     if format_ == "inputs" and isinstance(frame, dict):
+        for name, values in frame.items():
+            _check_count(values, max_rows, format_, name)
         return _turn(frame)
     if not isinstance(frame, list):
         raise _wrong("Input should be an array of rows", format_)
+    _check_count(frame, max_rows, format_)
     return _name_all(frame, columns, format_)
 
 
@@ -61,6 +66,18 @@ def to_fields(row: Row, columns: Mapping[str, str], nullable: Collection[str]) -
     return fields
 
 
+def name_columns(error: InvalidInput, columns: Mapping[str, str]) -> InvalidInput:
+    """Name columns where the problems of a row name fields, which the caller has not sent."""
+    names = {field: column for column, field in columns.items()}
+    problems = []
+    for problem in error.problems:
+        body, index, *rest = problem["loc"]
+        if rest:
+            rest[0] = names.get(rest[0], rest[0])
+        problems.append({**problem, "loc": [body, index, *rest]})
+    return InvalidInput(problems)
+
+
 def to_value(prediction: Predicted) -> Any:
     """Give the bare value: a price as the estimator gave it, a class's output without its version.
 
@@ -79,6 +96,11 @@ def _clean(value: Any) -> Any:
         if value.is_integer():
             return int(value)
     return value
+
+
+def _check_count(rows: Any, max_rows: int, *place: str) -> None:
+    if isinstance(rows, list) and len(rows) > max_rows:
+        raise _wrong(f"Input has {len(rows)} rows, at most {max_rows} are allowed", *place)
 
 
 def _name_all(rows: list[Any], names: Sequence[str], *place: str) -> list[Row]:

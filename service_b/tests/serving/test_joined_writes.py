@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.server import ServerState
 
+from predictor.serving.http_protocol import HTTPProtocol
 from predictor.serving.joined_writes import JoinedWrites, JoinedWritesProtocol
+from predictor.serving.limits import Limits
 
 
 class FakeTransport(asyncio.Transport):
@@ -95,7 +96,8 @@ def answer(protocol_type: type[Any], requests: bytes) -> tuple[Sent, Sent]:
 
         config = uvicorn.Config(app, date_header=False, server_header=False)
         config.load()
-        protocol = protocol_type(config=config, server_state=ServerState(), app_state={})
+        limits = Limits(max_connections=10, head_seconds=15, max_bytes=65536)
+        protocol = protocol_type(limits, config=config, server_state=ServerState(), app_state={})
         protocol.connection_made(transport)
         protocol.data_received(requests)
         async with asyncio.timeout(30):
@@ -111,14 +113,14 @@ REQUEST = b"GET /%b HTTP/1.1\r\nhost: a\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
-@pytest.mark.parametrize("protocol_type", [AutoHTTPProtocol, JoinedWritesProtocol])
+@pytest.mark.parametrize("protocol_type", [HTTPProtocol, JoinedWritesProtocol])
 def test_every_request_of_a_connection_is_answered_in_turn(protocol_type: type[Any]) -> None:
     _, sent = answer(protocol_type, REQUEST % b"" * 2 + REQUEST % b"last")
 
     assert b"".join(sent) == ANSWER * 3
 
 
-@pytest.mark.parametrize("protocol_type", [AutoHTTPProtocol, JoinedWritesProtocol])
+@pytest.mark.parametrize("protocol_type", [HTTPProtocol, JoinedWritesProtocol])
 def test_answer_is_sent_before_the_application_has_ended(protocol_type: type[Any]) -> None:
     sent_meanwhile, _ = answer(protocol_type, REQUEST % b"last")
 

@@ -1,5 +1,6 @@
 """The service as a process of its own, over real sockets."""
 
+import asyncio
 import gc
 import json
 import signal
@@ -8,16 +9,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from predictor.serving import server as server_module
+from predictor.serving.http_protocol import HTTPProtocol
 from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.serving.server import serve
 from predictor.settings import SERVICE_FOLDER, Settings, load_settings
+from predictor.telemetry.log_lines import LineFormatter, LineHandler
 from tests.service_process import (
     DEADLINE_SECONDS,
     MAIN,
@@ -151,7 +156,7 @@ def test_bad_setting_stops_the_start_with_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("plain", "protocol"), [("0", JoinedWritesProtocol), ("joined_writes", "auto")]
+    ("plain", "protocol"), [("0", JoinedWritesProtocol), ("joined_writes", HTTPProtocol)]
 )
 def test_writes_are_joined_unless_they_are_to_be_plain(
     monkeypatch: pytest.MonkeyPatch, plain: str, protocol: object
@@ -160,19 +165,21 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
 
     class FakeServer:
         def __init__(self, config: uvicorn.Config) -> None:
-            protocols.append(config.http)
+            protocols.append(cast(partial[asyncio.Protocol], config.http).func)
 
         def run(self, sockets: list[socket.socket]) -> None:
             sockets[0].close()
 
     monkeypatch.setenv("PORT", str(find_free_port()))
     monkeypatch.setenv("LAB_PLAIN", plain)
-    monkeypatch.setattr(uvicorn, "Server", FakeServer)
+    monkeypatch.setattr(server_module, "StoppingServer", FakeServer)
     # What is this process's own stays as it is.
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(gc, "freeze", lambda: None)
 
-    serve(FastAPI(), load_settings())
+    app = FastAPI()
+    app.state.lines = LineHandler(sys.stdout, LineFormatter())
+    serve(app, load_settings())
 
     assert protocols == [protocol]
 

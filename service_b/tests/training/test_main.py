@@ -222,6 +222,14 @@ def test_closed_output_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     sys.stderr.close()
 
 
+@pytest.fixture
+def no_other_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests of this process may have set some of MLflow's."""
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("no_other_variable")
 def test_variable_that_a_library_cannot_import_with_is_named_in_one_line() -> None:
     status, _, err = run("list", SKLEARN_WORKING_MEMORY="much")
     assert status == 1
@@ -230,11 +238,13 @@ def test_variable_that_a_library_cannot_import_with_is_named_in_one_line() -> No
     ]
 
 
+@pytest.mark.usefixtures("no_other_variable")
+@pytest.mark.parametrize("value", ["all", "1.5", ""])
 def test_variable_that_a_library_cannot_use_is_named_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "all")
-    monkeypatch.setenv("LOKY_OTHER", "1")
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", value)
+    monkeypatch.setenv("LOKY_OTHER", "1")  # no part of "base 10"
     assert main(["list"]) == 1
     assert capsys.readouterr().err == (
         "error: LOKY_MAX_CPU_COUNT: its value can't be used (ValueError); mend or unset it\n"

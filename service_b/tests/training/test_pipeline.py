@@ -201,6 +201,15 @@ def test_changed_recipe_runs_from_the_step_that_it_touches(
         damaged.write_bytes(before)
 
 
+@pytest.mark.usefixtures("done")
+def test_rows_prepared_by_another_pandas_are_stale(
+    folder: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.pipeline.version", lambda _: "0")
+    with pytest.raises(TrainingError, match="prepare, which is stale: pandas, optuna changed"):
+        run_pipeline(start(folder, recipe), ["select"])
+
+
 def test_step_alone_names_the_missing_one_before_it(tmp_path: Path, recipe: Recipe) -> None:
     run = Run(recipe, start(tmp_path, recipe).options, Workspace(tmp_path / "work"))
     with pytest.raises(TrainingError, match="needs the artifact of download, which is missing"):

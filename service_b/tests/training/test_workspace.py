@@ -65,6 +65,7 @@ def test_digest_says_whether_two_artifacts_are_the_same(workspace: Workspace) ->
     [
         (OSError(errno.ENOSPC, "No space left on device"), TrainingError),
         (KeyboardInterrupt(), KeyboardInterrupt),
+        (BrokenPipeError(), BrokenPipeError),  # of the output: it's no fault of the artifact
     ],
 )
 def test_failed_step_keeps_the_former_artifact_and_leaves_nothing_else(
@@ -93,6 +94,17 @@ def test_only_one_training_works_in_a_folder(workspace: Workspace) -> None:
         workspace.lock(),
     ):
         pass
+    with workspace.lock():
+        assert workspace.find_fault("bake", DEPENDENCIES) is None
+
+
+def test_file_system_without_locks_can_be_worked_in(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("training.workspace._take", fail)
     with workspace.lock():
         assert workspace.find_fault("bake", DEPENDENCIES) is None
 

@@ -1,12 +1,15 @@
 import logging
+import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from predictor.errors import SourceUnavailable
+from predictor.telemetry.log_lines import LineFormatter
 from predictor.version import Folder, Version
 from predictor.versions.deployment import Deployment
 from predictor.versions.loading import build_loader
@@ -37,7 +40,7 @@ class FakeSource:
             self.opens += 1
             return version.open()
 
-        return Version(version.number, version.fingerprint, open_counted)
+        return replace(version, open=open_counted)
 
 
 @pytest.fixture
@@ -165,6 +168,74 @@ def test_refused_version_is_not_tried_again_until_it_changes(
         None,
         None,
     )
+
+
+@pytest.mark.parametrize("harm", ["empty", "no_artifact", "cut_card", "cut_artifact"])
+def test_incomplete_version_is_passed_over_for_the_next_lower_one_that_is_complete(
+    deployment: Deployment,
+    registry: ModelRegistry,
+    write_version: WriteVersion,
+    models_folder: Path,
+    caplog: pytest.LogCaptureFixture,
+    harm: str,
+) -> None:
+    write_version("2")
+    (models_folder / "tiny" / "3").mkdir()
+    folder = write_version("4")
+    if harm in ("empty", "no_artifact"):
+        (folder / "model.joblib").unlink()
+    if harm == "empty":
+        (folder / "card.json").unlink()
+    if harm.startswith("cut"):
+        file = folder / ("card.json" if harm == "cut_card" else "model.joblib")
+        file.write_bytes(file.read_bytes()[:100])
+    for _ in range(3):
+        deployment.check()
+    assert (registry.default.version, deployment.candidate) == ("2", "4")
+    reasons = list_reasons(caplog)  # once each, however often it is checked
+    assert [event for event, _ in reasons] == ["version is passed over"] * 2
+    assert [f"tiny/{number}/" in reason for number, (_, reason) in zip("43", reasons, strict=True)]
+    assert deployment.public_error is not None
+    assert "/" not in deployment.public_error
+
+
+def test_no_version_older_than_the_one_that_serves_takes_its_place(
+    deployment: Deployment, registry: ModelRegistry, write_version: WriteVersion
+) -> None:
+    write_version("1")
+    served = write_version("2")
+    deployment.check()
+    shutil.rmtree(served)
+    served.mkdir()
+    deployment.check()
+    assert (registry.default.version, deployment.swaps) == ("2", 1)
+
+
+def test_version_that_the_alias_names_is_not_passed_over(
+    deployment: Deployment,
+    registry: ModelRegistry,
+    write_version: WriteVersion,
+    models_folder: Path,
+) -> None:
+    write_version("1")
+    (models_folder / "tiny" / "2").mkdir()
+    (models_folder / "tiny" / "alias.json").write_text('{"champion": "2"}')
+    deployment.check()
+    assert dict(registry.loaded) == {}
+
+
+def test_password_of_a_source_is_not_logged(
+    registry: ModelRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.handler.setFormatter(LineFormatter())
+    source = ModelRepository("http://reader:secret@127.0.0.1:9/tiny")
+    load = build_loader(ModelEntry(name="tiny", sources=["models"]))
+    deployment = Deployment("tiny", [source], load, registry)
+    deployment.check()
+    assert "source=http://***@127.0.0.1:9/tiny" in caplog.text
+    for text in (caplog.text, deployment.last_error, deployment.public_error):
+        assert text is not None
+        assert "secret" not in text
 
 
 def test_error_that_nobody_expected_is_logged_and_the_version_serves_on(

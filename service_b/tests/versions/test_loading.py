@@ -76,7 +76,7 @@ def refuse(folder: Path) -> str:
         FakeEstimator(0.0),
         FakeEstimator(-1.0),
     ],
-    ids=repr,
+    ids=["no-estimator", "not-fitted", "none", "two", "nan", "inf", "zero", "negative"],
 )
 def test_version_is_refused_when_its_estimator_fails_on_the_example(
     write_version: WriteVersion, estimator: object

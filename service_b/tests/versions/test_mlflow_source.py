@@ -105,5 +105,5 @@ def test_client_of_mlflow_gets_its_predictions(
         predictions = client.invoke(rows).get_predictions()
         assert predictions.shape == (2, 1)
         assert predictions[0].between(50_000, 300_000).all()
-        with pytest.raises(Exception, match=r"error code 400, .*overall_qual: Field required"):
+        with pytest.raises(Exception, match=r"error code 400, .*OverallQual: Field required"):
             client.invoke(rows.drop(columns="OverallQual"))

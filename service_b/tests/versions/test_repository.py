@@ -13,6 +13,7 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 
 from predictor.errors import SourceUnavailable
+from predictor.versions.allowed_sources import AllowedSources
 from predictor.versions.repository import ModelRepository
 
 WriteVersion = Callable[..., Path]
@@ -180,3 +181,61 @@ def test_new_version_is_seen_by_the_same_repository(
 def test_source_is_unavailable_when_nobody_listens() -> None:
     with pytest.raises(SourceUnavailable, match=r"127\.0\.0\.1:9"):
         ModelRepository("http://127.0.0.1:9/tiny").find()
+
+
+@pytest.mark.parametrize("link", ["tiny", "tiny/1", "tiny/alias.json", "tiny/1/model.joblib"])
+def test_links_are_followed_anew_with_each_look(
+    write_version: WriteVersion, models_folder: Path, tmp_path: Path, link: str
+) -> None:
+    for number in ("1", "2"):
+        write_version(number)
+    (models_folder / "tiny" / "alias.json").write_text('{"champion": "1"}')
+    linked = models_folder / link
+    target, other = tmp_path / "target", tmp_path / "other"
+    linked.rename(target)
+    linked.symlink_to(target)
+    repository = ModelRepository(str(models_folder / "tiny"))
+    before = repository.find()
+    assert repository.find().fingerprint == before.fingerprint
+    if target.is_dir():
+        shutil.copytree(target, other)
+        for file in ("alias.json", "1/card.json", "card.json"):
+            if (other / file).exists():
+                (other / file).write_text('{"champion": "2"}')
+    else:
+        other.write_text('{"champion": "2"}')
+    # As Kubernetes does: the new link replaces the old one at once.
+    swapped = tmp_path / "swapped"
+    swapped.symlink_to(other)
+    swapped.replace(linked)
+    after = repository.find()
+    assert after.fingerprint != before.fingerprint
+    assert after.number == ("2" if link in ("tiny", "tiny/alias.json") else "1")
+
+
+def test_highest_number_may_be_a_link_to_a_folder(
+    write_version: WriteVersion, models_folder: Path, tmp_path: Path
+) -> None:
+    write_version("1")
+    write_version("2").rename(tmp_path / "elsewhere")
+    (models_folder / "tiny" / "2").symlink_to(tmp_path / "elsewhere")
+    (models_folder / "tiny" / "3").symlink_to(tmp_path / "nowhere")
+    version = ModelRepository(str(models_folder / "tiny")).find()
+    assert version.number == "2"
+    with version.open() as folder:
+        assert folder is not None
+        assert b'"version":"2"' in folder.read("card.json")
+
+
+@pytest.mark.parametrize("link", ["tiny", "tiny/1"])
+def test_source_is_unavailable_when_a_link_leads_where_no_source_may_be(
+    write_version: WriteVersion, models_folder: Path, tmp_path: Path, link: str
+) -> None:
+    write_version("1")
+    allowed = AllowedSources([f"file://{models_folder}/"])
+    repository = ModelRepository(str(models_folder / "tiny"), allowed)
+    assert repository.find().number == "1"
+    (models_folder / link).rename(tmp_path / "elsewhere")
+    (models_folder / link).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SourceUnavailable, match="isn't allowed"):
+        repository.find()

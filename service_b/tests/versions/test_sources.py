@@ -54,6 +54,12 @@ def test_error_names_the_source_that_is_wrong(tmp_path: Path, written: str, reas
     assert error.place == ("sources", 1)
 
 
+def test_error_names_no_password(tmp_path: Path) -> None:
+    allowed = ("https://reader:secret@models/",)
+    error = find_error("https://me:secret@h/x?token=secret", folder=tmp_path, allowed=allowed)
+    assert str(error).startswith("https://***@h/x?*** begins with none of https://***@models/")
+
+
 @pytest.mark.parametrize("written", ["models/../../secret", "file:///srv/models/../secret"])
 def test_folder_outside_what_is_allowed_is_refused(tmp_path: Path, written: str) -> None:
     allowed = (f"file://{tmp_path}/", "file:///srv/models/")

@@ -32,7 +32,7 @@ class Identification(Doubled):
     ],
 )
 def test_rows_are_read_by_column_from_every_format(body: Any) -> None:
-    assert read_rows(body, list(COLUMNS)) == [
+    assert read_rows(body, list(COLUMNS), 2) == [
         {"1stFlrSF": 896, "PoolQC": "Gd"},
         {"1stFlrSF": 5, "PoolQC": "Ex"},
     ]
@@ -40,9 +40,29 @@ def test_rows_are_read_by_column_from_every_format(body: Any) -> None:
 
 def test_frame_is_refused_with_the_place_of_what_is_wrong() -> None:
     with pytest.raises(InvalidInput) as caught:
-        read_rows({"dataframe_split": {"data": [[896, "Gd"], [5]]}}, list(COLUMNS))
+        read_rows({"dataframe_split": {"data": [[896, "Gd"], [5]]}}, list(COLUMNS), 2)
     (problem,) = caught.value.problems
     assert problem["loc"] == ["body", "dataframe_split", "data", 1]
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"dataframe_split": {"columns": [], "data": [[], [], []]}}, ["dataframe_split", "data"]),
+        ({"dataframe_records": [{}, {}, {}]}, ["dataframe_records"]),
+        ({"instances": [1, 2, 3]}, ["instances"]),
+        ({"inputs": [[], [], []]}, ["inputs"]),
+        ({"inputs": {"a": 1, "b": [1, 2, 3]}}, ["inputs", "b"]),
+    ],
+)
+def test_frame_is_refused_before_rows_are_made_when_it_has_too_many(
+    body: Any, place: list[str]
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_rows(body, list(COLUMNS), 2)
+    (problem,) = caught.value.problems
+    assert problem["loc"] == ["body", *place]
+    assert problem["msg"] == "Input has 3 rows, at most 2 are allowed"
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ def test_contract_lists_every_route(contract: dict[str, Any]) -> None:
         ("post", "/models/tiny/predict/batch"),
         ("post", "/reload"),
         ("get", "/ping"),
+        ("get", "/version"),
         ("post", "/invocations"),
     }
 

@@ -1,5 +1,6 @@
 """The request's id and its log line."""
 
+import asyncio
 import logging
 import time
 
@@ -12,6 +13,7 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.trace import read_trace
 
 _HEADER = b"x-request-id"
+_RETRY_AFTER_SECONDS = 5
 
 _logger = logging.getLogger("gateway.request")
 _PROBES = {"/health", "/livez", "/metrics"}
@@ -60,6 +62,12 @@ class RequestLine:
             await self._app(scope, receive, send_with_id)
         except ClientDisconnect:
             fields["disconnected"] = True
+        except asyncio.CancelledError:  # the service is stopped, and the time for it is over
+            fields["stopped"] = True
+            if status == 0:
+                headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
+                answer = JSONResponse({"detail": "The service is stopping"}, 503, headers)
+                await answer(scope, receive, send_with_id)
         except Exception:
             _logger.exception("unexpected error", extra={"fields": ids})
             if status == 0:

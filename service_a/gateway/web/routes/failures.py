@@ -5,6 +5,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_json
 
 from gateway.errors import (
+    BodiesOverBudget,
     BodyTimeout,
     BodyTooLarge,
     ForeignPage,
@@ -83,6 +84,10 @@ def add_failure_handlers(app: FastAPI) -> None:
     async def answer_body_timeout(_: Request, __: BodyTimeout) -> Response:
         detail = "The body did not arrive in time"
         return JSONResponse({"detail": detail}, status_code=408, headers={"Connection": "close"})
+
+    @app.exception_handler(BodiesOverBudget)
+    async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:
+        return _answer_later("Too much is under way")
 
 
 def _answer_later(detail: str) -> Response:

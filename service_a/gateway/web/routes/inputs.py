@@ -123,9 +123,12 @@ async def export_inputs(request: Request, wanted: Filter) -> StreamingResponse:
 )
 async def replay_inputs(
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="most inputs to forward")] = 100,
+    limit: Annotated[
+        int, Query(ge=1, le=100_000, description="most inputs to get an answer for")
+    ] = 100,
 ) -> ReplayAnswer:
-    """Oldest first. Two calls at once never forward the same input twice."""
+    """Oldest first, the models in turns. What fails again is passed over, and a model whose
+    circuit is open is left alone. Two calls at once never forward the same input twice."""
     replay: Replay = request.app.state.replay
     replayed = await replay.run(limit, request.state.trace)
     return ReplayAnswer(**vars(replayed))

@@ -5,7 +5,8 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from gateway.errors import InputLogUnavailable
-from gateway.forwarding.circuit_breaker import CircuitBreaker
+from gateway.forwarding.circuit_breaker import CircuitState
+from gateway.intake.lanes import Lanes
 from gateway.intake.log_queue import LogQueue
 from gateway.telemetry.metrics import Metrics
 from gateway.web.schemas import HealthAnswer, RootAnswer
@@ -26,14 +27,15 @@ async def read_root() -> RootAnswer:
 async def read_health(request: Request, response: Response) -> HealthAnswer:
     """Healthy while A can log, whatever becomes of Service B."""
     log_queue: LogQueue = request.app.state.log_queue
-    breaker: CircuitBreaker = request.app.state.breaker
+    lanes: Lanes = request.app.state.lanes
+    circuit = CircuitState(lanes.default_circuit)
     try:
         await log_queue.check()
     except InputLogUnavailable as error:
         request.state.log_fields["reason"] = str(error)
         response.status_code = 503
-        return HealthAnswer(status="unhealthy", circuit_breaker=breaker.state)
-    return HealthAnswer(status="healthy", circuit_breaker=breaker.state)
+        return HealthAnswer(status="unhealthy", circuit_breaker=circuit)
+    return HealthAnswer(status="healthy", circuit_breaker=circuit)
 
 
 @router.get(
@@ -44,4 +46,6 @@ async def read_health(request: Request, response: Response) -> HealthAnswer:
 )
 async def read_metrics(request: Request) -> Response:
     metrics: Metrics = request.app.state.metrics
+    lanes: Lanes = request.app.state.lanes
+    metrics.set_model_circuits(lanes.read_circuits())
     return Response(metrics.write(), media_type=CONTENT_TYPE_LATEST)

@@ -189,6 +189,7 @@ def test_input_is_logged_as_unavailable_at_once_while_the_circuit_is_open(
     assert (record["outcome"], record["duration_ms"]) == ("unavailable", None)
     assert client.post("/inputs/replay").json() == {"predicted": 0, "rejected": 0, "unavailable": 2}
     assert len(stub.received) == 1
+    assert client.get("/inputs/r2").json() == {**record, "earlier_attempts": []}
 
 
 def test_outcome_is_in_the_log_as_soon_as_its_caller_has_the_answer(client: TestClient) -> None:

@@ -123,7 +123,7 @@ def test_everybody_gets_an_answer_of_their_own_when_many_come_at_once(
     client: TestClient, stub: StubServer, log_path: Path
 ) -> None:
     def predict_number(exchange: Exchange) -> None:
-        body = json.loads(exchange.server.received[-1].body)
+        body = json.loads(exchange.received.body)
         results = [
             {"prediction": {"price": number}, "message": "m"}
             for number in body.get("inputs") or [body["input"]]
@@ -218,7 +218,7 @@ def test_prediction_is_passed_on_when_only_its_outcome_could_not_be_logged(
     client.get("/inputs")  # waits for the log
     assert read_inputs(log_path, settled=False)[0]["outcome"] == "pending"
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "no updates" in line]
-    assert 'event="outcome could not be logged"' in line
+    assert 'event="outcomes could not be logged"' in line
 
 
 # Any input

@@ -1,9 +1,13 @@
 """`POST /process` with the name of a model."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from starlette.testclient import TestClient
 
-from tests.stub_server import PREDICTION, StubServer, answer
+from tests.stub_server import PREDICTION, Behaviour, Exchange, StubServer, answer, predict
+from tests.telemetry.test_metrics import read
 
 
 def process(client: TestClient, model: object) -> tuple[int, object]:
@@ -70,3 +74,89 @@ def test_each_model_gets_its_own_call(client: TestClient, stub: StubServer) -> N
 
     assert [process(client, name)[0] for name in ("a", "b", "a")] == [200, 200, 200]
     assert [request.line.split("/")[2] for request in stub.received] == ["a", "b", "a"]
+
+
+# One model's trouble
+
+
+def misbehave_for(model: str, behave: Behaviour) -> Behaviour:
+    """Predict, except for one model."""
+
+    def choose(exchange: Exchange) -> None:
+        line = exchange.received.line
+        (behave if f"/models/{model}/" in line else predict)(exchange)
+
+    return choose
+
+
+def test_other_models_are_asked_when_one_is_not_loaded(
+    client: TestClient, stub: StubServer
+) -> None:
+    stub.behave = misbehave_for("gone", answer(503, {"detail": "Model is not available"}))
+
+    assert {process(client, "gone")[0] for _ in range(10)} == {503}
+
+    assert len(stub.received) < 10  # its own circuit is open
+    assert [process(client, name)[0] for name in (None, "ames", "new")] == [200, 200, 200]
+    assert client.get("/health").json()["circuit_breaker"] == "closed"
+    states = {
+        name: value
+        for name, value in read(client).items()
+        if name.startswith("gateway_model_circuit_breaker_state") and value
+    }
+    assert states.keys() == {
+        f'gateway_model_circuit_breaker_state{{model="{name}",state="{state}"}}'
+        for name, state in {"gone": "open", "ames": "closed", "new": "closed"}.items()
+    }
+
+
+def test_named_models_are_asked_when_the_default_one_fails(
+    client: TestClient, stub: StubServer
+) -> None:
+    stub.behave = lambda exchange: (
+        predict if "/models/" in exchange.received.line else answer(500, b"")
+    )(exchange)
+    for _ in range(10):
+        assert process(client, None)[0] == 503
+
+    assert process(client, "california")[0] == 200
+    assert client.get("/health").json()["circuit_breaker"] == "open"
+
+
+def test_other_models_are_asked_when_the_calls_of_one_hang(
+    client: TestClient, stub: StubServer
+) -> None:
+    called = threading.Semaphore(0)
+
+    def predict_when_released(exchange: Exchange) -> None:
+        called.release()
+        exchange.server.released.wait()
+        predict(exchange)
+
+    stub.behave = misbehave_for("slow", predict_when_released)
+    with ThreadPoolExecutor(3) as callers:
+        slow = []
+        for _ in range(2):  # as many calls as are under way at a time
+            slow.append(callers.submit(process, client, "slow"))
+            assert called.acquire(timeout=10)
+        slow.append(callers.submit(process, client, "slow"))
+
+        statuses = [process(client, name)[0] for name in (None, "ames", "new", None)]
+
+        assert statuses == [200] * 4
+        assert not any(each.done() for each in slow)
+        stub.released.set()
+
+
+def test_inputs_of_other_models_are_replayed_when_one_is_not_loaded(
+    client: TestClient, stub: StubServer
+) -> None:
+    models = ["gone", None, "gone", "california"]
+    stub.behave = answer(503, b"")
+    for name in models:
+        process(client, name)
+    stub.behave = misbehave_for("gone", stub.behave)
+
+    replayed = client.post("/inputs/replay").json()
+
+    assert replayed == {"predicted": 2, "rejected": 0, "unavailable": 2}

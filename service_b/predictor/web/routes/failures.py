@@ -4,6 +4,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from predictor.errors import (
+    BodiesOverBudget,
     BodyTimeout,
     BodyTooLarge,
     ForeignPage,
@@ -30,11 +31,11 @@ def add_failure_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ModelUnavailable)
     async def answer_model_unavailable(_: Request, __: ModelUnavailable) -> Response:
-        return JSONResponse(
-            {"detail": "Model is not available"},
-            status_code=503,
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-        )
+        return _answer_later("Model is not available")
+
+    @app.exception_handler(BodiesOverBudget)
+    async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:
+        return _answer_later("Too much is under way")
 
     @app.exception_handler(ForeignPage)
     async def answer_foreign_page(_: Request, __: ForeignPage) -> Response:
@@ -62,3 +63,9 @@ def add_failure_handlers(app: FastAPI) -> None:
     async def answer_body_timeout(_: Request, __: BodyTimeout) -> Response:
         detail = "The body did not arrive in time"
         return JSONResponse({"detail": detail}, status_code=408, headers={"Connection": "close"})
+
+
+def _answer_later(detail: str) -> Response:
+    return JSONResponse(
+        {"detail": detail}, status_code=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)}
+    )

@@ -10,13 +10,17 @@ from pydantic_core import to_json
 from predictor.errors import InputRejected, InvalidInput, ModelNotFound, ModelUnavailable
 from predictor.inference.runner import run_in_pieces
 from predictor.inference.served_model import ServedModel
+from predictor.settings import Settings
 from predictor.versions.registry import ModelRegistry
 from predictor.web.json_body import BodyReader
-from predictor.web.mlflow_frames import Row, read_rows, to_fields, to_value
+from predictor.web.mlflow_frames import Row, name_columns, read_rows, to_fields, to_value
 from predictor.web.routes.failures import RETRY_AFTER_SECONDS
 from predictor.web.routes.predict import find_endpoint, predict_inputs, receive_body
 from predictor.web.schemas import ErrorAnswer, ScoringAnswer, ScoringError
 from predictor.web.validation import check, reject
+
+# The MLflow whose protocol this is; requirements-mlflow.txt has the same.
+PROTOCOL_VERSION = "3.17.2"
 
 router = APIRouter(tags=["mlflow"])
 
@@ -37,6 +41,17 @@ async def ping(request: Request) -> Response:
     registry: ModelRegistry = request.app.state.registry
     _ = registry.default
     return Response("\n", media_type="application/json")
+
+
+@router.get(
+    "/version",
+    summary="Name the version of MLflow whose protocol this is",
+    response_class=Response,
+    responses={200: {"description": f"the bare version, such as `{PROTOCOL_VERSION}`"}},
+)
+async def read_version() -> Response:
+    # MLflow's own servers call it JSON, too.
+    return Response(PROTOCOL_VERSION, media_type="application/json")
 
 
 @router.post(
@@ -81,16 +96,20 @@ async def invoke(
 
 
 async def _predict(request: Request, model: ServedModel) -> list[Any]:
+    settings: Settings = request.app.state.settings
     reader: BodyReader = request.app.state.body_reader
-    body = reader.parse(await receive_body(request), allow_nan=True)
-    rows = read_rows(body, list(model.columns))
+    body = reader.parse(await receive_body(request, settings.max_rows), allow_nan=True)
+    rows = read_rows(body, list(model.columns), settings.max_rows)
     nullable = _find_nullable(model.input_type)
 
     async def check_piece(some: Sequence[Row], start: int) -> list[BaseModel]:
-        return [
-            check(model.input_type, to_fields(row, model.columns, nullable), ["body", index])
-            for index, row in enumerate(some, start)
-        ]
+        try:
+            return [
+                check(model.input_type, to_fields(row, model.columns, nullable), ["body", index])
+                for index, row in enumerate(some, start)
+            ]
+        except InvalidInput as error:
+            raise name_columns(error, model.columns) from None
 
     async def predict_piece(some: Sequence[BaseModel], start: int) -> list[Any]:
         values = []

@@ -18,6 +18,7 @@ from predictor.web.json_body import BodyReader
 from predictor.web.quick_check import Form, check_quickly
 from predictor.web.schemas import BatchRequest, ErrorAnswer, InvalidInputAnswer, PredictRequest
 from predictor.web.validation import check, reject
+from predictor.web.value_count import check_value_count
 
 FAILURES: dict[int | str, dict[str, Any]] = {
     408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
@@ -110,11 +111,13 @@ async def _read_values(request: Request, model: ServedModel, form: Form) -> list
     return inputs
 
 
-async def receive_body(request: Request) -> bytes:
-    """Read the body, within the limits of the settings."""
+async def receive_body(request: Request, max_rows: int | None = None) -> bytes:
+    """Read the body, within the limits of the settings; `max_rows` is for a message."""
     settings: Settings = request.app.state.settings
     reader: BodyReader = request.app.state.body_reader
-    return await reader.read(request, settings.max_body_bytes)
+    body = await reader.read(request, settings.max_body_bytes)
+    check_value_count(body, settings.max_body_values, max_rows)
+    return body
 
 
 async def predict_inputs(

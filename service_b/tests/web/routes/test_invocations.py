@@ -1,8 +1,13 @@
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+
+from predictor.app import create_app
+from predictor.settings import SERVICE_FOLDER, Settings
 
 COLUMNS = {
     "first_flr_sf": "1stFlrSF",
@@ -59,10 +64,21 @@ def test_every_format_gets_the_same_prediction(
 
 
 def test_rows_are_answered_in_order(client: TestClient, row: dict[str, Any]) -> None:
-    rows = [row | {"1stFlrSF": 300 + index} for index in range(2000)]
+    rows = [row | {"1stFlrSF": 300 + index} for index in range(1000)]
     _, answer = invoke(client, {"dataframe_records": rows})
-    assert len(answer["predictions"]) == 2000
+    assert len(answer["predictions"]) == 1000
     assert answer["predictions"] == sorted(answer["predictions"])
+
+
+def test_too_many_rows_are_refused_with_the_limit_that_is_set(
+    settings: Settings, write_version: Callable[..., Path], row: dict[str, Any]
+) -> None:
+    write_version()
+    with TestClient(create_app(settings.model_copy(update={"max_rows": 2}))) as client:
+        assert invoke(client, {"instances": [row] * 2})[0] == 200
+        status, answer = invoke(client, {"instances": [row] * 3})
+    assert (status, answer["error_code"]) == (400, "BAD_REQUEST")
+    assert answer["message"] == "body.instances: Input has 3 rows, at most 2 are allowed"
 
 
 def test_no_rows_get_no_predictions(client: TestClient) -> None:
@@ -125,11 +141,11 @@ def test_whole_numbers_may_come_as_floats(
         ({"inputs": {"a": [1], "b": 2}}, "body.inputs: Every column should be an array"),
         (
             {"dataframe_records": [{"1stFlrSF": 1}]},
-            "body.0.first_flr_sf: Input should be greater than or equal to 300 (and 2 more)",
+            "body.0.1stFlrSF: Input should be greater than or equal to 300 (and 2 more)",
         ),
         (
             {"dataframe_records": [{"1stFlrSF": float("inf")}]},
-            "body.0.first_flr_sf: Input should be",
+            "body.0.1stFlrSF: Input should be",
         ),
     ],
 )
@@ -148,6 +164,26 @@ def test_model_is_chosen_by_name(client: TestClient, row: dict[str, Any]) -> Non
     status, answer = invoke(client, body, "/invocations?model=big")
     assert (status, answer["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
     assert "'big'" in answer["message"]
+
+
+def test_problems_name_the_columns_that_the_caller_knows(
+    client: TestClient, row: dict[str, Any]
+) -> None:
+    wrong = row | {"OverallQual": 11, "PoolQC": "No"}
+    del wrong["Neighborhood"]
+    _, answer = invoke(client, {"instances": [row, wrong]})
+    assert [problem["loc"] for problem in answer["detail"]] == [
+        ["body", 1, "OverallQual"],
+        ["body", 1, "Neighborhood"],
+        ["body", 1, "PoolQC"],
+    ]
+
+
+def test_version_is_that_of_the_mlflow_that_is_supported(client: TestClient) -> None:
+    answer = client.get("/version")
+    requirements = (SERVICE_FOLDER / "requirements-mlflow.txt").read_text(encoding="utf-8")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert f"mlflow-skinny=={answer.text}\n" in requirements
 
 
 def test_ping_is_200_when_a_model_is_loaded(client: TestClient) -> None:

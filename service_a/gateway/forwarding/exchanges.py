@@ -1,0 +1,89 @@
+"""One HTTP exchange with Service B, over a pool of connections that all calls share."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+import requests
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import HTTPError
+from urllib3.util import Timeout
+
+from gateway.errors import PredictorTimeout, PredictorUnavailable
+from gateway.forwarding.answers import MAX_ANSWER_BYTES
+from gateway.forwarding.deadline import DeadlineAdapter, keep_deadline
+from gateway.forwarding.echo import CallIds
+
+
+class Exchanges:
+    """Posts to Service B through one pooled session. Blocks; safe to use from many threads."""
+
+    def __init__(
+        self,
+        base_url: str,
+        adapter: DeadlineAdapter,
+        *,
+        connect_timeout_seconds: float,
+        api_key: str | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._connect_timeout_seconds = connect_timeout_seconds
+        self._call_ids = CallIds()
+        self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, adapter)
+        # Proxies and passwords of the environment are not for a call between two services.
+        self._session.trust_env = False
+        # Service B has no use for the headers that requests adds by itself.
+        self._session.headers = CaseInsensitiveDict({"Content-Type": "application/json"})
+        if api_key:
+            self._session.headers["X-API-Key"] = api_key
+        # Preparing a request takes as long as sending it, so each call sends a copy of this one.
+        self._request = self._session.prepare_request(
+            requests.Request("POST", base_url, data=b"{}")
+        )
+
+    def post(
+        self,
+        path: str,
+        content: bytes,
+        request_ids: Sequence[str],
+        traceparent: str,
+        deadline: float,
+    ) -> tuple[int, bytes]:
+        """Return the status and the body of Service B's answer.
+
+        Raises:
+            PredictorTimeout: there is none at `deadline`, of `time.monotonic()`.
+            PredictorUnavailable: there is none for any other reason.
+        """
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise PredictorTimeout("no time was left for the call")
+        connect = min(self._connect_timeout_seconds, remaining)
+        request = self._request.copy()
+        request.url = f"{self._base_url}{path}"
+        request.body = content
+        request.headers["Content-Length"] = str(len(content))
+        request.headers["X-Request-ID"] = self._call_ids.make(request_ids)
+        request.headers["traceparent"] = traceparent
+        try:
+            with (
+                keep_deadline(deadline),
+                # The session itself would also look after cookies and redirects: B has none.
+                self._session.get_adapter(self._base_url).send(
+                    request,
+                    # requests takes urllib3's own class as well, its types don't say so
+                    timeout=cast(Any, Timeout(connect=connect, read=remaining)),
+                    stream=True,
+                ) as response,
+            ):
+                body = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            late = isinstance(error, requests.Timeout) or time.monotonic() >= deadline
+            kind = PredictorTimeout if late else PredictorUnavailable
+            raise kind(f"{type(error).__name__}: {error}") from error
+        return response.status_code, body
+
+    def close(self) -> None:
+        self._session.close()

@@ -1,0 +1,139 @@
+"""The files of a SQLite log, and whether its path still names those that are open."""
+
+import math
+import os
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import Engine
+
+from gateway.errors import InputLogUnavailable
+
+_MOMENT_SECONDS = 0.05
+
+
+class LogFiles:
+    """The file that the log's path names, and `-wal` and `-shm` that SQLite keeps beside it.
+
+    To delete, move or replace one of them stops no process that has it open: what is committed
+    then goes into a file that nobody finds. To look costs some microseconds, so each commit does.
+    `-shm` has no data in it and is looked at now and then.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        (name,), options = engine.dialect.create_connect_args(engine.url)
+        self.path = Path(unquote(urlsplit(name).path) if options.get("uri") else name)
+        self._names: tuple[str, ...] = ()
+        self._opened: list[tuple[int, int]] = []
+        self._wal_bytes = 0
+        self._checked_at = -math.inf  # all of them, by `time.monotonic()`
+
+    def make(self) -> tuple[int, int]:
+        """Make the file and its folder if they are missing. Return which file the path names."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.touch(mode=0o644)
+        return _identify(os.stat(self.path))
+
+    def remember(self, made: tuple[int, int]) -> None:
+        """Take those that are there now for those that are open.
+
+        Raises:
+            InputLogUnavailable: the path names another file than the one that was made, and which
+                of them was opened can't be said.
+        """
+        real = os.path.realpath(self.path)  # beside it SQLite keeps the others
+        self._names = (str(self.path), f"{real}-wal", f"{real}-shm")
+        found = [os.stat(name) for name in self._names]
+        self._opened = [_identify(each) for each in found]
+        self._wal_bytes = found[1].st_size
+        self._checked_at = time.monotonic()
+        if self._opened[0] != made:
+            self.forget()
+            raise InputLogUnavailable("the log's file was replaced while it was opened")
+
+    def forget(self) -> None:
+        self._names = ()
+
+    def check(self) -> None:
+        """Raise `InputLogUnavailable` when one of the files that are open is gone or emptied."""
+        if not self._names:
+            return
+        now = time.monotonic()
+        all_are_due = now - self._checked_at > _MOMENT_SECONDS
+        try:
+            found = [os.stat(name) for name in self._names[: 3 if all_are_due else 2]]
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise InputLogUnavailable(f"{Path(error.filename).name} is gone") from None
+        if any(
+            _identify(each) != opened for each, opened in zip(found, self._opened, strict=False)
+        ):
+            raise InputLogUnavailable("a file of the log was replaced")
+        main, wal = found[:2]
+        if not main.st_size or (self._wal_bytes and not wal.st_size):
+            raise InputLogUnavailable("a file of the log was emptied")
+        self._wal_bytes = wal.st_size
+        if all_are_due:
+            self._checked_at = now
+
+    def check_unless_checked(self) -> None:
+        """Do the same, unless it was done a moment ago."""
+        if time.monotonic() - self._checked_at > _MOMENT_SECONDS:
+            self.check()
+
+    def leave(self, connection: sqlite3.Connection) -> None:
+        """Have the log's file complete, wherever it is now, and the path free for another.
+
+        What is beside it goes, so that a process that has those files open still, and commits
+        once more before it looks, writes nowhere, and not into the files of the next log. Who
+        comes second leaves what is there alone: a new `-shm` shows it.
+
+        Raises:
+            InputLogUnavailable: somebody reads an earlier state of the log; try again later.
+        """
+        while not self._others_are_there():
+            version = connection.execute("PRAGMA data_version").fetchone()
+            _, pages, done = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+            if pages != done:
+                raise InputLogUnavailable("the log's former file is being read")
+            connection.execute("BEGIN IMMEDIATE")  # from here on, nobody else commits
+            try:
+                complete = connection.execute("PRAGMA data_version").fetchone() == version
+                if complete and not self._others_are_there():
+                    self._delete_beside()
+                    return
+            finally:
+                connection.execute("ROLLBACK")
+
+    def put_aside_if_damaged(self) -> None:
+        """Rename a file that was emptied and got back only a part, when it is open no longer.
+
+        SQLite would go on to write in what is left of it.
+        """
+        if not self.path.exists() or not self.path.stat().st_size:
+            return
+        with closing(sqlite3.connect(self.path)) as connection:
+            try:
+                damaged = connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",)
+            except sqlite3.DatabaseError:
+                damaged = True
+        if damaged:
+            self.path.rename(f"{self.path}.damaged")
+            self._delete_beside()
+
+    def is_emptied(self) -> bool:
+        return self.path.exists() and not self.path.stat().st_size
+
+    def _others_are_there(self) -> bool:
+        shared = self._names[2]
+        return os.path.exists(shared) and _identify(os.stat(shared)) != self._opened[2]
+
+    def _delete_beside(self) -> None:
+        for name in self._names[1:]:
+            Path(name).unlink(missing_ok=True)
+
+
+def _identify(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

@@ -1,0 +1,87 @@
+"""HTTP as h11 reads it, within the limits: where there is no httptools, as on Windows."""
+
+import sys
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from gateway.serving.bounded_protocol import (
+    INVALID,
+    LONG_FRAMING,
+    LONG_HEAD,
+    TOO_BUSY,
+    BoundedProtocol,
+)
+from gateway.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
+
+
+class BoundedH11Protocol(BoundedProtocol, H11Protocol):  # type: ignore[misc]
+    """uvicorn's protocol with h11, within the limits."""
+
+    def __init__(self, limits: Limits, *arguments: Any, **options: Any) -> None:
+        super().__init__(limits, *arguments, **options)
+        self.conn = _BoundedParser(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        super().data_received(data)
+        self._settle()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        error = sys.exception()
+        too_long = isinstance(error, h11.RemoteProtocolError) and error.error_status_hint == 431
+        if too_long and not self._is_under_way():
+            self.refuse(431, LONG_HEAD)
+        else:
+            self.refuse(400, LONG_FRAMING if too_long else INVALID)
+
+    def on_response_complete(self) -> None:
+        self._give_back_body()
+        super().on_response_complete()
+        self._unset_keepalive_if_required()  # one timer serves all
+        if not self.transport.is_closing() and not self._is_under_way():
+            self._wait_for_next()
+            self._settle()
+
+    def keep(self, size: int) -> bool:
+        """Say whether a piece of a body is to be kept."""
+        return not self.cycle.response_complete and self._take_body(size)
+
+    def _settle(self) -> None:
+        """Count what h11 keeps, and see what is to be waited for now."""
+        if self._refused:
+            return
+        kept = len(self.conn.trailing_data[0])
+        self._head_bytes = kept if self.conn.their_state is h11.IDLE else 0
+        if not self._hold(kept):
+            self.refuse(503, TOO_BUSY)
+        elif self._is_under_way():
+            self._waits.end(self)
+        elif kept or self.conn.their_state is not h11.IDLE:
+            self._wait_for_rest()
+
+    def _should_upgrade(self) -> bool:
+        return False  # an offer to upgrade may be ignored (RFC 9110, section 7.8)
+
+
+class _BoundedParser(h11.Connection):
+    """Counts what a request has."""
+
+    def __init__(self, protocol: BoundedH11Protocol) -> None:
+        super().__init__(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self._protocol = protocol
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        protocol = self._protocol
+        if isinstance(event, h11.Request):
+            size = len(event.target) + sum(len(n) + len(v) + 4 for n, v in event.headers)
+            if size > MAX_HEAD_BYTES or len(event.headers) > MAX_HEAD_FIELDS:
+                raise h11.RemoteProtocolError("long head", error_status_hint=431)
+        elif isinstance(event, h11.EndOfMessage):
+            protocol.cycle.more_body = False
+        elif isinstance(event, h11.Data) and not protocol.keep(len(event.data)):
+            return h11.Data(b"")
+        return event

@@ -1,0 +1,32 @@
+"""`HEAD`, wherever there is `GET`."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class HeadRequests:
+    """ASGI middleware: answers `HEAD` with the status and the headers of `GET`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        ended = False
+
+        async def send_head(message: Message) -> None:
+            nonlocal ended
+            if message["type"] != "http.response.body":
+                await send(message)
+            elif not ended:  # a body that goes on and on needn't be waited for
+                ended = True
+                await send({"type": "http.response.body"})
+
+        # The server has the scope too, and sends no body because of its method.
+        get = {**scope, "method": "GET"}
+        try:
+            await self._app(get, receive, send_head)
+        finally:
+            if "route" in get:
+                scope["route"] = get["route"]

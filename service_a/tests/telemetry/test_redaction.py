@@ -1,0 +1,22 @@
+import pytest
+
+from gateway.telemetry.redaction import hide_secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://user:password@host/tiny: down", "https://***@host/tiny: down"),
+        ("https://token@host:8443/tiny", "https://***@host:8443/tiny"),
+        ("URL('https://user:p@ss:w/rd?#@host/x')", "URL('https://***@host/x')"),
+        ("https://host/tiny?token=secret&a=b failed", "https://host/tiny?*** failed"),
+        ("URL('https://host/x?sig=s%2F+=')", "URL('https://host/x?***')"),
+        ("postgresql://host/db?user=me&password=secret", "postgresql://host/db?***"),
+        ("a://u:p@h and b://u:p@h", "a://***@h and b://***@h"),
+        ("no URL: user@host?token", "no URL: user@host?token"),
+        ("models:/ames@champion", "models:/ames@champion"),
+        ("https://host:8443/tiny/1/card.json", "https://host:8443/tiny/1/card.json"),
+    ],
+)
+def test_urls_lose_their_secrets_and_nothing_else(text: str, expected: str) -> None:
+    assert hide_secrets(text) == expected

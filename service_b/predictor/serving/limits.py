@@ -1,0 +1,31 @@
+"""The limits that all protocols of a process share."""
+
+import sys
+
+from predictor.serving.byte_budget import ByteBudget
+from predictor.serving.waits import Waits
+
+MAX_HEAD_BYTES = 64 * 1024
+MAX_HEAD_FIELDS = 100
+
+# Files of the process that aren't callers: the log, connections to other services, models.
+_OTHER_FILES = 100
+
+
+class Limits:
+    """What callers may take together, and how long each may be waited for."""
+
+    def __init__(self, *, max_connections: int, head_seconds: float, max_bytes: int) -> None:
+        self.max_connections = min(max_connections, _count_free_files())
+        self.waits = Waits(head_seconds)
+        self.budget = ByteBudget(max_bytes)
+
+
+def _count_free_files() -> int:
+    """How many connections the system lets the process have (`ulimit -n`)."""
+    if sys.platform == "win32":
+        return 100_000
+    import resource
+
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 100_000 if most == resource.RLIM_INFINITY else max(most - _OTHER_FILES, 1)

@@ -1,0 +1,27 @@
+import resource
+
+import pytest
+
+from predictor.serving.limits import Limits
+
+
+def count_connections(max_connections: int) -> int:
+    limits = Limits(max_connections=max_connections, head_seconds=15, max_bytes=65536)
+    return limits.max_connections
+
+
+@pytest.mark.parametrize(
+    ("open_files", "wanted", "expected"),
+    [
+        (1024, 1000, 924),
+        (1024, 900, 900),
+        (50, 1000, 1),
+        (resource.RLIM_INFINITY, 1000, 1000),
+    ],
+)
+def test_connections_leave_room_for_the_other_files_of_the_process(
+    monkeypatch: pytest.MonkeyPatch, open_files: int, wanted: int, expected: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (open_files, open_files))
+
+    assert count_connections(wanted) == expected
