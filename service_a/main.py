@@ -1,6 +1,10 @@
 """Service A. `python main.py` runs it, as does `uvicorn main:app --port 8000`."""
 
 import sys
+from pathlib import Path
+
+# Python leaves out the program's own folder if PYTHONSAFEPATH is set.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from gateway.app import create_app
 from gateway.serving.server import serve

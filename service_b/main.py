@@ -1,6 +1,10 @@
 """Service B. `python main.py` runs it, as does `uvicorn main:app --port 8001`."""
 
 import sys
+from pathlib import Path
+
+# Python leaves out the program's own folder if PYTHONSAFEPATH is set.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from predictor.errors import ManifestError
 from predictor.serving.server import serve

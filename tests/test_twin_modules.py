@@ -67,9 +67,8 @@ OWN = {
     "app.py": {"Predictor", "create_app"},
     "errors.py": {"InputRejected"},  # by a hook of Service B; by Service B itself
     "settings.py": {
-        "load_settings",
         "Settings",
-        "load_settings",  # a URL of Service A's may hold a password without an @
+        "_describe",  # a URL of Service A's may hold a password without an @
         "_describe_default",  # a setting of Service B's is a list
     },
     "telemetry/metrics.py": {"Metrics", "_DURATIONS_SECONDS"},

@@ -4,7 +4,7 @@ import argparse
 import re
 import sqlite3
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from urllib3.util import parse_url
+from urllib3.util import Url, parse_url
 
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 
@@ -38,7 +38,10 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
 def _check_http_url(value: str) -> str:
-    url = parse_url(value)
+    try:
+        url = parse_url(value)
+    except ValueError:
+        url = Url()
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError("must be a URL such as http://localhost:8001/predict")
     return value
@@ -47,12 +50,15 @@ def _check_http_url(value: str) -> str:
 def _check_database_url(value: str) -> str:
     try:
         url = make_url(value)
-        url.get_dialect().import_dbapi()
-        url.get_dialect()().create_connect_args(url)
-    except (ArgumentError, ValueError) as error:
+        dialect = url.get_dialect()
+        dialect.import_dbapi()
+        dialect().create_connect_args(url)
+    except (ArgumentError, TypeError, ValueError) as error:
         raise ValueError("must be a SQLAlchemy URL such as sqlite:////data/inputs.db") from error
     except ImportError as error:
         raise ValueError(f"its database driver is not installed: {error}") from error
+    if dialect.is_async:
+        raise ValueError("its database driver works only asynchronously")
     if url.get_backend_name() == "sqlite":
         in_memory = ":memory:" in (url.database or ":memory:") or "memory" in url.query.values()
         if in_memory:
@@ -263,7 +269,7 @@ class Settings(BaseSettings):
 
 
 class SettingsError(Exception):
-    """A setting has a bad value; the message names the variable and the value."""
+    """Settings have bad values; the message has a line for each, with variable and value."""
 
 
 def load_settings() -> Settings:
@@ -275,12 +281,17 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        field = str(problem["loc"][0])
-        name = field if field.isupper() else f"GATEWAY_{field.upper()}"
+        raise SettingsError("\n".join(_describe(error))) from error
+
+
+def _describe(error: ValidationError) -> Iterator[str]:
+    """Yield a line for each variable with a wrong value."""
+    problems = {problem["loc"][0]: problem for problem in reversed(error.errors(include_url=False))}
+    for field, problem in sorted(problems.items(), key=lambda each: str(each[0])):
+        name = str(field) if str(field).isupper() else f"GATEWAY_{str(field).upper()}"
         secret = _is_secret(name, str(problem["input"]))
         given = "" if secret else f" (was {problem['input']!r})"
-        raise SettingsError(f"{name}: {problem['msg']}{given}") from error
+        yield f"{name}: {problem['msg']}{given}"
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> None:

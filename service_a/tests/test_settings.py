@@ -1,3 +1,4 @@
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -162,6 +163,9 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("SERVICE_B_URL", "service_b:8001"),
         ("SERVICE_B_URL", "ftp://service_b/predict"),
         ("SERVICE_B_URL", "http://"),
+        ("SERVICE_B_URL", "http://[::1"),
+        ("SERVICE_B_URL", "http://a b/predict"),
+        ("SERVICE_B_URL", "http://\udcff/predict"),  # a byte that is not UTF-8
         ("SERVICE_B_URL", "http://service_b:99999/predict"),
         ("SERVICE_B_URL", ""),
         ("SERVICE_B_CA_FILE", "/no/such/ca.pem"),
@@ -253,3 +257,68 @@ def test_arguments_are_refused(argument: str, capsys: pytest.CaptureFixture[str]
 
     assert caught.value.code == 2
     assert capsys.readouterr().err.startswith("usage: python main.py")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////tmp/x.db?timeout=soon",
+        "sqlite:////tmp/x.db?timeout=1&timeout=2",
+        "postgresql+psycopg_async://localhost/inputs",
+    ],
+)
+def test_url_of_the_log_that_could_never_be_opened_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("INPUT_LOG_URL", url)
+
+    with pytest.raises(SettingsError, match=r"^INPUT_LOG_URL: [^\n]+$"):
+        load_settings()
+
+
+def test_each_wrong_value_has_a_line_when_there_are_several(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PORT", "tcp://10.0.0.1:8000")
+    monkeypatch.setenv("LAB_PLAIN", "x,y")
+    monkeypatch.setenv("GATEWAY_MAX_BODY_BYTES", "few")
+    monkeypatch.setenv("GATEWAY_API_KEYS", "not a key")
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    lines = str(caught.value).splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [
+        "LAB_PLAIN",
+        "PORT",
+        "GATEWAY_API_KEYS",
+        "GATEWAY_MAX_BODY_BYTES",
+    ]
+    assert "not a key" not in str(caught.value)
+    assert lines[1].endswith("(was 'tcp://10.0.0.1:8000')")
+
+
+def test_foreign_variables_neither_stop_the_start_nor_change_what_is_found(
+    tmp_path: Path,
+) -> None:
+    """PYTHONSAFEPATH is another Python's, WEB_CONCURRENCY another server's."""
+    environment = {
+        **os.environ,
+        "PYTHONSAFEPATH": "1",
+        "WEB_CONCURRENCY": "auto",
+        "HOST": "x86_64-conda-linux-gnu",
+        "PORT": "8000",
+    }
+
+    ended = subprocess.run(
+        [sys.executable, SERVICE_FOLDER / "main.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("Cannot listen on x86_64-conda-linux-gnu port 8000: ")
+    assert line.endswith(". Set HOST to choose another.")

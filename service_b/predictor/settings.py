@@ -3,7 +3,7 @@
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -184,7 +184,7 @@ _WHOLE_NUMBERS = (
 
 
 class SettingsError(Exception):
-    """A setting has a bad value; the message names the variable and the value."""
+    """Settings have bad values; the message has a line for each, with variable and value."""
 
 
 def check_foreign_variables() -> None:
@@ -210,13 +210,18 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        field = str(problem["loc"][0])
-        name = field if field.isupper() else f"PREDICTOR_{field.upper()}"
+        raise SettingsError("\n".join(_describe(error))) from error
+
+
+def _describe(error: ValidationError) -> Iterator[str]:
+    """Yield a line for each variable with a wrong value."""
+    problems = {problem["loc"][0]: problem for problem in reversed(error.errors(include_url=False))}
+    for field, problem in sorted(problems.items(), key=lambda each: str(each[0])):
+        name = str(field) if str(field).isupper() else f"PREDICTOR_{str(field).upper()}"
         # Neither a key nor a URL with a password in it belongs in a log.
         secret = "API_KEY" in name or "@" in str(problem["input"])
         given = "" if secret else hide_secrets(f" (was {problem['input']!r})")
-        raise SettingsError(f"{name}: {problem['msg']}{given}") from error
+        yield f"{name}: {problem['msg']}{given}"
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> None:

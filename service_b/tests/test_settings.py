@@ -1,9 +1,13 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from predictor.settings import (
+    SERVICE_FOLDER,
     Settings,
     SettingsError,
     Trick,
@@ -212,3 +216,51 @@ def test_arguments_are_refused(argument: str, capsys: pytest.CaptureFixture[str]
 
     assert caught.value.code == 2
     assert capsys.readouterr().err.startswith("usage: python main.py")
+
+
+def test_each_wrong_value_has_a_line_when_there_are_several(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PORT", "tcp://10.0.0.1:8000")
+    monkeypatch.setenv("LAB_PLAIN", "x,y")
+    monkeypatch.setenv("PREDICTOR_MAX_BODY_BYTES", "few")
+    monkeypatch.setenv("PREDICTOR_API_KEY", "not a key")
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    lines = str(caught.value).splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [
+        "LAB_PLAIN",
+        "PORT",
+        "PREDICTOR_API_KEY",
+        "PREDICTOR_MAX_BODY_BYTES",
+    ]
+    assert "not a key" not in str(caught.value)
+    assert lines[1].endswith("(was 'tcp://10.0.0.1:8000')")
+
+
+def test_foreign_variables_neither_stop_the_start_nor_change_what_is_found(
+    tmp_path: Path,
+) -> None:
+    """PYTHONSAFEPATH is another Python's, WEB_CONCURRENCY another server's."""
+    environment = {
+        **os.environ,
+        "PYTHONSAFEPATH": "1",
+        "WEB_CONCURRENCY": "auto",
+        "HOST": "x86_64-conda-linux-gnu",
+        "PORT": "8001",
+    }
+
+    ended = subprocess.run(
+        [sys.executable, SERVICE_FOLDER / "main.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("Cannot listen on x86_64-conda-linux-gnu port 8001: ")
+    assert line.endswith(". Set HOST to choose another.")

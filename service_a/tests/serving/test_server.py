@@ -159,7 +159,18 @@ def test_taken_port_stops_the_start_with_one_line(monkeypatch: pytest.MonkeyPatc
     )
 
 
-@pytest.mark.parametrize("host", ["host.invalid", ":::"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "host.invalid",
+        ":::",
+        "x86_64-conda-linux-gnu",
+        "127.0.0.1:8000",
+        "[::1]",
+        "*",
+        "192.0.2.1",  # no machine has it
+    ],
+)
 def test_unknown_host_stops_the_start_with_one_line(
     monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
@@ -170,6 +181,6 @@ def test_unknown_host_stops_the_start_with_one_line(
 
     message = str(caught.value.code)
     assert message.startswith(f"Cannot listen on {host} port 8000: ")
-    assert message.endswith("Set HOST to choose another.")
+    assert message.endswith(". Set HOST to choose another.")
     assert "Unknown error" not in message
     assert "\n" not in message

@@ -34,11 +34,11 @@ def serve(app: FastAPI, settings: Settings) -> None:
     except OSError as error:
         # Python adds the address, which the line below names already.
         reason = str(error.strerror or error).partition(" (while")[0]
-        # Else it is no host of this machine, or no host at all, as conda's HOST.
-        of_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        # Otherwise the name leads nowhere, or to another machine: no port helps.
+        wrong = "PORT" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "HOST"
         sys.exit(
             f"Cannot listen on {settings.host} port {settings.port}: {reason}. "
-            f"Set {'PORT' if of_port else 'HOST'} to choose another."
+            f"Set {wrong} to choose another."
         )
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has stopped; this makes it a clean exit.
@@ -58,6 +58,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
         log_config=None,
         server_header=False,
         proxy_headers=False,  # nothing here looks at the caller's address
+        workers=1,  # this one: uvicorn would read WEB_CONCURRENCY, and stumble over a word in it
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     lines: LineHandler = app.state.lines

@@ -51,12 +51,13 @@ class BodyReader:
             BodyTimeout: the body didn't arrive in time.
             BodiesOverBudget: the bodies of other callers leave no room for it.
         """
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json" and not media_type.endswith("+json"):
-            raise WrongContentType(media_type)
-        for encoding in request.headers.getlist("content-encoding"):
-            if encoding.strip().lower() not in ("", "identity"):
-                raise UnsupportedEncoding(encoding)
+        # Looking up two of the request's own `headers` would take several times as long.
+        headers = dict(request.scope["headers"])
+        media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if media_type != b"application/json" and not media_type.endswith(b"+json"):
+            raise WrongContentType
+        if headers.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity"):
+            raise UnsupportedEncoding
         try:
             async with self._timeout():
                 body = await _receive(request, max_bytes)

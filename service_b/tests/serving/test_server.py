@@ -202,5 +202,5 @@ def test_unknown_host_stops_the_start_with_one_line(settings: Settings, host: st
         serve(FastAPI(), settings.model_copy(update={"host": host}))
     message = str(caught.value.code)
     assert message.startswith(f"Cannot listen on {host} port 8001: ")
-    assert message.endswith("Set HOST to choose another.")
+    assert message.endswith(". Set HOST to choose another.")
     assert "Unknown error" not in message
