@@ -29,6 +29,14 @@ def read_circuit(lab: Lab) -> str:
     return state
 
 
+def list_changes(lab: Lab) -> list[str]:
+    return [
+        line.rpartition("state=")[2]
+        for line in lab.a.read_output().splitlines()
+        if 'event="circuit to Service B"' in line
+    ]
+
+
 @pytest.fixture
 def watchful(tmp_path: Path) -> Iterator[Lab]:
     """Both services; the circuit opens after three failures and tries again soon."""
@@ -57,13 +65,9 @@ def test_circuit_opens_when_service_b_is_killed_and_closes_when_it_is_back(watch
     wait_until(lambda: process(watchful).status_code == 200)
     assert read_circuit(watchful) == "closed"
 
-    changes = [
-        line.rpartition("state=")[2]
-        for line in watchful.a.read_output().splitlines()
-        if 'event="circuit to Service B"' in line
-    ]
-    assert changes[0] == "open"
-    assert changes[-2:] == ["half_open", "closed"]
+    # A thread writes the log lines, a moment after the answers.
+    wait_until(lambda: list_changes(watchful)[-2:] == ["half_open", "closed"])
+    assert list_changes(watchful)[0] == "open"
     # What could not be predicted meanwhile is predicted now.
     replayed = requests.post(f"{watchful.a.url}/inputs/replay", timeout=20).json()
     assert replayed["predicted"] >= 4

@@ -173,6 +173,11 @@ def test_control_characters_can_not_forge_a_log_line(shared_lab: Lab, name: str)
         )
         assert value not in answer
 
+    # A thread writes the log lines, a moment after the answers.
+    send_raw(
+        service, b"GET /%b-last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % marker.encode()
+    )
+    wait_until(lambda: f"{marker}-last" in service.read_output())
     output = service.read_output()
     assert "\x1b" not in output
     assert output.isascii()
