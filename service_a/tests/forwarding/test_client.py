@@ -201,15 +201,6 @@ def test_predictor_is_unavailable_when_its_address_leads_nowhere(url: str) -> No
     assert isinstance(predict(client, make_forward())[0], PredictorUnavailable)
 
 
-def test_nothing_is_sent_when_the_deadline_has_passed(
-    client: PredictorClient, stub: StubServer
-) -> None:
-    (result,) = predict(client, make_forward(), seconds=-1)
-
-    assert isinstance(result, PredictorUnavailable)
-    assert stub.received == []
-
-
 # The connection
 
 
@@ -352,31 +343,6 @@ def test_connection_is_not_used_again_when_something_waits_on_it(
     assert isinstance(result, Answer)
     assert result.price == 2
     assert len({request.connection for request in stub.received}) == 2
-
-
-def test_connection_ends_when_the_client_is_closed(
-    client: PredictorClient, exchanges: Exchanges, stub: StubServer
-) -> None:
-    predict(client, make_forward())
-
-    exchanges.close()
-
-    stub.wait_until_closed()
-
-
-def test_proxies_and_passwords_of_the_environment_are_ignored(
-    client: PredictorClient, stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
-) -> None:
-    netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login someone password secret")
-    monkeypatch.setenv("NETRC", str(netrc))
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-    assert isinstance(predict(client, make_forward())[0], Answer)
-    assert stub.received[0].headers["Authorization"] is None
 
 
 # Many inputs
