@@ -62,8 +62,9 @@ class LogFiles:
         """Raise `InputLogUnavailable` when one of the files that are open is gone or emptied."""
         if not self._names:
             return
-        now = time.monotonic()
-        all_are_due = now - self._checked_at > _MOMENT_SECONDS
+        now, checked_at = time.monotonic(), self._checked_at
+        all_are_due = now - checked_at > _MOMENT_SECONDS
+        self._checked_at = -math.inf  # what fails is looked at again before the next commit
         try:
             found = [os.stat(name) for name in self._names[: 3 if all_are_due else 2]]
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -73,11 +74,10 @@ class LogFiles:
         ):
             raise InputLogUnavailable("a file of the log was replaced")
         main, wal = found[:2]
-        if not main.st_size or (self._wal_bytes and not wal.st_size):
+        if not main.st_size or (self._wal_bytes and not wal.st_size) or self._is_hollow(wal):
             raise InputLogUnavailable("a file of the log was emptied")
         self._wal_bytes = wal.st_size
-        if all_are_due:
-            self._checked_at = now
+        self._checked_at = now if all_are_due else checked_at
 
     def check_unless_checked(self) -> None:
         """Do the same, unless it was done a moment ago."""
@@ -88,12 +88,17 @@ class LogFiles:
         """Have the log's file complete, wherever it is now, and the path free for another.
 
         What is beside it goes, so that a process that has those files open still, and commits
-        once more before it looks, writes nowhere, and not into the files of the next log. Who
-        comes second leaves what is there alone: a new `-shm` shows it.
+        once more before it looks, writes nowhere, and not into the files of the next log.
+        Whoever comes second finds a new `-shm` and leaves what is there alone.
 
         Raises:
             InputLogUnavailable: somebody reads an earlier state of the log; try again later.
         """
+        beside = Path(self._names[1])
+        if self.path.exists() and beside.exists() and self._is_hollow(beside.stat()):
+            # What SQLite would take from there into the file itself is nothing but zeros.
+            self._put_aside()
+            return
         while not self._others_are_there():
             version = connection.execute("PRAGMA data_version").fetchone()
             _, pages, done = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
@@ -121,8 +126,7 @@ class LogFiles:
             except sqlite3.DatabaseError:
                 damaged = True
         if damaged:
-            self.path.rename(f"{self.path}.damaged")
-            self._delete_beside()
+            self._put_aside()
 
     def is_emptied(self) -> bool:
         return self.path.exists() and not self.path.stat().st_size
@@ -130,6 +134,17 @@ class LogFiles:
     def _others_are_there(self) -> bool:
         shared = self._names[2]
         return os.path.exists(shared) and _identify(os.stat(shared)) != self._opened[2]
+
+    def _is_hollow(self, wal: os.stat_result) -> bool:
+        """Say whether it was emptied and then written to behind its former end."""
+        if getattr(wal, "st_blocks", wal.st_size) * 512 >= wal.st_size:
+            return False
+        with open(self._names[1], "rb") as file:
+            return not any(file.read(4))
+
+    def _put_aside(self) -> None:
+        self.path.rename(f"{self.path}.damaged")
+        self._delete_beside()
 
     def _delete_beside(self) -> None:
         for name in self._names[1:]:

@@ -107,7 +107,7 @@ def _write_update(rows: int) -> str:
         f"{name} = new.column{place}" for place, name in enumerate(OUTCOME_COLUMNS, start=3)
     )
     places = _write_places(rows, len(OUTCOME_COLUMNS) + 2)
-    # By number: of a request that is a large batch, the index has a thousand rows.
+    # The plus keeps SQLite from the index of the requests, which has a thousand rows for a batch.
     return (
         f"UPDATE inputs SET {columns} FROM (VALUES {places}) AS new "  # noqa: S608
         "WHERE id = new.column1 AND +request_id = new.column2"

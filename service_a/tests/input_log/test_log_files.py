@@ -88,6 +88,11 @@ def empty(path: Path) -> Path:
     return path
 
 
+def empty_beside(path: Path) -> Path:
+    os.truncate(f"{path}-wal", 0)
+    return path
+
+
 def fill(log: LogWriter, path: Path) -> None:
     """Write so much that most of the log is in the file itself, and the rest beside it."""
     log.write([NewInput("r1", "1" * 5_000_000, OutcomeKind.LOGGED)])
@@ -106,6 +111,7 @@ def fill(log: LogWriter, path: Path) -> None:
         move_folder,
         replace_by_another,
         empty,
+        empty_beside,
     ],
 )
 def test_what_is_written_is_in_the_file_that_the_path_names_when_another_was_open(
@@ -137,7 +143,9 @@ def test_what_was_written_before_is_complete_in_the_file_wherever_it_is(
         assert read_names(log_path) == ["r3"]
 
 
-@pytest.mark.parametrize("take_away", [delete(""), delete("-wal"), move, move_folder, empty])
+@pytest.mark.parametrize(
+    "take_away", [delete(""), delete("-wal"), move, move_folder, empty, empty_beside]
+)
 def test_commit_is_no_success_when_the_file_goes_in_the_middle_of_it(
     log: LogWriter,
     log_path: Path,
