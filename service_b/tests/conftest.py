@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import logging
+import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version as find_version
@@ -121,6 +122,11 @@ SALES: list[tuple[Any, ...]] = [
     (1700, 8, "Veenker", 120, "Gd", 2001, np.nan, 290_000),
     (2600, 9, "Veenker", 60, "Ex", 2006, 110, 480_000),
 ]
+
+
+def pytest_configure() -> None:
+    """Have Ctrl-C end what the tests start, though a shell in the background would ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
