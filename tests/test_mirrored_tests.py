@@ -20,6 +20,7 @@ COVERED = {
     "lab/running.py": "tests/test_scripts.py",
     "service_a/gateway/errors.py": "service_a/tests/web/routes/test_process.py",
     "service_a/gateway/forwarding/joined_sends.py": "service_a/tests/forwarding/test_deadline.py",
+    "service_a/gateway/input_log/server_process.py": "service_a/tests/input_log/test_postgresql.py",
     "service_a/gateway/input_log/sqlite_writer.py": "service_a/tests/input_log/test_writer.py",
     "service_a/gateway/intake/entries.py": "service_a/tests/intake/test_intake.py",
     "service_a/gateway/intake/forward_queue.py": "service_a/tests/intake/test_intake.py",
