@@ -74,7 +74,7 @@ def test_caller_gets_a_503_without_a_word_of_the_cause(
     row = gateway.read_inputs()[-1]
     assert (row["request_id"], row["data"], row["outcome"]) == (
         request_id,
-        '{"a":1}',
+        '{"a": 1}',
         "unavailable",
     )
     assert reason in gateway.a.read_request_line(request_id)
