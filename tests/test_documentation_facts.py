@@ -127,7 +127,7 @@ def test_every_route_that_a_document_names_exists() -> None:
         )
     ] == []
     for name, text in texts:
-        for port, path in re.findall(r"http://localhost:(800[01])(/[^\s'\"`>?)]*)", text):
+        for port, path in re.findall(r"http://localhost:(800[01])(/[^\s'\"`>?#)]*)", text):
             service = "A" if port == "8000" else "B"
             assert any(find_route(service, method, path) for method in ("GET", "POST")), (
                 name,
