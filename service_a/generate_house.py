@@ -9,6 +9,7 @@ needs nothing of Service B to build and run. A test makes it again and compares.
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ def describe_house(openapi: dict[str, Any]) -> dict[str, Any]:
     required = ["id", *(to_camel(name) for name in source["required"] if name != "id")]
     return {
         "title": "House",
-        "description": "A house in Ames, Iowa. What is left out is unknown.",
+        "description": "A house in Ames, Iowa. What is left out is unknown. Letter case and "
+        "blanks around a category don't matter.",
         "type": "object",
         "additionalProperties": False,
         "properties": properties,
@@ -79,12 +81,14 @@ def generate_house() -> str:
             use_union_operator=True,
             use_missing_sentinel=True,
             use_schema_description=True,
+            additional_imports=["gateway.spelling.AnySpelling"],
             formatters=[Formatter.RUFF_FORMAT],
             use_double_quotes=True,
             disable_timestamp=True,
         ),
     )
-    return f"{text}\n"
+    # No category has a bracket in it.
+    return re.sub(r'Literal\[\s*"[^]]+\]', r"Annotated[\g<0>, AnySpelling()]", f"{text}\n")
 
 
 if __name__ == "__main__":
