@@ -32,8 +32,8 @@ HOUSE: dict[str, JsonValue] = {
 """The same house in the public contract."""
 
 
-# A name that can stand in a URL's path as it is.
-MODEL_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+# A name that can stand in a URL's path as it is; `ames@challenger` is a version by its alias.
+MODEL_NAME = "^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"
 
 
 class RootAnswer(BaseModel):

@@ -24,8 +24,8 @@ class Runner:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        # A model keeps a core busy by itself: more threads for it would only wait for each other.
-        self._limiters = defaultdict[str, CapacityLimiter](lambda: CapacityLimiter(1))
+        # A version keeps a core busy by itself: more threads for it would only wait for each other.
+        self._limiters = defaultdict[tuple[str, str], CapacityLimiter](lambda: CapacityLimiter(1))
 
     async def predict(self, model: ServedModel, inputs: Sequence[BaseModel]) -> Sequence[Outcome]:
         """Give one outcome for each input, in one call of the model; in a thread unless quick."""
@@ -35,7 +35,7 @@ class Runner:
         if len(inputs) <= model.quick_batch:
             outcomes = model.predict(inputs)
         else:
-            limiter = self._limiters[model.name]
+            limiter = self._limiters[model.name, model.version]
             outcomes = await to_thread.run_sync(model.predict, inputs, limiter=limiter)
         seconds = time.perf_counter() - started
         self._metrics.count_predictions(model.name, model.version, len(inputs), seconds)

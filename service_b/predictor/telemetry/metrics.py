@@ -1,6 +1,6 @@
 """What the predictor counts and measures, in Prometheus's format."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from prometheus_client import (
@@ -24,6 +24,9 @@ class SwapCounts(Protocol):
     name: str
     swaps: int
     refused: int
+
+    @property
+    def aliases(self) -> "Mapping[str, SwapCounts]": ...
 
 
 class Metrics:
@@ -111,7 +114,8 @@ class _SwapCollector(Collector):
             "predictor_refused_candidates", "Versions that failed a check.", labels=["model"]
         )
         for model in self._models:
-            swaps.add_metric([model.name], model.swaps)
-            refused.add_metric([model.name], model.refused)
+            for each in (model, *model.aliases.values()):
+                swaps.add_metric([each.name], each.swaps)
+                refused.add_metric([each.name], each.refused)
         yield swaps
         yield refused

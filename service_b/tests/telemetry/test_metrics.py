@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
@@ -51,3 +52,12 @@ def test_swaps_and_refused_versions_are_counted(
     series = read(client)
     assert series['predictor_swaps_total{model="tiny"}'] == 2
     assert series['predictor_refused_candidates_total{model="tiny"}'] == 1
+
+
+def test_swaps_of_aliases_are_counted_by_their_names(
+    client: TestClient, models_folder: Path
+) -> None:
+    alias = models_folder / "tiny" / "alias.json"
+    alias.write_text('{"champion": "1", "aliases": {"challenger": "1"}}')
+    client.post("/reload")
+    assert read(client)['predictor_swaps_total{model="tiny@challenger"}'] == 1

@@ -58,6 +58,7 @@ async def predict_batch(request: Request) -> Response:
 
 @router.post("/models/{name}/predict", summary="Predict one input")
 async def predict_by_name(request: Request, name: str) -> Response:
+    """After the name may come `@` and an alias, for the version that it names."""
     return await _answer_one(request, find_endpoint(request, name))
 
 
@@ -65,6 +66,7 @@ async def predict_by_name(request: Request, name: str) -> Response:
     "/models/{name}/predict/batch", summary="Predict many inputs, each with an outcome of its own"
 )
 async def predict_batch_by_name(request: Request, name: str) -> Response:
+    """After the name may come `@` and an alias, for the version that it names."""
     return await _answer_many(request, find_endpoint(request, name))
 
 
@@ -133,16 +135,22 @@ async def predict_inputs(
 
 
 def find_endpoint(request: Request, name: str) -> ServedModel:
-    """Find a model that is open to callers by its name.
+    """Find a model, or a version of it by an alias, that is open to callers by its name.
 
     Raises:
         ModelNotFound: there is none.
         ModelUnavailable: none of its versions is loaded.
     """
     endpoints: set[str] = request.app.state.endpoints
-    if name not in endpoints:
-        raise ModelNotFound(name, sorted(endpoints))
-    return _registry(request).get(name)
+    registry = _registry(request)
+    if _is_open(name, endpoints) and registry.find_name(name):
+        return registry.get(name)
+    known = [each for each in registry.all_names if _is_open(each, endpoints)]
+    raise ModelNotFound(name, sorted(known))
+
+
+def _is_open(name: str, endpoints: set[str]) -> bool:
+    return name.partition("@")[0] in endpoints
 
 
 def _registry(request: Request) -> ModelRegistry:
