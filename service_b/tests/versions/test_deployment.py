@@ -268,7 +268,8 @@ def test_error_that_nobody_expected_is_logged_and_the_version_serves_on(
         raise ZeroDivisionError
 
     source = FakeSource("odd", Path())
-    source.find = lambda _=None: Version("1", "x", nullcontext)  # type: ignore[method-assign]
+    found = Version("1", "x", nullcontext)
+    source.find = lambda _=None: found  # type: ignore[assignment, method-assign]
     deployment = Deployment("tiny", [source], fail, registry)
     deployment.check()
     assert deployment.last_error == "ZeroDivisionError()"
