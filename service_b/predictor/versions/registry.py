@@ -63,13 +63,15 @@ class ModelRegistry:
             ModelNotFound: the service hosts no such model.
             ModelUnavailable: none of its versions is loaded.
         """
+        model = self._loaded.get(name)
+        if model is not None:
+            return model
         held = self.find_name(name)
         if held is None:
             raise ModelNotFound(name, self.all_names)
-        try:
-            return self._loaded[held]
-        except KeyError:
-            raise ModelUnavailable(f"{name} is not loaded") from None
+        if held == name:
+            raise ModelUnavailable(f"{name} is not loaded")
+        return self.get(held)
 
     @property
     def default(self) -> ServedModel:

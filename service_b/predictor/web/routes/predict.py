@@ -1,6 +1,7 @@
 """Predictions: of the default model, and of each model by its name."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -143,8 +144,10 @@ def find_endpoint(request: Request, name: str) -> ServedModel:
     """
     endpoints: set[str] = request.app.state.endpoints
     registry = _registry(request)
-    if _is_open(name, endpoints) and registry.find_name(name):
-        return registry.get(name)
+    if _is_open(name, endpoints):
+        with suppress(ModelNotFound):
+            return registry.get(name)
+    # Without those that are not open.
     known = [each for each in registry.all_names if _is_open(each, endpoints)]
     raise ModelNotFound(name, sorted(known))
 
