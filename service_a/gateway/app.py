@@ -146,7 +146,7 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(refuse_unknown_parameters)],
         responses={
             422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},
-            500: {"model": ErrorAnswer, "description": "Something failed"},
+            500: {"model": ErrorAnswer, "description": "The service itself failed"},
         },
         # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
