@@ -153,8 +153,12 @@ def test_unexpected_error_is_a_bare_500_on_every_route(
     app.state.intake = None
     client = TestClient(app)
 
-    for method, path in (("GET", "/metrics"), ("POST", "/process"), ("POST", "/api/v1/predict")):
-        body = {"data": 1} if path == "/process" else {"instances": [{}]}
+    calls: list[tuple[str, str, object]] = [
+        ("GET", "/metrics", None),
+        ("POST", "/process", {"data": 1}),
+        ("POST", "/api/v1/predict", {"instances": [{}]}),
+    ]
+    for method, path, body in calls:
         answer = client.request(method, path, json=body)
         assert (answer.status_code, answer.json()) == (500, {"detail": "Internal error"})
         assert "500" in app.openapi()["paths"][path][method.lower()]["responses"]
