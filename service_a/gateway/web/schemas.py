@@ -151,7 +151,10 @@ class Prediction(BaseModel):
 class PredictedPrice(BaseModel):
     """One of Service B's predictions, by the names of the public contract."""
 
-    predicted_price: float = Field(validation_alias="price", description="in US dollars")
+    predicted_price: float = Field(
+        validation_alias="price",
+        description="in the currency of the model, US dollars for a district",
+    )
     confidence_interval: PredictionInterval | None = Field(
         default=None,
         validation_alias="interval",
