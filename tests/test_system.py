@@ -90,15 +90,17 @@ def test_category_in_any_spelling_has_the_price_of_the_exact_one_and_is_logged_a
             send("/process", {"model": "california", "data": place}),
             send("/api/v1/price/predict", known),
             send("/api/v1/price/predict/batch", {"data": [known, known]}),
+            send("/api/v1/predict", {"instances": [place]}),
         ]
 
     assert price(spelled, "near bay ") == price(exact, "NEAR BAY")
 
-    rows = [json.loads(row["data"]) for row in shared_lab.read_inputs()][-10:-5]
+    rows = [json.loads(row["data"]) for row in shared_lab.read_inputs()][-12:-6]
     assert [row.get("neighborhood", row.get("ocean_proximity")) for row in rows] == [
         " Collgcr",
         "near bay ",
         *[" Collgcr"] * 3,
+        "near bay ",
     ]
 
 
@@ -337,6 +339,7 @@ def find_example(contract: dict[str, Any], path: str) -> Any:
     [
         ("service_a", "/process"),
         ("service_a", "/api/v1/price/predict"),
+        ("service_a", "/api/v1/predict"),
         ("service_b", "/predict"),
         ("service_b", "/predict/batch"),
     ],
