@@ -100,6 +100,8 @@ class Metrics:
         requests, durations = self._request_series[key]
         requests.inc()
         durations.observe(seconds)
+        if status == 500:
+            self.count_errors("internal")
 
     def count_predictions(self, model: str, version: str, inputs: int, seconds: float) -> None:
         key = (model, version)

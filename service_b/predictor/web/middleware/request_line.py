@@ -70,7 +70,6 @@ class RequestLine:
                 await answer(scope, receive, send_with_id)
         except Exception:
             _logger.exception("unexpected error", extra={"fields": ids})
-            self._metrics.count_errors("internal")
             if status == 0:
                 answer = JSONResponse({"detail": "Internal error"}, status_code=500)
                 await answer(scope, receive, send_with_id)
