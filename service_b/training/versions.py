@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from predictor.card import ModelCard, read_card
+from predictor.card import ModelCard, Training, read_card
 from predictor.errors import ModelRefused
 from predictor.version import CHAMPION
 from training import alias
 from training.errors import TrainingError
 from training.measures import format_table
+
+_UNKNOWN = "not in the card"
 
 
 def find_versions(family: Path) -> list[str]:
@@ -130,8 +132,10 @@ def show(family: Path, version: str | None) -> str:
         f"trained   {training.trained_at:%Y-%m-%d %H:%M:%S} UTC on {training.rows:,} rows of "
         f"{training.data_file} (sha256 {training.data_sha256[:12]}…)",
         f"code      {training.code_revision}",
+        f"Python    {training.python or _UNKNOWN}",
         "libraries " + ", ".join(f"{name} {each}" for name, each in card.libraries.items()),
         f"seed      {training.seed}",
+        f"study     {_say_study(training)}",
         "",
         *(f"{name:<24}{value}" for name, value in training.parameters.items()),
         "",
@@ -155,8 +159,15 @@ def compare(family: Path, first: str, second: str) -> str:
     one, two = (
         {**card.training.parameters, "seed": card.training.seed, **card.libraries}
         | {"data": card.training.data_sha256[:12], "code": card.training.code_revision[:12]}
+        | {"Python": card.training.python or _UNKNOWN, "study": _say_study(card.training)}
         for card in cards
     )
     names = [name for name in one | two if one.get(name) != two.get(name)]
     lines += [f"{name}: {one.get(name)} / {two.get(name)}" for name in names]
     return "\n".join(lines if names else [*lines, "same parameters, data, code and libraries"])
+
+
+def _say_study(training: Training) -> str:
+    if training.study is None:
+        return _UNKNOWN
+    return f"{training.study}, best was trial {training.best_trial}"

@@ -10,11 +10,14 @@ from anyio import CapacityLimiter, to_thread
 from pydantic import BaseModel
 
 from predictor.errors import PredictionFailed
+from predictor.inference.prediction import Prediction, PricePrediction
 from predictor.inference.served_model import Outcome, ServedModel
 from predictor.telemetry.metrics import Metrics
 
 # How many inputs a model gets at once that isn't quick.
 _LARGE_PIECE = 1000
+# A class's own output may be anything: it isn't watched.
+_PRICED = (PricePrediction, Prediction)
 
 Value = TypeVar("Value")
 Result = TypeVar("Result")
@@ -44,6 +47,9 @@ class Runner:
             outcomes = await to_thread.run_sync(_predict, model, inputs, limiter=limiter)
         seconds = time.perf_counter() - started
         self._metrics.count_predictions(model.name, model.version, len(inputs), seconds)
+        prices = [each.price for each in outcomes if isinstance(each, _PRICED)]
+        if prices:
+            self._metrics.count_prices(model.name, model.version, prices)
         return outcomes
 
 

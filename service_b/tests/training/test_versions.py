@@ -119,6 +119,17 @@ def test_comparison_names_what_differs(run: Command) -> None:
     assert run("compare", "ames", "2", "2").endswith("same parameters, data, code and libraries")
 
 
+def test_python_and_search_are_shown_where_the_card_names_them(run: Command, family: Path) -> None:
+    named = {"python": "3.13.1", "study": "0f3a-5", "best_trial": 7}
+    card = json.loads((family / "2" / "card.json").read_bytes())
+    card["training"] |= named
+    (family / "2" / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    old, new = run("show", "ames", "1").splitlines(), run("show", "ames", "2").splitlines()
+    assert {"Python    not in the card", "study     not in the card"} < set(old)
+    assert {"Python    3.13.1", "study     0f3a-5, best was trial 7"} < set(new)
+    assert "Python: not in the card / 3.13.1" in run("compare", "ames", "1", "2")
+
+
 def test_model_without_versions_is_a_clear_error(run: Command) -> None:
     assert "error: no version of california" in run("list", "california", status=1)
 

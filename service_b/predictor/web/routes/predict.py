@@ -17,6 +17,7 @@ from predictor.versions.registry import ModelRegistry
 from predictor.web.answers import Answer, write_answer, write_result
 from predictor.web.json_body import BodyReader
 from predictor.web.quick_check import Form, check_quickly
+from predictor.web.routes.failures import count_failure
 from predictor.web.schemas import BatchRequest, ErrorAnswer, InvalidInputAnswer, PredictRequest
 from predictor.web.validation import check, reject
 from predictor.web.value_count import check_value_count
@@ -99,10 +100,14 @@ async def _answer_piece(
         except InvalidInput as error:
             errors[index] = error
     outcomes = iter(await predict_inputs(request, model, valid))
-    return [
+    results = [
         write_result(errors.get(index) or next(outcomes), ["body", "inputs", index])
         for index in range(start, start + len(values))
     ]
+    failed = sum("error" in each for each in results)
+    if failed:
+        count_failure(request, "invalid_input", failed)
+    return results
 
 
 async def _read_values(request: Request, model: ServedModel, form: Form) -> list[Any]:
