@@ -67,7 +67,7 @@ class Exchanges:
 
     def get(self, path: str, deadline: float) -> tuple[int, bytes]:
         """Return the status and the body of the answer to a GET, or raise as `post` does."""
-        headers = {"X-Request-ID": self._call_ids.make([path])}
+        headers = {"X-Request-ID": self._call_ids.make([path.strip("/")])}
         request = requests.Request("GET", f"{self._base_url}{path}", headers)
         return self._send(self._session.prepare_request(request), deadline)
 
