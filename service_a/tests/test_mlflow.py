@@ -129,6 +129,27 @@ def test_start_is_stopped_with_the_place_when_the_file_of_columns_is_of_no_use(
         create_app(load_settings())
 
 
+def test_instances_are_priced_without_an_interval_when_the_server_has_their_model(
+    start_gateway: StartGateway, stub: StubServer, tmp_path: Path
+) -> None:
+    stub.behave = answer(200, {"predictions": [452600.004, 5]})
+    file = tmp_path / "columns.json"
+    file.write_text(
+        '{"name": "california",'
+        ' "features": [{"name": "rooms", "column": "rooms", "kind": "integer"}]}'
+    )
+    client = start_gateway(SERVICE_B_PROTOCOL="mlflow", GATEWAY_MLFLOW_COLUMNS=str(file))
+
+    reply = client.post("/api/v1/predict", json={"instances": [{"rooms": 880}, {"rooms": 7}]})
+
+    assert reply.json() == {
+        "predictions": [
+            {"predicted_price": price, "confidence_interval": None} for price in (452600.0, 5.0)
+        ],
+        "model_version": None,
+    }
+
+
 def test_columns_of_another_model_are_read_from_the_file_that_is_named(
     start_gateway: StartGateway, stub: StubServer, tmp_path: Path
 ) -> None:
