@@ -57,7 +57,7 @@ class Predictor(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = JsonErrors(framework.app)
+        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
@@ -66,7 +66,7 @@ class Predictor(FastAPI):
             layers = ApiKey(layers, settings.api_key)
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
-        layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
+        layers = RequestLine(layers, self.state.metrics, self.state.lines)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
         return layers
