@@ -1,12 +1,14 @@
-"""What callers may do to the services, as processes: with heads, bodies and connections without
-end, and as clients that few have. With each of the two parsers."""
+"""What the services' processes take, whatever callers do: memory, and open files. With each of the
+two parsers.
+
+What callers are answered is in each service's own tests of `serving`.
+"""
 
 import http.client
 import json
 import os
 import re
 import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -132,68 +134,29 @@ def subject(request: pytest.FixtureRequest, subjects: dict[str, Subject]) -> Sub
     return subjects[request.param]
 
 
-CHUNKED = "Transfer-Encoding: chunked"
 LINES = b"X-1: a\r\n" * 8192
 VALUE = b"a" * 65536
-# The parts, of which the last is sent again and again; and the statuses that say why.
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+# What is sent first, and what is sent again and again.
 ENDLESS = {
-    "fields": ([b"GET / HTTP/1.1\r\n", LINES], {431}),
-    "value": ([b"GET / HTTP/1.1\r\nX: ", VALUE], {431}),
-    "name": ([b"GET / HTTP/1.1\r\n", VALUE], {431}),
-    "url": ([b"GET /", VALUE], {414, 431}),
-    "trailers": ([b"2\r\n{}\r\n0\r\n", LINES], {400}),
-    "trailer": ([b"2\r\n{}\r\n0\r\nX: ", VALUE], {400}),
-    "chunk extension": ([b"2;", VALUE], {400}),
+    "fields": ([b"GET / HTTP/1.1\r\n"], LINES),
+    "value": ([b"GET / HTTP/1.1\r\nX: "], VALUE),
+    "name": ([b"GET / HTTP/1.1\r\n"], VALUE),
+    "url": ([b"GET /"], VALUE),
+    "trailers": ([CHUNKED, b"2\r\n{}\r\n0\r\n"], LINES),
+    "trailer": ([CHUNKED, b"2\r\n{}\r\n0\r\nX: "], VALUE),
+    "chunk extension": ([CHUNKED, b"2;"], VALUE),
 }
 
 
-@pytest.mark.parametrize("what", ENDLESS)
-def test_head_without_end_is_refused_and_takes_no_memory(subject: Subject, what: str) -> None:
-    (*first, again), statuses = ENDLESS[what]
-    head = [] if b"HTTP/1.1" in first[0] or what == "url" else [subject.write_head(CHUNKED)]
+def test_heads_without_end_take_no_memory(subject: Subject) -> None:
     before = subject.read_memory("VmHWM")
 
-    answer = subject.send(*head, *first, *repeat(again, 128))
+    for first, again in ENDLESS.values():
+        answer = subject.send(*first, *repeat(again, 128))
+        assert read_status(answer) in {400, 414, 431}
 
-    assert read_status(answer) in statuses
-    assert "over the limit" in read_detail(answer)
     assert subject.read_memory("VmHWM") - before < 4
-
-
-def test_head_is_read_up_to_its_limits(subject: Subject) -> None:
-    fields = [f"X-{number}: a" for number in range(97)]
-    close = "Connection: close"
-    value = f"X: {'a' * 60_000}"
-
-    answers = [
-        subject.send(subject.write_head(close, *each, method="GET", path="/"))
-        for each in (fields, [*fields, "X-97: a"], [value], [value, value])
-    ]
-
-    assert [read_status(answer) for answer in answers] == [200, 431, 200, 431]
-
-
-def test_head_that_comes_too_slowly_is_refused_and_a_silent_caller_hung_up_on(
-    subject: Subject,
-) -> None:
-    with subject.connect() as dripping, subject.connect() as silent, subject.connect() as late:
-        began = time.monotonic()
-        # Answered, but never sent to its end.
-        late.sendall(subject.write_head("Content-Length: 9", method="GET", path="/") + b"x")
-        dripping.settimeout(0.05)
-        dripping.sendall(b"GET / HTTP/1.1\r\n")
-        answer = b""
-        while not answer:
-            dripping.sendall(b"X")
-            try:
-                answer = dripping.recv(65536)
-            except TimeoutError:
-                assert time.monotonic() - began < WAIT_SECONDS
-
-        assert read_status(answer) == 408
-        assert read_detail(answer) == "The head of the request did not arrive in time"
-        assert read_all(silent) == b""
-        assert read_status(read_all(late)) == 200
 
 
 def test_idle_connections_make_room_for_a_caller(subject: Subject) -> None:
@@ -256,18 +219,6 @@ def test_bodies_under_way_have_a_common_bound(subject: Subject) -> None:
     assert answer.status_code == 422
 
 
-def test_body_larger_than_all_that_may_be_under_way_is_told_its_own_limit(subject: Subject) -> None:
-    answer = requests.post(
-        subject.service.url + subject.post,
-        b" " * (32 * MIB if subject.post == "/predict" else 12 * MIB),
-        headers={"Content-Type": "application/json"},
-        timeout=WAIT_SECONDS,
-    )
-
-    assert answer.status_code == 413
-    assert "over the limit" in answer.json()["detail"]
-
-
 def test_requests_that_wait_for_their_turn_have_a_bound(subject: Subject) -> None:
     # Nobody reads the answers, so the first that is long keeps all the others waiting.
     flood = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 4000
@@ -284,102 +235,6 @@ def test_requests_that_wait_for_their_turn_have_a_bound(subject: Subject) -> Non
 
         assert requests.get(subject.service.url, timeout=WAIT_SECONDS).status_code == 200
         assert subject.read_memory("VmHWM") - before < 40
-
-
-def test_requests_in_one_packet_are_answered_in_turn_and_a_bad_one_after_them(
-    subject: Subject,
-) -> None:
-    paths = [f"/nothing{number}" for number in range(500)]
-    requests_ = b"".join(
-        b"GET %b HTTP/1.1\r\nHost: x\r\nX-Request-ID: %b\r\n\r\n"
-        % (path.encode(), path[1:].encode())
-        for path in paths
-    )
-
-    answer = subject.send(requests_ + b"NONSENSE\r\n\r\n")
-
-    ids = re.findall(rb"x-request-id: (nothing\d+)", answer)
-    assert [f"/{each.decode()}" for each in ids] == paths
-    last = answer[answer.rindex(b"HTTP/1.1 ") :]
-    assert read_status(last) == 400
-    assert read_detail(last) == "The request is not valid HTTP"
-
-
-@pytest.mark.parametrize("split", ["whole", "head and body", "bytes"])
-@pytest.mark.parametrize("framing", ["length", "chunks"])
-@pytest.mark.parametrize("offer", ["h2c", "websocket", "TLS/1.0", "HTTP/2.0, foo/1"])
-def test_offer_to_upgrade_is_ignored(
-    subject: Subject, offer: str, framing: str, split: str
-) -> None:
-    body = subject.body
-    length = f"Content-Length: {len(body)}"
-    if framing == "chunks":
-        length = CHUNKED
-        body = b"5\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (body[:5], len(body) - 5, body[5:])
-    upgrade = ["Connection: Upgrade, HTTP2-Settings", f"Upgrade: {offer}", "HTTP2-Settings: AAMA"]
-    head = subject.write_head(*upgrade, "Sec-WebSocket-Version: 13", length)
-    after = b"GET /after HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    match split:
-        case "whole":
-            parts = [head + body + after]
-        case "head and body":
-            parts = [head, body, after]
-        case _:
-            parts = [bytes([each]) for each in head + body + after]
-
-    answer = subject.send(*parts)
-
-    assert re.findall(rb"HTTP/1.1 (\d+) ", answer) == [b"200", b"404"]
-
-
-def test_body_of_a_request_that_offers_to_upgrade_is_never_a_request(subject: Subject) -> None:
-    inner = b"GET /inner HTTP/1.1\r\nHost: x\r\n\r\n"
-    offer = ["Connection: Upgrade", "Upgrade: h2c", f"Content-Length: {len(inner)}"]
-    after = b"GET /after HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-
-    answer = subject.send(subject.write_head(*offer), inner, after)
-
-    assert re.findall(rb"HTTP/1.1 (\d+) ", answer) == [b"422", b"404"]
-
-
-def test_trailers_are_no_headers(subject: Subject) -> None:
-    size = b"%x" % len(subject.body)
-    chunks = size + b"\r\n" + subject.body + b"\r\n0\r\nX-Request-ID: forged\r\n\r\n"
-
-    answer = subject.send(subject.write_head(CHUNKED, "Connection: close") + chunks)
-
-    assert read_status(answer) == 200
-    assert b"forged" not in answer
-
-
-def test_caller_that_has_closed_its_sending_side_gets_its_answer(subject: Subject) -> None:
-    with subject.connect() as caller:
-        caller.sendall(subject.write_head(f"Content-Length: {len(subject.body)}") + subject.body)
-        caller.shutdown(socket.SHUT_WR)
-        answer = read_all(caller)
-
-    assert read_status(answer) == 200
-
-
-def test_head_is_answered_wherever_get_is(subject: Subject) -> None:
-    url = subject.service.url
-    paths = requests.get(f"{url}/openapi.json", timeout=WAIT_SECONDS).json()["paths"]
-    readable = [path for path, calls in paths.items() if "get" in calls and "{" not in path]
-    assert {"/", "/health", "/metrics"} <= {*readable}
-    for path in [*readable, "/docs", "/redoc", "/openapi.json", "/no/such/path"]:
-        head, get = (
-            requests.request(method, url + path, timeout=WAIT_SECONDS) for method in ("HEAD", "GET")
-        )
-        assert (head.status_code, head.content) == (get.status_code, b""), path
-        assert pick_headers(head, path) == pick_headers(get, path)
-
-
-def pick_headers(answer: requests.Response, path: str) -> dict[str, str]:
-    """Return what is the same for each answer; a body without a length needs a framing."""
-    own = {"date", "x-request-id", "transfer-encoding"}
-    if path == "/metrics":
-        own.add("content-length")
-    return {name: value for name, value in answer.headers.items() if name.lower() not in own}
 
 
 def test_service_goes_on_when_the_reader_of_its_log_lines_stops(tmp_path: Path) -> None:

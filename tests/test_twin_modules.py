@@ -49,14 +49,14 @@ EQUAL = [
     "web/shared_timeout.py",
     "web/suggestion.py",
 ]
-# Tested as processes, both services in one test.
-SYSTEM_TESTS = {
-    "serving/bounded_protocol.py",
+# Tested with another one, or as processes, both services in one test.
+NO_TESTS = {
     "serving/h11_protocol.py",
-    "serving/http_protocol.py",
     "serving/httptools_protocol.py",
     "serving/stopping.py",
 }
+# What equal tests have in common.
+FOR_TESTS = ["serving/conftest.py", "serving/running_server.py"]
 # These two start a process of their own service, or look into its own log lines.
 OWN_TESTS = {
     "serving/server.py",
@@ -138,14 +138,12 @@ def list_twins() -> list[str]:
 def list_equal_files() -> list[tuple[Path, Path]]:
     modules = [(GATEWAY / module, PREDICTOR / module) for module in EQUAL]
     tests = [
-        tuple(
-            ROOT / service / "tests" / Path(module).with_name(f"test_{Path(module).name}")
-            for service in ("service_a", "service_b")
-        )
+        str(Path(module).with_name(f"test_{Path(module).name}"))
         for module in EQUAL
-        if module not in OWN_TESTS | SYSTEM_TESTS
+        if module not in OWN_TESTS | NO_TESTS
     ]
-    return [(ours, theirs) for ours, theirs in (*modules, *tests)]
+    ours, theirs = ROOT / "service_a" / "tests", ROOT / "service_b" / "tests"
+    return [*modules, *((ours / file, theirs / file) for file in [*tests, *FOR_TESTS])]
 
 
 @pytest.mark.parametrize(("ours", "theirs"), list_equal_files(), ids=lambda path: path.name)

@@ -37,8 +37,18 @@ class BoundedH11Protocol(BoundedProtocol, H11Protocol):  # type: ignore[misc]
         else:
             self.refuse(400, LONG_FRAMING if too_long else INVALID)
 
+    def refuse(self, status: int, detail: str) -> None:
+        if self._is_under_way() and not self.cycle.more_body:
+            self._refused = True
+            self._refusal = (status, detail)
+        else:
+            super().refuse(status, detail)
+
     def on_response_complete(self) -> None:
         self._give_back_body()
+        if self._refusal and not self.transport.is_closing():
+            super().refuse(*self._refusal)
+            return
         super().on_response_complete()
         self._unset_keepalive_if_required()  # one timer serves all
         if not self.transport.is_closing() and not self._is_under_way():

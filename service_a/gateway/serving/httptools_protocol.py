@@ -40,7 +40,6 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
         self._unread = b""  # what came after the requests that are under way
         self._framing_bytes = 0  # of a body, since its last chunk began
         self._received_bytes = 0  # of a body
-        self._refusal: tuple[int, str] | None = None  # for when all before it is answered
 
     def data_received(self, data: bytes) -> None:
         if self._refused:

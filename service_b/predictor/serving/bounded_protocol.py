@@ -58,6 +58,7 @@ class BoundedProtocol(asyncio.Protocol):
         self._body_bytes = 0  # that the body under way has taken of it
         self._over_budget = False  # so what comes of the body isn't kept
         self._refused = False
+        self._refusal: tuple[int, str] | None = None  # for when all before it is answered
         self._ended = False  # the caller sends no more
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
