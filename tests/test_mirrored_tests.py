@@ -29,7 +29,6 @@ COVERED = {
     "service_a/gateway/serving/httptools_protocol.py": (
         "service_a/tests/serving/test_http_protocol.py"
     ),
-    "service_a/gateway/serving/stopping.py": "tests/test_system_lifecycle.py",
     "service_a/gateway/web/routes/failures.py": "service_a/tests/web/routes/test_process.py",
     "service_a/gateway/web/schemas.py": "service_a/tests/web/test_validation.py",
     "service_b/predictor/errors.py": "service_b/tests/web/routes/test_failures.py",
@@ -38,7 +37,6 @@ COVERED = {
     "service_b/predictor/serving/httptools_protocol.py": (
         "service_b/tests/serving/test_http_protocol.py"
     ),
-    "service_b/predictor/serving/stopping.py": "tests/test_system_lifecycle.py",
     "service_b/predictor/web/schemas.py": "service_b/tests/web/routes/test_predict.py",
     "service_b/training/alias.py": "service_b/tests/training/test_registration.py",
     "service_b/training/ames.py": "service_b/tests/training/test_pipeline.py",

@@ -49,12 +49,8 @@ EQUAL = [
     "web/shared_timeout.py",
     "web/suggestion.py",
 ]
-# Tested with another one, or as processes, both services in one test.
-NO_TESTS = {
-    "serving/h11_protocol.py",
-    "serving/httptools_protocol.py",
-    "serving/stopping.py",
-}
+# Tested with `serving/http_protocol.py`, which is one of them.
+NO_TESTS = {"serving/h11_protocol.py", "serving/httptools_protocol.py"}
 # What equal tests have in common.
 FOR_TESTS = ["serving/conftest.py", "serving/running_server.py"]
 # These two start a process of their own service, or look into its own log lines.

@@ -111,6 +111,20 @@ def test_unknown_parameter_is_refused_by_every_call(client: TestClient) -> None:
             assert "422" in methods[method]["responses"]
 
 
+def test_head_is_answered_wherever_get_is(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    readable = [path for path, calls in paths.items() if "get" in calls and "{" not in path]
+    assert {"/", "/health", "/metrics"} <= {*readable}
+    for path in [*readable, "/docs", "/redoc", "/openapi.json", "/no/such/path"]:
+        own = {"x-request-id"} | ({"content-length"} if path == "/metrics" else set())
+        head, get = client.head(path), client.get(path)
+        assert (head.status_code, head.content) == (get.status_code, b""), path
+        assert head.headers.keys() == get.headers.keys()
+        assert head.headers.items() - get.headers.items() <= {
+            (name, head.headers[name]) for name in own
+        }
+
+
 def test_page_takes_any_parameter(client: TestClient) -> None:
     for path in ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/swagger-ui.css"):
         assert client.get(f"{path}?v=1").status_code == 200

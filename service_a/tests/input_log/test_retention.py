@@ -1,11 +1,18 @@
+import asyncio
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import pytest
+
+from gateway.input_log import retention as module
 from gateway.input_log.database import LogDatabase
 from gateway.input_log.reader import InputFilter, LogReader
 from gateway.input_log.replay_queue import ReplayQueue
 from gateway.input_log.retention import Retention
 from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import NewInput, OutcomeKind, Span
+from tests.serving.running_server import wait_until
 
 
 def fill(log: LogWriter, count: int) -> None:
@@ -77,3 +84,30 @@ def test_attempts_go_with_their_input(log: LogWriter, database: LogDatabase) -> 
 
     with database.transaction() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM attempts").scalar() == 1
+
+
+def test_rounds_go_on_when_the_log_was_unavailable(
+    log_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_ROUND_SECONDS", 0.001)
+    caplog.set_level("INFO")
+
+    async def wait_for(event: str) -> None:
+        await asyncio.to_thread(wait_until, lambda: event in caplog.messages)
+
+    async def run(database: LogDatabase) -> None:
+        running = asyncio.create_task(Retention(database, max_days=None, max_inputs=10).run())
+        await wait_for("retention failed")
+        log_path.parent.unlink()
+        fill(LogWriter(database), 450)
+        await wait_for("old inputs are deleted")
+        running.cancel()
+
+    log_path.parent.write_text("a file in the folder's place")
+    with closing(LogDatabase(f"sqlite:///{log_path}")) as database:
+        asyncio.run(run(database))
+        assert read_data(database) == [*range(440, 450)]
+
+
+def test_nothing_is_looked_for_when_no_limit_is_set(database: LogDatabase) -> None:
+    asyncio.run(Retention(database, max_days=None, max_inputs=None).run())  # ends at once

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from predictor.errors import (
+    BodiesOverBudget,
     BodyTimeout,
     BodyTooLarge,
     InvalidInput,
@@ -47,10 +48,11 @@ def read(
     *,
     encodings: Sequence[str] = (),
     timeout_seconds: float = 60,
+    **more: Any,
 ) -> bytes:
     headers = [] if content_type is None else [(b"content-type", content_type.encode())]
     headers += [(b"content-encoding", each.encode()) for each in encodings]
-    request = Request({"type": "http", "headers": headers}, caller.receive)
+    request = Request({"type": "http", "headers": headers, **more}, caller.receive)
     reader = BodyReader(partial(asyncio.timeout, timeout_seconds))
     return asyncio.run(reader.read(request, MAX_BYTES))
 
@@ -132,9 +134,18 @@ def test_body_of_the_limit_is_read_and_one_byte_more_is_not(chunk_bytes: int) ->
 
 def test_body_somewhat_too_large_is_read_to_its_end() -> None:
     caller = FakeCaller(*[b"a" * 50_000] * 20)
+    state: dict[str, object] = {}
     with pytest.raises(BodyTooLarge):
-        read(caller)
+        read(caller, state=state)
     assert caller.chunks == []
+    assert state == {"discarded": True}  # so it takes nothing of what bodies may take together
+
+
+def test_body_is_given_up_when_those_of_others_leave_no_room_for_it() -> None:
+    caller = FakeCaller(b"{", b"}")
+    with pytest.raises(BodiesOverBudget):
+        read(caller, state={"over_budget": True})
+    assert caller.sent == 1
 
 
 def test_endless_body_is_given_up() -> None:

@@ -1,10 +1,11 @@
+import asyncio
 import re
 
 import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.testclient import TestClient
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.telemetry.log_lines import configure_logging
 from gateway.telemetry.metrics import Metrics
@@ -118,3 +119,38 @@ def test_line_says_so_when_the_caller_went_away(capsys: pytest.CaptureFixture[st
 
     (line,) = read_lines(capsys)
     assert line["disconnected"] == "true"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_caller_is_told_that_the_service_stops_unless_its_answer_has_begun(
+    capsys: pytest.CaptureFixture[str], begun: bool
+) -> None:
+    sent: list[Message] = []
+
+    async def wait(_: Scope, __: Receive, send: Send) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def call_and_cancel() -> None:
+        app = RequestLine(wait, Metrics(), configure_logging("INFO"))
+        scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        call = asyncio.create_task(app(scope, receive, send))
+        await asyncio.sleep(0)
+        call.cancel()
+        await call
+
+    asyncio.run(call_and_cancel())
+
+    (line,) = read_lines(capsys)
+    assert (line["stopped"], line["status"]) == ("true", "200" if begun else "503")
+    assert [message["status"] for message in sent if "status" in message] == [int(line["status"])]
+    if not begun:
+        assert (b"retry-after", b"5") in sent[0]["headers"]
+        assert sent[1]["body"] == b'{"detail":"The service is stopping"}'

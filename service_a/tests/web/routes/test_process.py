@@ -1,3 +1,4 @@
+import asyncio
 import json
 import sqlite3
 import threading
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.web.schemas import EXAMPLE_HOUSE
 from tests.conftest import StartGateway
@@ -418,3 +420,32 @@ def test_example_in_the_documentation_can_be_sent_as_it_is(
 
     assert reply.status_code == 200
     assert json.loads(stub.received[0].body) == {"input": EXAMPLE_HOUSE}
+
+
+def test_body_that_those_of_others_leave_no_room_for_is_to_come_later(client: TestClient) -> None:
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["over_budget"] = True
+        await client.app(scope, receive, send)
+
+    reply = TestClient(call).post("/process", json={"data": 1})
+
+    assert (reply.status_code, reply.json()) == (503, {"detail": "Too much is under way"})
+    assert reply.headers["Retry-After"] == "5"
+
+
+def test_body_that_does_not_arrive_in_time_is_408(start_gateway: StartGateway) -> None:
+    slow = start_gateway(GATEWAY_BODY_TIMEOUT_SECONDS="0.01")
+
+    async def receive() -> Message:
+        return await asyncio.Future()
+
+    async def call(scope: Scope, _: Receive, send: Send) -> None:
+        await slow.app(scope, receive, send)
+
+    reply = TestClient(call).post("/process", json={"data": 1})
+
+    assert (reply.status_code, reply.json()) == (
+        408,
+        {"detail": "The body did not arrive in time"},
+    )
+    assert reply.headers["Connection"] == "close"

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Scope
+from starlette.types import Message, Receive, Scope, Send
 
 from predictor.telemetry.log_lines import LineFormatter, LineHandler
 from predictor.telemetry.metrics import Metrics
@@ -177,3 +177,39 @@ def test_probe_is_logged_at_debug_level(client: TestClient, log: StringIO) -> No
     client.get("/health")
     (line,) = log.getvalue().splitlines()
     assert "level=DEBUG" in line
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_caller_is_told_that_the_service_stops_unless_its_answer_has_begun(
+    metrics: Metrics, lines: LineHandler, log: StringIO, begun: bool
+) -> None:
+    sent: list[Message] = []
+
+    async def wait(_: Scope, __: Receive, send: Send) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def call_and_cancel() -> None:
+        scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        call = asyncio.create_task(RequestLine(wait, metrics, lines)(scope, receive, send))
+        await asyncio.sleep(0)
+        call.cancel()
+        await call
+
+    asyncio.run(call_and_cancel())
+
+    status = 200 if begun else 503
+    (line,) = log.getvalue().splitlines()
+    assert f"status={status} " in line
+    assert line.endswith(" stopped=true")
+    assert [message["status"] for message in sent if "status" in message] == [status]
+    if not begun:
+        assert (b"retry-after", b"5") in sent[0]["headers"]
+        assert sent[1]["body"] == b'{"detail":"The service is stopping"}'
