@@ -26,17 +26,11 @@ COVERED = {
     "service_a/gateway/intake/forward_queue.py": "service_a/tests/intake/test_intake.py",
     "service_a/gateway/intake/ports.py": "service_a/tests/intake/test_intake.py",
     "service_a/gateway/serving/h11_protocol.py": "service_a/tests/serving/test_http_protocol.py",
-    "service_a/gateway/serving/httptools_protocol.py": (
-        "service_a/tests/serving/test_http_protocol.py"
-    ),
     "service_a/gateway/web/routes/failures.py": "service_a/tests/web/routes/test_process.py",
     "service_a/gateway/web/schemas.py": "service_a/tests/web/test_validation.py",
     "service_b/predictor/errors.py": "service_b/tests/web/routes/test_failures.py",
     "service_b/predictor/inference/served_model.py": "service_b/tests/inference/test_card_model.py",
     "service_b/predictor/serving/h11_protocol.py": "service_b/tests/serving/test_http_protocol.py",
-    "service_b/predictor/serving/httptools_protocol.py": (
-        "service_b/tests/serving/test_http_protocol.py"
-    ),
     "service_b/predictor/web/schemas.py": "service_b/tests/web/routes/test_predict.py",
     "service_b/training/alias.py": "service_b/tests/training/test_registration.py",
     "service_b/training/ames.py": "service_b/tests/training/test_pipeline.py",

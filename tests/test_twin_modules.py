@@ -50,7 +50,7 @@ EQUAL = [
     "web/suggestion.py",
 ]
 # Tested with `serving/http_protocol.py`, which is one of them.
-NO_TESTS = {"serving/h11_protocol.py", "serving/httptools_protocol.py"}
+NO_TESTS = {"serving/h11_protocol.py"}
 # What equal tests have in common.
 FOR_TESTS = ["serving/conftest.py", "serving/running_server.py"]
 # These two start a process of their own service, or look into its own log lines.

@@ -226,8 +226,10 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._hold_all()
-            if not self._refusal or not cycle.more_body:
-                self._start_asgi_task(cycle, app)
+            if self._refusal and cycle.more_body:  # it never comes to its end
+                super().refuse(*self._refusal)
+                return
+            self._start_asgi_task(cycle, app)
         if self._unread:
             self._read(self._unread)
         if self._is_under_way():

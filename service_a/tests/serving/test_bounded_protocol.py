@@ -98,6 +98,20 @@ def test_head_that_is_too_long_is_refused_after_the_answers_to_those_before_it(
     assert (first.status, last.status) == (200, 431)
 
 
+def test_body_that_is_not_valid_is_refused_after_the_answers_to_the_requests_before_it(
+    server: RunningServer, late_app: LateApp
+) -> None:
+    server.use(late_app)
+    with server.connect() as caller:
+        caller.sendall(GET + CHUNKED_POST + b"2\r\n{}\r\nNONSENSE\r\n")
+        wait_until(lambda: late_app.called)
+        late_app.released.set()
+        first, last = split_answers(read_all(caller))
+
+    assert (first.status, last.status) == (200, 400)
+    assert last.content == {"detail": "The request is not valid HTTP"}
+
+
 @pytest.mark.usefixtures("quick_clock")
 def test_head_that_comes_too_slowly_is_refused(server: RunningServer) -> None:
     server.use(head_seconds=0.05)

@@ -92,6 +92,7 @@ class RunningServer:
             server_header=False,
         )
         self._server = server(config)
+        self._connections: set[Any] = self._server.server_state.connections
         self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
         self._thread.start()
 
@@ -128,10 +129,14 @@ class RunningServer:
 
     def check_nothing_is_left(self) -> None:
         """Wait until all callers have left; all that they took of the budget must be there."""
-        state = self._server.server_state
-        wait_until(lambda: not state.connections and not state.tasks)
+        tasks = self._server.server_state.tasks
+        wait_until(lambda: self.is_empty() and not tasks)
         assert self._limits.budget.take(self._max_bytes)
         self._limits.budget.give_back(self._max_bytes)
+
+    def is_empty(self) -> bool:
+        """Say whether all callers have left."""
+        return not self._connections
 
     def is_unread(self) -> bool:
         """Say whether a caller keeps an answer waiting."""
@@ -139,11 +144,11 @@ class RunningServer:
 
     def has_refused(self) -> bool:
         """Say whether it reads no more of a connection, though it may not have said so yet."""
-        return any(each._refused for each in list(self._server.server_state.connections))
+        return any(each._refused for each in list(self._connections))
 
     def shut_connections(self) -> None:
         """Do what the server does first when it stops."""
-        for connection in list(self._server.server_state.connections):
+        for connection in list(self._connections):
             self._server.servers[0].get_loop().call_soon_threadsafe(connection.shutdown)
 
     def stop(self) -> None:

@@ -121,7 +121,7 @@ def test_tunnel_is_refused(server: RunningServer) -> None:
 
 
 def test_trailers_are_no_headers(server: RunningServer) -> None:
-    seen = []
+    seen: list[bytes] = []
 
     async def look_after_the_body(scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
