@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from predictor.estimators import BoundedExp, Derived, LinearDesign, NearbyTargets
+from predictor.estimators import BoundedExp, Clusters, Derived, LinearDesign, NearbyTargets
 
 NAN = np.nan
 
@@ -14,6 +14,15 @@ def test_derived_columns_are_sums_products_and_ratios() -> None:
     derived = Derived(sums=(((0, 1), (1, 0.5)),), products=((0, 1),), ratios=((0, 1),))
     expected = [[4, 8, 0.5], [3, 0, NAN], [NAN, NAN, NAN]]
     np.testing.assert_array_equal(derived.fit(matrix).transform(matrix)[:, 2:], expected)
+
+
+def test_row_belongs_to_the_nearest_cluster_and_its_distance_to_each_is_appended() -> None:
+    matrix = np.array([[0.0, 9.0, 0.0], [3.0, 9.0, 2.0], [10.0, 9.0, 0.0]])
+    clusters = Clusters(space=((0, 1.0), (2, 2.0)), centres=((0.0, 0.0), (10.0, 0.0)))
+    appended = clusters.fit(matrix).transform(matrix)[:, 3:]
+    assert appended.shape == (3, clusters.added)
+    expected = [[1, 0, 0, 10], [1, 0, 5, np.hypot(7, 4)], [0, 1, 10, 0]]
+    np.testing.assert_allclose(appended, expected)
 
 
 def test_neighbours_are_the_nearest_and_never_the_row_itself_in_training() -> None:
