@@ -19,6 +19,7 @@ def test_body_is_counted_as_long_as_the_application_has_it_though_its_caller_has
     server: RunningServer,
 ) -> None:
     has_body, released = threading.Event(), threading.Event()
+    received = 0
 
     async def keep_first_body(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal received
@@ -35,7 +36,6 @@ def test_body_is_counted_as_long_as_the_application_has_it_though_its_caller_has
         whole: bool = answer.content["whole"]
         return whole
 
-    received = 0
     server.use(keep_first_body, max_bytes=SIZE)
     with server.connect() as caller:
         caller.sendall(POST + b"a" * (SIZE - 1000))
