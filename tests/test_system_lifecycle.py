@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running_lab import ROOT, STOP_SECONDS, Lab, Service, wait_until
+from tests.running_lab import INHERITED, ROOT, STOP_SECONDS, Lab, Service, wait_until
 from tests.stub_predictor import StubPredictor
 
 SERVICES = ["service_a", "service_b"]
@@ -108,7 +108,7 @@ def test_services_stop_in_time_whatever_their_callers_do(
 
 
 def run_until_it_ends(name: str, *arguments: str, **settings: str) -> tuple[int, str, str]:
-    inherited = {each: os.environ[each] for each in ("PATH", "HOME") if each in os.environ}
+    inherited = {each: os.environ[each] for each in INHERITED if each in os.environ}
     done = subprocess.run(
         [ROOT / name / ".venv/bin/python", *arguments],
         cwd=ROOT / name,

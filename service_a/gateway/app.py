@@ -15,6 +15,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 from urllib3.util import parse_url
 
+from gateway import __version__
 from gateway.errors import InputLogUnavailable
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.forwarding.client import PredictorClient
@@ -135,7 +136,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = Gateway(
         title="Service A - Input Logger",
         description="Logs every input and, on request, has Service B predict for it.",
-        version="1.0.0",
+        version=__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,

@@ -1,10 +1,9 @@
-"""Settings of the gateway, read from environment variables; and `--help`, which lists them."""
+"""Settings of the gateway, read from environment variables."""
 
-import argparse
 import re
 import sqlite3
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -21,7 +20,10 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from urllib3.util import Url, parse_url
 
+# Beside main.py, as in a checkout; an installed service has what is its own where it is started.
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
+if not (SERVICE_FOLDER / "main.py").is_file():
+    SERVICE_FOLDER = Path()
 
 # The first with RETURNING; UPDATE … FROM came before.
 _MIN_SQLITE = (3, 35)
@@ -294,16 +296,10 @@ def _describe(error: ValidationError) -> Iterator[str]:
         yield f"{name}: {problem['msg']}{given}"
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> None:
-    """Refuse any argument, and say what can be set instead."""
-    lines = [f"  {_name(field)} ({_describe_default(field)})" for field in Settings.model_fields]
-    argparse.ArgumentParser(
-        prog="python main.py",
-        description="Runs Service A until it is stopped, with Ctrl-C or SIGTERM.",
-        epilog="Environment variables; README.md says under Settings what each does:\n\n"
-        + "\n".join(lines),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args(arguments)
+def list_settings() -> Iterator[str]:
+    """Yield the variable of each setting, with its default."""
+    for field in Settings.model_fields:
+        yield f"{_name(field)} ({_describe_default(field)})"
 
 
 def _name(field: str) -> str:

@@ -32,6 +32,9 @@ _SETTINGS = {
 
 _POSTGRES = find_programs()
 
+# The tests begin without what a developer has in .env.
+os.environ["LAB_ENV_FILE"] = os.devnull
+
 # On a busy machine an example may take long; that says nothing of the code.
 hypothesis_settings.register_profile("busy machine", hypothesis_settings.default, deadline=None)
 hypothesis_settings.load_profile("busy machine")

@@ -17,7 +17,6 @@ from gateway.settings import (
     SettingsError,
     Trick,
     load_settings,
-    parse_arguments,
 )
 from tests.stub_server import CERTIFICATES
 
@@ -235,28 +234,6 @@ def test_default_log_is_in_the_folder_of_the_service_whatever_its_name_is(tmp_pa
         LogWriter(database).write([])
 
     assert [path.name for path in (folder / "data").glob("*.db")] == ["inputs.db"]
-
-
-def test_every_setting_is_named_when_help_is_asked_for(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse_arguments(["--help"])
-
-    usage = capsys.readouterr().out
-    assert caught.value.code == 0
-    assert "\n  PORT (8000)\n" in usage
-    assert "\n  GATEWAY_API_KEYS (unset)\n" in usage
-    assert usage.count("\n  ") == len(Settings.model_fields) + 1  # and --help itself
-
-
-@pytest.mark.parametrize("argument", ["--port=9000", "start"])
-def test_arguments_are_refused(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse_arguments([argument])
-
-    assert caught.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: python main.py")
 
 
 @pytest.mark.parametrize(

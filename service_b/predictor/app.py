@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
+from predictor import __version__
 from predictor.errors import ManifestError
 from predictor.inference.runner import Runner
 from predictor.serving.direct_routes import DirectRoutes
@@ -97,7 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = Predictor(
         title=manifest.title,
         description="Predicts with the models it hosts.",
-        version="1.0.0",
+        version=__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
