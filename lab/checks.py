@@ -68,12 +68,15 @@ def _walk_through_own_services(shell: Shell) -> bool:
     ports = {"SERVICE_A_PORT": str(a), "SERVICE_B_PORT": str(b)}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         log = Path(scratch, "services.log")
-        input_log = {"INPUT_LOG_URL": f"sqlite:///{Path(scratch, 'inputs.db').as_posix()}"}
+        own = {
+            "INPUT_LOG_URL": f"sqlite:///{Path(scratch, 'inputs.db').as_posix()}",
+            "LAB_ENV_FILE": os.devnull,
+        }
         passed = False
         try:
             with (
                 log.open("wb") as output,
-                run_both(read_settings(os.environ | ports), input_log, output),
+                run_both(read_settings(os.environ | ports), own, output),
             ):
                 passed = walk_through(f"http://localhost:{a}", f"http://localhost:{b}", shell)
         finally:

@@ -13,6 +13,9 @@ requirements.txt lists. Later starts do so only when that list changed or the fo
 
 Only installs, for example: {shell.prepare_example}
 
+Each service also reads variables from the file .env in its folder, service_a or service_b; HOST,
+PORT and SERVICE_B_URL come from here.
+
 Environment:
   SERVICE_A_PORT         port of Service A (8000)
   SERVICE_B_PORT         port of Service B (8001)
@@ -39,6 +42,6 @@ Parts:
 
 {shell.walkthrough} shows each call as a command to copy and its answer, and checks the answer.
 Both services must be running: at http://localhost:8000 and http://localhost:8001, or where you
-say. If they ask for keys, set the same variables as for them: the first key of GATEWAY_API_KEYS
-goes to Service A, PREDICTOR_API_KEY to Service B.
+say. If they ask for keys, set the same variables here, also where they have them from .env: the
+first key of GATEWAY_API_KEYS goes to Service A, PREDICTOR_API_KEY to Service B.
 """

@@ -13,7 +13,6 @@ from gateway.input_log.database import LogDatabase
 from gateway.input_log.writer import LogWriter
 from gateway.settings import (
     SERVICE_FOLDER,
-    Settings,
     SettingsError,
     Trick,
     load_settings,
@@ -225,9 +224,15 @@ def test_too_old_a_sqlite_stops_the_start_with_the_version_that_is_needed(
 def test_default_log_is_in_the_folder_of_the_service_whatever_its_name_is(tmp_path: Path) -> None:
     folder = tmp_path / "a b?c=d#e%20f"
     shutil.copytree(SERVICE_FOLDER / "gateway", folder / "gateway")
+    (folder / "main.py").touch()
     program = "from gateway.settings import load_settings; print(load_settings().input_log_url)"
     url = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, check=True, capture_output=True, text=True
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(folder)},
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.strip()
 
     with closing(LogDatabase(url)) as database:

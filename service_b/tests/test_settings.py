@@ -8,7 +8,6 @@ import pytest
 
 from predictor.settings import (
     SERVICE_FOLDER,
-    Settings,
     SettingsError,
     Trick,
     check_foreign_variables,
