@@ -1,4 +1,4 @@
-"""The command `predictor`, which main.py is too: runs the service, or writes its OpenAPI document."""
+"""What `predictor` and `python main.py` do: run the service, or write its OpenAPI document."""
 
 import argparse
 import json
