@@ -13,8 +13,8 @@ requirements.txt lists. Later starts do so only when that list changed or the fo
 
 Only installs, for example: {shell.prepare_example}
 
-Each service also reads variables from the file .env in its folder, service_a or service_b; HOST,
-PORT and SERVICE_B_URL come from here.
+Each service also reads variables from the file .env in its folder, service_a or service_b, or from
+the one that LAB_ENV_FILE names; HOST, PORT and SERVICE_B_URL come from here.
 
 Environment:
   SERVICE_A_PORT         port of Service A (8000)

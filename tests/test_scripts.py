@@ -41,8 +41,11 @@ def script(tmp_path: Path) -> Iterator[RunningScript]:
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningScript]:
-    """The script with both services up, which want keys: for all tests that only talk to them."""
-    script = RunningScript(tmp_path_factory.mktemp("services"), environment=KEYS)
+    """Both services up, with keys from a file: for all tests that only talk to them."""
+    folder = tmp_path_factory.mktemp("services")
+    file = folder / "keys.env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in KEYS.items()))
+    script = RunningScript(folder, environment={"LAB_ENV_FILE": str(file)})
     try:
         script.wait_until_up()
         yield script
