@@ -28,7 +28,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         source = shutil.copytree(
             ROOT / service, folder / service, ignore=shutil.ignore_patterns(".*", "tests", "data")
         )
-        command = [sys.executable, "-c", BUILD, folder]
+        command = [sys.executable, "-c", BUILD, str(folder)]
         building.append(subprocess.Popen(command, cwd=source, stdout=subprocess.DEVNULL))
     assert [each.wait() for each in building] == [0, 0]
     return {service: next(folder.glob(f"{package}-*.whl")) for service, package in PACKAGES.items()}
