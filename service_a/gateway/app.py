@@ -51,9 +51,9 @@ from gateway.web.middleware.request_line import RequestLine
 from gateway.web.middleware.root_path import WithoutRootPath, WithRootPath
 from gateway.web.openapi import build_openapi
 from gateway.web.query_parameters import refuse_unknown_parameters
-from gateway.web.routes import inputs, price, process, status
+from gateway.web.routes import inputs, instances, price, process, status
 from gateway.web.routes.failures import add_failure_handlers
-from gateway.web.schemas import InvalidInputAnswer
+from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
 from gateway.web.shared_timeout import SharedTimeout
 
 _logger = logging.getLogger(__name__)
@@ -62,6 +62,8 @@ _RETRY_SHARE = 0.2
 _RETRY_WINDOW_SECONDS = 30
 # Requests leave nothing for the collector, and looking all the time would slow large batches.
 _COLLECTOR_THRESHOLD = 20_000
+# How long a browser may keep the answer to a preflight.
+_PREFLIGHT_SECONDS = 3600
 
 
 class Gateway(FastAPI):
@@ -72,11 +74,11 @@ class Gateway(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = JsonErrors(framework.app)
+        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
-            hot_routes = [*process.router.routes, *price.router.routes]
+            hot_routes = [*process.router.routes, *price.router.routes, *instances.router.routes]
             layers = DirectRoutes(layers, hot_routes, self.exception_handlers)
         if settings.api_keys:
             layers = ApiKeys(layers, settings.api_keys)
@@ -87,11 +89,12 @@ class Gateway(FastAPI):
                 allow_methods=["GET", "POST"],
                 allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
                 expose_headers=["X-Request-ID", "Retry-After"],
+                max_age=_PREFLIGHT_SECONDS,
             )
             layers = JsonErrors(cors)  # it refuses in plain text
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
-        layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
+        layers = RequestLine(layers, self.state.metrics, self.state.lines)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
         return layers
@@ -142,7 +145,10 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # the address would be on a host that the caller names
         dependencies=[Depends(refuse_unknown_parameters)],
-        responses={422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"}},
+        responses={
+            422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},
+            500: {"model": ErrorAnswer, "description": "The service itself failed"},
+        },
         # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -151,8 +157,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.listed_pages = settings.cors_origins or frozenset()
     app.state.metrics = metrics
     app.state.lines = lines
-    for router in (status.router, process.router, price.router, inputs.router):
-        app.include_router(router)
+    for group in (status, process, price, instances, inputs):
+        app.include_router(group.router)
     # Pages that need no internet access. Unfolded, the schemas would be longer than the calls.
     pages = FastAPIOffline(title=app.title, swagger_ui_parameters={"defaultModelsExpandDepth": 0})
     app.router.routes.extend(pages.routes)

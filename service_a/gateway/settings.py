@@ -1,5 +1,6 @@
 """Settings of the gateway, read from environment variables."""
 
+import os
 import re
 import sqlite3
 import ssl
@@ -35,6 +36,9 @@ _SQLITE_PARAMETERS = {
     "isolation_level",
     "timeout",
 }
+
+# A name that can stand in a URL's path as it is.
+MODEL_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -200,6 +204,9 @@ class Settings(BaseSettings):
     )
     """Key that Service B asks for."""
 
+    instances_model: str = Field(default="california", pattern=MODEL_NAME)
+    """Model of Service B that `/api/v1/predict` asks."""
+
     input_log_url: Annotated[str, AfterValidator(_check_database_url)] = Field(
         default=URL.create(
             "sqlite", database=str(SERVICE_FOLDER / "data" / "inputs.db")
@@ -280,6 +287,10 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: a value is not allowed.
     """
+    # Where it is set, the metrics' library keeps files there.
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", ".")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(f"PROMETHEUS_MULTIPROC_DIR: not a folder to write to (was {folder!r})")
     try:
         return Settings()
     except ValidationError as error:

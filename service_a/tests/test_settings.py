@@ -48,6 +48,7 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("GATEWAY_CONNECT_TIMEOUT_SECONDS", "2", "connect_timeout_seconds", 2),
         ("GATEWAY_ALLOWED_HOSTS", "lab.example, [::1]", "allowed_hosts", {"lab.example", "[::1]"}),
         ("GATEWAY_ALLOWED_HOSTS", "", "allowed_hosts", None),
+        ("GATEWAY_INSTANCES_MODEL", "ames-2.0", "instances_model", "ames-2.0"),
         ("GATEWAY_FORWARD_MAX_BATCH", "3", "forward_max_batch", 3),
         ("GATEWAY_FORWARD_MAX_WAITING", "7", "forward_max_waiting", 7),
         ("GATEWAY_MAX_BODY_BYTES", "2048", "max_body_bytes", 2048),
@@ -304,3 +305,14 @@ def test_foreign_variables_neither_stop_the_start_nor_change_what_is_found(
     (line,) = ended.stderr.splitlines()
     assert line.startswith("Cannot listen on x86_64-conda-linux-gnu port 8000: ")
     assert line.endswith(". Set HOST to choose another.")
+
+
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_folder_that_the_metrics_cannot_be_written_to_is_told_with_its_variable(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / name))
+
+    with pytest.raises(SettingsError, match=r"\APROMETHEUS_MULTIPROC_DIR: not a folder [^\n]+\Z"):
+        load_settings()

@@ -1,6 +1,7 @@
 """The composition root: makes the predictor's objects and hands them to each other."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,8 +38,10 @@ from predictor.web.openapi import Contract
 from predictor.web.query_parameters import refuse_unknown_parameters
 from predictor.web.routes import invocations, models, predict, status
 from predictor.web.routes.failures import add_failure_handlers
-from predictor.web.schemas import InvalidInputAnswer
+from predictor.web.schemas import ErrorAnswer, InvalidInputAnswer
 from predictor.web.shared_timeout import SharedTimeout
+
+_logger = logging.getLogger(__name__)
 
 # A source that hangs delays the start of the service by no more than this.
 FIRST_CHECK_SECONDS = 15
@@ -55,7 +58,7 @@ class Predictor(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = JsonErrors(framework.app)
+        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
@@ -64,7 +67,7 @@ class Predictor(FastAPI):
             layers = ApiKey(layers, settings.api_key)
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
-        layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
+        layers = RequestLine(layers, self.state.metrics, self.state.lines)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
         return layers
@@ -90,6 +93,9 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_SECONDS)
+        for entry in manifest.models:
+            if not entry.create_endpoint:
+                _logger.info("model has no endpoint", extra={"fields": {"model": entry.name}})
         watcher.start()
         await watcher.check_now(FIRST_CHECK_SECONDS)
         yield
@@ -104,7 +110,10 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # the address would be on a host that the caller names
         dependencies=[Depends(refuse_unknown_parameters)],
-        responses={422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"}},
+        responses={
+            422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},
+            500: {"model": ErrorAnswer, "description": "The model failed, or the service itself"},
+        },
         # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
