@@ -8,7 +8,6 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from gateway.app import create_app
 from gateway.env_file import load_env_file
 from gateway.serving.server import serve
 from gateway.settings import SettingsError, list_settings, load_settings
@@ -29,6 +28,9 @@ def make_app(env_file: Path | None = None) -> FastAPI:
     """Make the application; a wrong setting ends the process with one line."""
     try:
         load_env_file(env_file)
+        # Not before: libraries that this imports read variables.
+        from gateway.app import create_app
+
         return create_app(load_settings())
     except SettingsError as error:
         sys.exit(str(error))

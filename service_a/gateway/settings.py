@@ -288,8 +288,8 @@ def load_settings() -> Settings:
         SettingsError: a value is not allowed.
     """
     # Where it is set, the metrics' library keeps files there.
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", ".")
-    if not os.access(folder, os.W_OK | os.X_OK):
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
         raise SettingsError(f"PROMETHEUS_MULTIPROC_DIR: not a folder to write to (was {folder!r})")
     try:
         return Settings()
