@@ -74,7 +74,7 @@ def _register(client: Any, card: ModelCard, version: Path, evaluation: Path | No
             code_paths=[str(_PREDICTOR)],
             signature=_sign(card),
             pip_requirements=[f"{name}=={each}" for name, each in card.libraries.items()]
-            + [f"mlflow=={mlflow.__version__}", "pandas", "pydantic"],
+            + [f"mlflow=={mlflow.__version__}", "fsspec", "pandas", "pydantic"],
             registered_model_name=card.name,
         )
     number = str(logged.registered_model_version)
