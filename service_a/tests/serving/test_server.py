@@ -141,6 +141,7 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
 
     app = FastAPI()
     app.state.lines = LineHandler(sys.stdout, LineFormatter())
+    app.state.at_stop = []
     serve(app, load_settings())
 
     assert protocols == [protocol]
