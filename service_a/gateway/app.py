@@ -176,7 +176,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.lines = lines
     for router in (status.router, process.router, price.router, inputs.router, lab.router):
         app.include_router(router)
-    app.mount("/lab", lab.page_files)
     # Pages that need no internet access. Unfolded, the schemas would be longer than the calls.
     pages = FastAPIOffline(title=app.title, swagger_ui_parameters={"defaultModelsExpandDepth": 0})
     app.router.routes.extend(pages.routes)

@@ -35,12 +35,7 @@ class PageFiles(StaticFiles):
         return response
 
 
-page_files = PageFiles(directory=_FOLDER)
-
-
-@router.get("/lab", include_in_schema=False)
-async def read_page(request: Request) -> Response:
-    return await page_files.get_response("index.html", request.scope)
+_page_files = PageFiles(directory=_FOLDER)
 
 
 async def _watch(request: Request) -> AsyncIterator[Watcher]:
@@ -72,3 +67,13 @@ async def read_events(watcher: Annotated[Watcher, Depends(_watch)]) -> Streaming
     # Each event is written once for all. If the route declared this class, FastAPI would write it
     # anew for each that watches.
     return EventSourceResponse(watcher.read(), headers=_EVENT_HEADERS)
+
+
+async def _read_page(request: Request) -> Response:
+    name = request.path_params.get("name", "index.html")
+    return await _page_files.get_response(name, request.scope)
+
+
+# Pages rather than calls: they take any parameter. The path of the second fits that of the events.
+for path in ("/lab", "/lab/{name}"):
+    router.add_route(path, _read_page, methods=["GET"], include_in_schema=False)
