@@ -50,6 +50,7 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("GATEWAY_CONNECT_TIMEOUT_SECONDS", "2", "connect_timeout_seconds", 2),
         ("GATEWAY_ALLOWED_HOSTS", "lab.example, [::1]", "allowed_hosts", {"lab.example", "[::1]"}),
         ("GATEWAY_ALLOWED_HOSTS", "", "allowed_hosts", None),
+        ("GATEWAY_INSTANCES_MODEL", "ames-2.0", "instances_model", "ames-2.0"),
         ("GATEWAY_FORWARD_MAX_BATCH", "3", "forward_max_batch", 3),
         ("GATEWAY_FORWARD_MAX_WAITING", "7", "forward_max_waiting", 7),
         ("GATEWAY_MAX_BODY_BYTES", "2048", "max_body_bytes", 2048),
