@@ -37,7 +37,6 @@ EQUAL = [
     "telemetry/line_writer.py",
     "telemetry/log_lines.py",
     "telemetry/redaction.py",
-    "telemetry/stages.py",
     "web/foreign_pages.py",
     "web/json_body.py",
     "web/key_count.py",

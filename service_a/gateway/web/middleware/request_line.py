@@ -56,7 +56,11 @@ class RequestLine:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                added = [header, (b"server-timing", trace.stages.write())] if posted else [header]
+                added = (
+                    [header, (b"server-timing", trace.stages.write_header())]
+                    if posted
+                    else [header]
+                )
                 message["headers"] = [*message["headers"], *added]
             await send(message)
 

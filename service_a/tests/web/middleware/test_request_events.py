@@ -20,8 +20,8 @@ ROUTE = Route("/process", Response)
 def make_app(results: list[Answer], model: str | None) -> Any:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         trace = read_trace("r1", "")
-        trace.stages.take_in(len(results), model)
-        trace.stages.results = results
+        trace.stages.end_reading(len(results), model)
+        trace.stages.end_forward(0, results)
         scope["state"] = {"trace": trace, "log_fields": {"outcome": "predicted"}}
         if scope["path"] == "/process":
             scope["route"] = ROUTE
