@@ -177,7 +177,7 @@ def test_one_too_many_is_refused_until_another_has_gone(run: Run) -> None:
         refused = watch(app)
         status, headers = await refused.read_head()
         body = await refused.read()
-        assert (headers["retry-after"], body) == ("5", '{"detail":"As many watch as may"}')
+        assert (headers["retry-after"], body) == ("5", '{"detail":"Too many are watching"}')
         await calls[0].leave()
         return [status, (await watch(app).read_head())[0]]
 
