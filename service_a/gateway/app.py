@@ -84,7 +84,7 @@ class Gateway(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = JsonErrors(framework.app)
+        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
@@ -104,7 +104,7 @@ class Gateway(FastAPI):
             layers = JsonErrors(cors)  # it refuses in plain text
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
-        layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
+        layers = RequestLine(layers, self.state.metrics, self.state.lines)
         layers = RequestEvents(layers, self.state.watchers, self.state.latencies)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)

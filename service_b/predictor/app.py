@@ -60,7 +60,7 @@ class Predictor(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = JsonErrors(framework.app)
+        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
@@ -72,7 +72,7 @@ class Predictor(FastAPI):
         if settings.faults:
             registry: ModelRegistry = self.state.registry
             layers = FaultLayer(layers, self.state.faults, registry.default_name)
-        layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
+        layers = RequestLine(layers, self.state.metrics, self.state.lines)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
         return layers
