@@ -149,6 +149,9 @@ def create_app(settings: Settings) -> FastAPI:
             ask_predictor=partial(asyncio.to_thread, read_predictor_state, side_calls),
             list_faults=faults.describe,
         )
+        if settings.faults:
+            fields = {"because_of": "LAB_FAULTS"}
+            _logger.warning("faults can be switched on", extra={"fields": fields})
         await _open_log(log_queue)
         tasks = [asyncio.create_task(each.run()) for each in (retention, lab_state)]
         yield
@@ -191,7 +194,6 @@ def create_app(settings: Settings) -> FastAPI:
         # The calls for Service B's first: their paths fit the others as well.
         app.include_router(service_b_faults.router)
         app.include_router(fault_routes.router)
-        _logger.warning("faults can be switched on", extra={"fields": {"because_of": "LAB_FAULTS"}})
     # Pages that need no internet access. Unfolded, the schemas would be longer than the calls.
     pages = FastAPIOffline(title=app.title, swagger_ui_parameters={"defaultModelsExpandDepth": 0})
     app.router.routes.extend(pages.routes)

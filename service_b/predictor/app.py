@@ -98,6 +98,9 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_SECONDS)
+        if settings.faults:
+            fields = {"because_of": "LAB_FAULTS"}
+            _logger.warning("faults can be switched on", extra={"fields": fields})
         for entry in manifest.models:
             if not entry.create_endpoint:
                 _logger.info("model has no endpoint", extra={"fields": {"model": entry.name}})
@@ -140,7 +143,6 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     if settings.faults:
         app.include_router(fault_routes.router)
-        _logger.warning("faults can be switched on", extra={"fields": {"because_of": "LAB_FAULTS"}})
     # Pages that need no internet access. Unfolded, the fields of all models would be many hundred
     # lines.
     folded = {"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2}
