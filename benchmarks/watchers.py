@@ -59,12 +59,10 @@ def _make_cases(
 ) -> list[Case]:
     """Make the case of the other revision, and one for each number of watchers."""
     first = bench.make_case(workload.make_subject(*before), f"{workload.name}: {base}")
-    case = bench.make_case(workload.make_subject(*now))
+    case, port = bench.make_case(workload.make_subject(*now)), now[0].port
     watched = [
         replace(
-            case,
-            label=f"{workload.name}: {count} watching",
-            around=partial(watch, now[0].port, count),
+            case, label=f"{workload.name}: {count} watching", around=partial(watch, port, count)
         )
         for count in _WATCHERS
     ]
