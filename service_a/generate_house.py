@@ -10,6 +10,7 @@ run. A test makes them again and compares.
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,11 @@ def describe_house(openapi: dict[str, Any]) -> dict[str, Any]:
         to_camel(name): _describe_field(field) for name, field in source["properties"].items()
     }
     required = ["id", *(to_camel(name) for name in source["required"] if name != "id")]
-    return _describe_object(
-        "House", "A house in Ames, Iowa. What is left out is unknown.", properties, required
+    description = (
+        "A house in Ames, Iowa. What is left out is unknown. Letter case and blanks around a "
+        "category don't matter."
     )
+    return _describe_object("House", description, properties, required)
 
 
 def describe_district(openapi: dict[str, Any]) -> dict[str, Any]:
@@ -110,12 +113,14 @@ def _generate(schema: dict[str, Any]) -> str:
             use_union_operator=True,
             use_missing_sentinel=True,
             use_schema_description=True,
+            additional_imports=["gateway.spelling.AnySpelling"],
             formatters=[Formatter.RUFF_FORMAT],
             use_double_quotes=True,
             disable_timestamp=True,
         ),
     )
-    return f"{text}\n"
+    # No category has a bracket in it.
+    return re.sub(r'Literal\[\s*"[^]]+\]', r"Annotated[\g<0>, AnySpelling()]", f"{text}\n")
 
 
 if __name__ == "__main__":

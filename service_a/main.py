@@ -15,10 +15,9 @@ if __name__ == "__main__":
 
 try:
     settings = load_settings()
+    app = create_app(settings)
 except SettingsError as error:
     sys.exit(str(error))
-
-app = create_app(settings)
 
 if __name__ == "__main__":
     serve(app, settings)

@@ -7,20 +7,25 @@ beside whatever else runs on the machine.
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from threading import Timer
 from typing import Any
 
 import pytest
 import requests
 
+from tests.documentation.answer import find_text_differences
+from tests.documentation.document import Block, read_document
 from tests.running_lab import ROOT, find_free_port, wait_until
 
 SERVICES = ["service_a", "service_b"]
+ERASE_LINE = "\x1b[2K"  # which a terminal doesn't show
 UNAVAILABLE = {"detail": "Service B is unavailable"}
 
 
@@ -322,6 +327,49 @@ def test_the_docker_commands_of_the_readme_work(stack: Stack, house: dict[str, A
     assert stack.process(house, uuid.uuid4().hex).status_code == 503
 
     run("bash", "-c", commands[1], environment=environment)
+    stack.up()
+    assert stack.process(house, uuid.uuid4().hex).status_code == 200
+
+
+def test_the_docker_commands_of_the_walkthrough_work(stack: Stack, house: dict[str, Any]) -> None:
+    ps, logs, restart = [
+        step
+        for step in read_document(ROOT / "docs/walkthrough.md")
+        if isinstance(step, Block) and step.text.startswith("docker compose ")
+    ]
+    assert ps.answer
+    assert logs.answer
+    environment = {**stack.environment, "COMPOSE_PROJECT_NAME": stack.project}
+
+    listed = run("bash", "-c", ps.text, environment=environment)
+    assert [*find_text_differences(ps.answer.text, listed)] == []
+
+    with subprocess.Popen(
+        ["bash", "-c", f"exec {logs.text}"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as following:
+        assert following.stdout
+        timer = Timer(30, following.kill)
+        timer.start()
+        stack.process(house, "followed")
+        lines: list[str] = []
+        while not (lines and "request_id=followed" in lines[-1]):
+            lines.append(following.stdout.readline())
+            assert lines[-1], "ended before the line came"
+        following.send_signal(signal.SIGINT)  # Ctrl-C
+        lines += following.stdout.readlines()
+        timer.cancel()
+    assert following.returncode == 130
+    printed = "".join(lines).replace(ERASE_LINE, "")
+    assert [*find_text_differences(logs.answer.text, printed)] == []
+    assert stack.process(house, uuid.uuid4().hex).status_code == 200
+
+    started = stack.inspect("service_b")["State"]["StartedAt"]
+    run("bash", "-c", restart.text, environment=environment)
+    assert stack.inspect("service_b")["State"]["StartedAt"] > started
     stack.up()
     assert stack.process(house, uuid.uuid4().hex).status_code == 200
 

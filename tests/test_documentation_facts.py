@@ -232,3 +232,12 @@ def test_the_figures_of_training_are_those_of_the_card(model: str) -> None:
                 assert cell == "" if name not in column else matches(cell, column[name], factor)
                 compared += 1
     assert compared >= 15
+
+
+def test_the_scores_of_candidates_in_training_are_those_of_the_report() -> None:
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    table = text.partition("| candidate | score with neither |")[2].partition("\n\n")[0]
+    shown = set(re.findall(r"\d+\.\d{3}", table))
+    report = (ROOT / "service_b/models/california/1/report.md").read_text(encoding="utf-8")
+    assert len(shown) == 9
+    assert shown <= set(re.findall(r"\| (\d+\.\d{3}) \|", report))

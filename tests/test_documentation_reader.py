@@ -137,6 +137,21 @@ def test_the_problem_is_named_with_its_line(tmp_path: Path, text: str, problem: 
     assert follow(tmp_path, text).problems == ([problem] if problem else [])
 
 
+def test_commands_are_left_out_when_the_program_that_they_need_is_missing(tmp_path: Path) -> None:
+    reader = follow(
+        tmp_path,
+        "<!-- test: only with no-such-program -->\n"
+        + block("bash", "no-such-program")
+        + "<!-- test: only with bash -->\n"
+        + block("bash", "bash -c true")
+        + "<!-- test: everywhere -->\n"
+        + block("bash", "true"),
+    )
+
+    assert reader.problems == []
+    assert reader.counts == {"commands left out without no-such-program": 1, "commands run": 2}
+
+
 @pytest.mark.parametrize("language", ["text", "powershell"])
 def test_document_is_refused_when_a_block_belongs_to_nothing(tmp_path: Path, language: str) -> None:
     with pytest.raises(MisplacedBlock, match=r"document.md:1"):

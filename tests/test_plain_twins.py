@@ -33,6 +33,7 @@ PUBLIC_HOUSE = {
     "yearBuilt": 2003,
     "neighborhood": "CollgCr",
 }
+SPELLED = {"neighborhood": " COLLGCR", "street": "pave"}
 DISTRICT = {
     "longitude": -122.23,
     "latitude": 37.88,
@@ -115,7 +116,9 @@ def list_calls() -> Iterator[Call]:
     for path in ("/predict", "/models/ames/predict", "/models/nosuch/predict"):
         yield post("b", path, {"input": HOUSE})
         yield post("b", path, {"input": BAD_HOUSE})
-    yield post("b", "/predict/batch", {"inputs": [HOUSE, BAD_HOUSE, 7]})
+    yield post("b", "/predict/batch", {"inputs": [HOUSE, BAD_HOUSE, 7, {**HOUSE, **SPELLED}]})
+    yield post("b", "/predict", {"input": {**HOUSE, **SPELLED}})
+    yield post("a", "/api/v1/price/predict", {**PUBLIC_HOUSE, **SPELLED})
     yield post("b", "/invocations", {"dataframe_records": [{"OverallQual": 7}]})
 
 

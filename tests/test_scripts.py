@@ -243,7 +243,13 @@ def test_unknown_arguments_are_refused(script: Path, arguments: list[str]) -> No
 
 
 @pytest.mark.parametrize(
-    "program", ["service_a/main.py", "service_b/main.py", "service_a/generate_house.py"]
+    "program",
+    [
+        "service_a/main.py",
+        "service_b/main.py",
+        "service_a/generate_columns.py",
+        "service_a/generate_house.py",
+    ],
 )
 def test_unknown_arguments_are_refused_before_a_program_does_anything(program: str) -> None:
     folder, name = program.split("/")

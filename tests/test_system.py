@@ -22,7 +22,11 @@ UNAVAILABLE = {"detail": "Service B is unavailable"}
 @pytest.fixture(scope="module")
 def house() -> dict[str, Any]:
     """The example in the card of Service B's model."""
-    card = sorted((ROOT / "service_b" / "models" / "ames").glob("*/card.json"))[-1]
+    return read_example("ames")
+
+
+def read_example(model: str) -> dict[str, Any]:
+    card = sorted((ROOT / "service_b" / "models" / model).glob("*/card.json"))[-1]
     example: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))["example"]
     return example
 
@@ -63,6 +67,41 @@ def test_house_gets_service_bs_price_when_it_is_sent_through_service_a(
         prediction["price"],
         prediction["model_version"],
     )
+
+
+def test_category_in_any_spelling_has_the_price_of_the_exact_one_and_is_logged_as_it_was_sent(
+    shared_lab: Lab,
+) -> None:
+    exact = {"neighborhood": "CollgCr", "street": "Pave"}
+    spelled = {"neighborhood": " Collgcr", "street": "PAVE\t"}
+    district = read_example("california")
+    house = {"id": 1, "overallQual": 7, "grLivArea": 1710, "yearBuilt": 2003}
+
+    def send(path: str, body: Any) -> Any:
+        answer = requests.post(f"{shared_lab.a.url}{path}", json=body, timeout=WAIT_SECONDS)
+        assert answer.status_code == 200
+        return answer.json()
+
+    def price(categories: dict[str, str], ocean_proximity: str) -> list[Any]:
+        known = {**house, **categories}
+        place = {**district, "ocean_proximity": ocean_proximity}
+        return [
+            send("/process", {"data": known}),
+            send("/process", {"model": "california", "data": place}),
+            send("/api/v1/price/predict", known),
+            send("/api/v1/price/predict/batch", {"data": [known, known]}),
+            send("/api/v1/predict", {"instances": [place]}),
+        ]
+
+    assert price(spelled, "near bay ") == price(exact, "NEAR BAY")
+
+    rows = [json.loads(row["data"]) for row in shared_lab.read_inputs()][-12:-6]
+    assert [row.get("neighborhood", row.get("ocean_proximity")) for row in rows] == [
+        " Collgcr",
+        "near bay ",
+        *[" Collgcr"] * 3,
+        "near bay ",
+    ]
 
 
 def test_request_id_is_the_same_everywhere(shared_lab: Lab, house: dict[str, Any]) -> None:

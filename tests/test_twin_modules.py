@@ -34,6 +34,7 @@ EQUAL = [
     "serving/server.py",
     "serving/stopping.py",
     "serving/waits.py",
+    "spelling.py",
     "telemetry/line_writer.py",
     "telemetry/log_lines.py",
     "telemetry/redaction.py",

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -12,18 +13,23 @@ from typing import Any, cast
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
+from pydantic import ValidationError
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 from urllib3.util import parse_url
 
-from gateway.errors import InputLogUnavailable
+from gateway.errors import InputLogUnavailable, PredictorUnavailable
 from gateway.faults import Faults
 from gateway.forwarding.calls import Calls
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.forwarding.client import PredictorClient
 from gateway.forwarding.deadline import DeadlineAdapter
 from gateway.forwarding.exchanges import Exchanges
+from gateway.forwarding.frame_columns import FrameColumns
 from gateway.forwarding.joined_sends import JoinedSendsAdapter
+from gateway.forwarding.mlflow_predictor import MlflowPredictor
+from gateway.forwarding.mlflow_protocol import PING
+from gateway.forwarding.predict_protocol import PredictProtocol
 from gateway.forwarding.predictor_state import read_predictor_state
 from gateway.forwarding.retries import Retries, RetryBudget
 from gateway.forwarding.side_calls import SideCalls
@@ -40,10 +46,11 @@ from gateway.intake.forward_queue import CALLS_AT_ONCE, make_forward_queue
 from gateway.intake.intake import Intake
 from gateway.intake.lanes import MAX_LANES, Lane, Lanes
 from gateway.intake.log_queue import LogQueue
+from gateway.intake.ports import Predictor
 from gateway.intake.read_queue import ReadQueue
 from gateway.intake.replay import Replay
 from gateway.serving.direct_routes import DirectRoutes
-from gateway.settings import Settings
+from gateway.settings import Settings, SettingsError
 from gateway.telemetry.events import Watchers
 from gateway.telemetry.latencies import Latencies
 from gateway.telemetry.log_lines import configure_logging
@@ -65,6 +72,7 @@ from gateway.web.routes import inputs, instances, lab, price, process, service_b
 from gateway.web.routes.failures import add_failure_handlers
 from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
 from gateway.web.shared_timeout import SharedTimeout
+from gateway.web.validation import check
 
 _logger = logging.getLogger(__name__)
 
@@ -115,11 +123,16 @@ class Gateway(FastAPI):
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Make the application; threads and connections are opened when it starts."""
+    """Make the application; threads and connections are opened when it starts.
+
+    Raises:
+        SettingsError: the file that a setting names is of no use.
+    """
     lines = configure_logging(settings.log_level, settings.log_format)
     metrics = Metrics(FORWARD_OUTCOMES, CircuitState)
     watchers, latencies = Watchers(), Latencies()
     faults = Faults(KINDS)
+    columns = _read_columns(settings) if settings.service_b_protocol == "mlflow" else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -131,7 +144,8 @@ def create_app(settings: Settings) -> FastAPI:
         )
         exchanges = _make_exchanges(settings)
         app.state.side_calls = side_calls = _make_side_calls(settings)
-        lanes = Lanes(partial(_make_lane, exchanges, Calls(watchers), metrics, settings))
+        calls = Calls(watchers)
+        lanes = Lanes(partial(_make_lane, exchanges, calls, metrics, settings, columns))
         log_queue = LogQueue(FaultyLog(log, faults) if settings.faults else log, metrics)
         intake = Intake(log_queue, lanes, metrics)
         app.state.lanes = lanes
@@ -153,6 +167,8 @@ def create_app(settings: Settings) -> FastAPI:
             fields = {"because_of": "LAB_FAULTS"}
             _logger.warning("faults can be switched on", extra={"fields": fields})
         await _open_log(log_queue)
+        if columns is not None:
+            await asyncio.to_thread(_ping, exchanges, settings.connect_timeout_seconds)
         tasks = [asyncio.create_task(each.run()) for each in (retention, lab_state)]
         yield
         for task in tasks:
@@ -235,8 +251,27 @@ def _make_tls(settings: Settings) -> ssl.SSLContext | None:
     return make_tls_context(settings.service_b_ca_file) if by_tls else None
 
 
+def _read_columns(settings: Settings) -> FrameColumns:
+    """Read the file that says which field goes into which column."""
+    path = settings.mlflow_columns
+    try:
+        return FrameColumns.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"GATEWAY_MLFLOW_COLUMNS: {path}: {error.strerror}") from error
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        reason = f"{path}: {place}: {problem['msg']}"
+        raise SettingsError(f"GATEWAY_MLFLOW_COLUMNS: {reason}") from error
+
+
 def _make_lane(
-    exchanges: Exchanges, calls: Calls, metrics: Metrics, settings: Settings, model: str | None
+    exchanges: Exchanges,
+    calls: Calls,
+    metrics: Metrics,
+    settings: Settings,
+    columns: FrameColumns | None,
+    model: str | None,
 ) -> Lane:
     breaker = CircuitBreaker(
         failures_to_open=settings.breaker_failures,
@@ -246,8 +281,14 @@ def _make_lane(
     if model is None:
         metrics.set_circuit(breaker.state)
     budget = RetryBudget(share=_RETRY_SHARE, window_seconds=_RETRY_WINDOW_SECONDS)
+    make_client = partial(PredictorClient, exchanges, breaker, Retries(breaker, budget), calls)
+    predictor: Predictor = (
+        make_client(PredictProtocol())
+        if columns is None
+        else MlflowPredictor(columns, check, make_client)
+    )
     queue = make_forward_queue(
-        PredictorClient(exchanges, breaker, Retries(breaker, budget), calls),
+        predictor,
         metrics,
         timeout_seconds=settings.forward_timeout_seconds,
         max_batch=settings.forward_max_batch,
@@ -262,6 +303,19 @@ async def _open_log(log_queue: LogQueue) -> None:
         await log_queue.check()
     except InputLogUnavailable as error:
         _logger.warning("the input log is unavailable", extra={"fields": {"reason": str(error)}})
+
+
+def _ping(exchanges: Exchanges, seconds: float) -> None:
+    """Say so if the model server isn't there. It may come later."""
+    try:
+        status, _ = exchanges.get(PING, time.monotonic() + seconds)
+    except PredictorUnavailable as error:
+        reason = str(error)
+    else:
+        if status == 200:
+            return
+        reason = f"status {status}"
+    _logger.warning("the model server doesn't answer", extra={"fields": {"reason": reason}})
 
 
 def _report_circuit(metrics: Metrics, model: str | None, state: CircuitState) -> None:

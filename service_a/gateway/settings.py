@@ -35,8 +35,8 @@ _SQLITE_PARAMETERS = {
     "timeout",
 }
 
-# A name that can stand in a URL's path as it is.
-MODEL_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+# A name that can stand in a URL's path as it is; `ames@challenger` is a version by its alias.
+MODEL_NAME = "^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -196,6 +196,14 @@ class Settings(BaseSettings):
     )
     """Where Service B predicts."""
 
+    service_b_protocol: Literal["predict", "mlflow"] = Field(
+        default="predict", validation_alias="SERVICE_B_PROTOCOL"
+    )
+    """How it is asked: as Service B is, or as an MLflow model server is."""
+
+    mlflow_columns: Path = Path(__file__).with_name("ames_columns.json")
+    """File of the fields of inputs and their columns, for an MLflow model server."""
+
     service_b_ca_file: Annotated[
         Path | None, BeforeValidator(_none_if_empty), AfterValidator(_check_certificates)
     ] = Field(default=None, validation_alias="SERVICE_B_CA_FILE")
@@ -281,7 +289,8 @@ class Settings(BaseSettings):
     @property
     def predictor_url(self) -> str:
         """Base URL of Service B, without a slash at its end."""
-        return self.service_b_url.rstrip("/").removesuffix("/predict")
+        url = self.service_b_url.rstrip("/")
+        return url.removesuffix("/predict").removesuffix("/invocations")
 
 
 class SettingsError(Exception):

@@ -43,6 +43,7 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("ROOT_PATH", "/", "root_path", None),
         ("ROOT_PATH", "", "root_path", None),
         ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
+        ("SERVICE_B_PROTOCOL", "mlflow", "service_b_protocol", "mlflow"),
         ("SERVICE_B_CA_FILE", str(CA_FILE), "service_b_ca_file", CA_FILE),
         ("SERVICE_B_CA_FILE", "", "service_b_ca_file", None),
         ("INPUT_LOG_URL", "sqlite:////tmp/x.db", "input_log_url", "sqlite:////tmp/x.db"),
@@ -60,6 +61,7 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("GATEWAY_MAX_CONNECTIONS", "7", "max_connections", 7),
         ("LAB_FAULTS", "1", "faults", True),
         ("LAB_FAULTS", "", "faults", False),
+        ("GATEWAY_MLFLOW_COLUMNS", "my.json", "mlflow_columns", Path("my.json")),
     ],
 )
 def test_each_setting_is_read_from_its_variable(
@@ -78,6 +80,7 @@ def test_each_setting_is_read_from_its_variable(
         ("http://service_b:8001", "http://service_b:8001"),
         ("https://example.org/models/predict", "https://example.org/models"),
         ("http://[::1]:8001/predict", "http://[::1]:8001"),
+        ("http://localhost:5000/invocations", "http://localhost:5000"),
     ],
 )
 def test_base_url_is_derived_from_the_prediction_url(
@@ -172,6 +175,7 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("SERVICE_B_URL", "http://\udcff/predict"),  # a byte that is not UTF-8
         ("SERVICE_B_URL", "http://service_b:99999/predict"),
         ("SERVICE_B_URL", ""),
+        ("SERVICE_B_PROTOCOL", "grpc"),
         ("SERVICE_B_CA_FILE", "/no/such/ca.pem"),
         ("SERVICE_B_CA_FILE", "/"),
         ("SERVICE_B_CA_FILE", str(Path(__file__))),

@@ -106,6 +106,10 @@ class Training(_Strict):
     parameters: dict[str, Any]
     code_revision: str
     trained_at: datetime
+    # What the cards of older versions don't say.
+    python: str | None = Field(default=None, description="version of Python")
+    study: str | None = Field(default=None, description="name of the search for the parameters")
+    best_trial: int | None = Field(default=None, description="number of the trial that won it")
 
 
 class Golden(_Strict):

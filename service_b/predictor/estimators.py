@@ -103,6 +103,36 @@ class Derived(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.hstack(columns)
 
 
+class Clusters(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Appends to which cluster a row belongs, and how far it is from the centre of each.
+
+    `space` holds the (column, weight) pairs that span it, `centres` the places in it. A row belongs
+    to the nearest one: of a column for each, that one's is 1 and the others are 0.
+    """
+
+    def __init__(
+        self,
+        space: tuple[tuple[int, float], ...],
+        centres: tuple[tuple[float, ...], ...],
+    ) -> None:
+        self.space = space
+        self.centres = centres
+
+    @property
+    def added(self) -> int:
+        """How many columns are appended."""
+        return 2 * len(self.centres)
+
+    def fit(self, matrix: Matrix, targets: Matrix | None = None) -> Self:  # noqa: ARG002
+        return self
+
+    def transform(self, matrix: Matrix) -> Matrix:
+        steps = _place(matrix, self.space)[:, None] - np.array(self.centres)
+        distances = np.linalg.norm(steps, axis=2)
+        belongs = distances == distances.min(axis=1, keepdims=True)
+        return np.hstack([matrix, belongs, distances])
+
+
 class NearbyTargets(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Appends what was known of the nearest training rows: means of their targets, distances.
 

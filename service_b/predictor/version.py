@@ -1,20 +1,39 @@
 """A version of a model as a source has it: found, not yet trusted, not yet loaded."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+from pydantic import BaseModel, ConfigDict, Field
 
 from predictor.errors import ModelRefused, SourceUnavailable
 
 # A version has one of them. Both list its files with their sha256.
 CARD = "card.json"
 CHECKSUMS = "SHA256SUMS"
-# Beside the versions of a model: says which one is served.
+# Beside the versions of a model: says which one is served, and which ones can be tried.
 ALIAS = "alias.json"
+CHAMPION = "champion"
+
+_Number = Annotated[str, Field(pattern="^[0-9]+$")]
+AliasName = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=32)]
+
+
+class Aliases(BaseModel):
+    """What `alias.json` says; training writes more into it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    champion: _Number
+    aliases: dict[AliasName, _Number] = Field(default={}, description="beside the champion")
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The number of the version of each alias, the champion's too."""
+        return {**self.aliases, CHAMPION: self.champion}
 
 
 # What is needed of all files of a version is in memory at once.
@@ -130,11 +149,19 @@ class Version:
 class Source(Protocol):
     """A place where versions of one model are."""
 
-    location: str
+    @property
+    def location(self) -> str: ...
 
-    def find(self) -> Version:
-        """Look which version is to be served.
+    def find(self, alias: str | None = None) -> Version:
+        """Look which version is to be served, or which one an alias beside the champion names.
 
         Raises:
             SourceUnavailable: it can't say, or has none.
+        """
+
+    def list_aliases(self) -> Sequence[str]:
+        """List the aliases beside the champion.
+
+        Raises:
+            SourceUnavailable: it can't say.
         """

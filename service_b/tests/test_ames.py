@@ -146,3 +146,39 @@ def test_null_is_none_where_the_data_has_a_code_for_none(ames_card: ModelCard) -
     none = {feature.name for feature in ames_card.features if feature.none is not None}
     assert {"alley", "pool_qc", "fireplace_qu", "fence", "misc_feature", "garage_type"} <= none
     assert not none & {"neighborhood", "kitchen_qual", "overall_qual", "ms_zoning"}
+
+
+@pytest.mark.parametrize("name", ["ames", "california"])
+def test_every_category_in_any_spelling_has_the_price_of_the_exact_one(
+    ames_client: TestClient, name: str
+) -> None:
+    card = ames_client.get(f"/models/{name}").json()["card"]
+    columns = {feature["name"]: feature["column"] for feature in card["features"]}
+    base = {
+        each["name"]: card["example"][each["name"]] for each in card["features"] if each["required"]
+    }
+    exact, spelled = [], []
+    for feature in card["features"]:
+        for category in feature["categories"] or ():
+            if isinstance(category, str):
+                field = feature["name"]
+                for text in (category.upper(), category.lower(), f"\t{category}\xa0 "):
+                    exact.append(base | {field: category})
+                    spelled.append(base | {field: text})
+    assert len(exact) > {"ames": 750, "california": 10}[name]
+
+    def predict_all(houses: list[dict[str, Any]]) -> Any:
+        return ames_client.post(f"/models/{name}/predict/batch", json={"inputs": houses}).json()
+
+    def invoke(houses: list[dict[str, Any]]) -> Any:
+        rows = [{columns[field]: value for field, value in each.items()} for each in houses]
+        body = {"dataframe_records": rows}
+        return ames_client.post(f"/invocations?model={name}", json=body).json()
+
+    expected = predict_all(exact)
+    assert all("prediction" in each for each in expected["results"])
+    assert predict_all(spelled) == expected
+    prices = [each["prediction"]["price"] for each in expected["results"]]
+    assert invoke(spelled) == invoke(exact)
+    assert [round(each, 2) for each in invoke(spelled)["predictions"]] == prices
+    assert len(set(prices)) > len(prices) / 10  # most categories matter

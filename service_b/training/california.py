@@ -25,6 +25,10 @@ def _weigh_place(weight: float) -> dict[str, float]:
 
 _PLAIN = Parameters(trees=500, learning_rate=0.06, leaves_per_tree=31, penalty=1.0, derived=False)
 _NEARBY = replace(_PLAIN, derived=True, nearby=True)
+_BLEND = replace(
+    _NEARBY, weights={"boosting": 0.5, "median_boosting": 0.5}, trees=250, learning_rate=0.1
+)
+_CLUSTERS = replace(_PLAIN, derived=True, clusters=True)
 _FOREST = replace(_PLAIN, weights={"forest": 1.0}, trees=100, rows_per_leaf=2, derived=True)
 
 RECIPE = Recipe(
@@ -67,23 +71,29 @@ RECIPE = Recipe(
         _weigh_place(4) | {"median_income": 0.6, "housing_median_age": 0.02},
     ),
     neighbours=(1, 3, 5, 10, 20),
+    place=_weigh_place(1),
     candidates={
         "linear, median": replace(
             _PLAIN, weights={"linear": 1.0}, imputation="median", linear_gated=False
         ),
         "linear, mean flagged": replace(_PLAIN, weights={"linear": 1.0}, linear_gated=False),
+        "linear, mean flagged, clusters": replace(
+            _CLUSTERS, weights={"linear": 1.0}, linear_gated=False, derived=False
+        ),
         "forest, median": replace(_FOREST, imputation="median"),
+        "forest, median, clusters": replace(_FOREST, imputation="median", clusters=True),
         "forest, median, nearby": replace(_FOREST, imputation="median", nearby=True),
         "boosting, native": _PLAIN,
         "boosting, ratios and rotations": replace(_PLAIN, derived=True),
+        "boosting, clusters": _CLUSTERS,
         "boosting, nearby": _NEARBY,
+        "boosting, nearby and clusters": replace(_NEARBY, clusters=True),
         "boosting, nearby, median flagged": replace(_NEARBY, imputation="median_flagged"),
         "blend of boosting and linear, nearby": replace(
             _NEARBY, weights={"boosting": 0.9, "linear": 0.1}
         ),
-        "blend of mean and median boosting, nearby": replace(
-            _NEARBY, weights={"boosting": 0.5, "median_boosting": 0.5}, trees=250, learning_rate=0.1
-        ),
+        "blend of mean and median boosting, nearby": _BLEND,
+        "blend of mean and median boosting, nearby and clusters": replace(_BLEND, clusters=True),
     },
     search={
         "weights.median_boosting": Range(0.2, 0.8),

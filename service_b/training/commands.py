@@ -4,8 +4,10 @@ import argparse
 from pathlib import Path
 
 import joblib
+from pydantic import TypeAdapter, ValidationError
 from threadpoolctl import threadpool_limits
 
+from predictor.version import CHAMPION, AliasName
 from training import versions
 from training.ames import RECIPE as AMES
 from training.california import RECIPE as CALIFORNIA
@@ -52,6 +54,15 @@ def build_parser() -> argparse.ArgumentParser:
 
     command = _add_command(commands, "promote", "serve a version from now on", promote)
     command.add_argument("version", help="the version to serve")
+    command.add_argument(
+        "--alias",
+        type=_parse_alias,
+        default=CHAMPION,
+        metavar="NAME",
+        help="serve it as MODEL@NAME beside the one that is served, such as `challenger`",
+    )
+    command = _add_command(commands, "retire", "serve an alias no more", retire)
+    command.add_argument("alias", help="the alias, such as `challenger`")
     _add_command(commands, "rollback", "serve again what was served before", roll_back)
     _add_command(commands, "list", "say which versions there are", list_versions, optional=True)
     command = _add_command(commands, "show", "say how a version was made and how good it is", show)
@@ -84,7 +95,11 @@ def train(options: argparse.Namespace) -> None:
 
 
 def promote(options: argparse.Namespace) -> None:
-    print(versions.promote(options.models / options.model, options.version))
+    print(versions.promote(options.models / options.model, options.version, options.alias))
+
+
+def retire(options: argparse.Namespace) -> None:
+    print(versions.retire(options.models / options.model, options.alias))
 
 
 def roll_back(options: argparse.Namespace) -> None:
@@ -227,6 +242,13 @@ def _parse_count(text: str, most: int) -> int:
     if not text.isdecimal() or len(text) > len(str(most)) or int(text) > most:
         raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from 0 to {most}")
     return int(text)
+
+
+def _parse_alias(text: str) -> str:
+    try:
+        return TypeAdapter(AliasName).validate_python(text)
+    except ValidationError as error:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r}: {error.errors()[0]['msg']}") from error
 
 
 def _parse_uri(text: str) -> str:

@@ -16,7 +16,15 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
 from predictor.card import Feature
-from predictor.estimators import BoundedExp, Derived, Encoder, LinearDesign, NearbyTargets
+from predictor.estimators import (
+    BoundedExp,
+    Clusters,
+    Derived,
+    Encoder,
+    LinearDesign,
+    NearbyTargets,
+)
+from training.clusters import choose, cluster, place_rows
 from training.hidden_fields import Inputs, hide_fields
 from training.parameters import Parameters
 from training.recipe import Recipe
@@ -45,16 +53,17 @@ def fit_estimator(
         hide_fields(features, inputs, np.random.default_rng([seed, number]))
         for number in range(parameters.partial_copies)
     ]
-    columns = [_build_encoder(features), *_build_columns(recipe, features, parameters)]
+    columns = _build_columns(recipe, features, inputs, seed, parameters)
+    added = sum(each.added for each in columns)
     members = [
-        (name, _build_member(name, recipe, features, seed, parameters))
+        (name, _build_member(name, features, added, seed, parameters))
         for name, weight in parameters.weights.items()
         if weight
     ]
     blend = VotingRegressor(members, weights=[parameters.weights[name] for name, _ in members])
     # Learning the logarithm makes an error of 10% weigh the same for a cheap and a dear house.
     estimator = TransformedTargetRegressor(
-        regressor=make_pipeline(*columns, blend),
+        regressor=make_pipeline(_build_encoder(features), *columns, blend),
         func=np.log,
         inverse_func=BoundedExp(float(prices.min()) / 2, float(prices.max()) * 2),
         check_inverse=False,
@@ -106,26 +115,30 @@ def _build_derived(recipe: Recipe, features: Sequence[Feature]) -> Derived:
 
 
 def _build_columns(
-    recipe: Recipe, features: Sequence[Feature], parameters: Parameters
-) -> list[Derived | NearbyTargets]:
+    recipe: Recipe, features: Sequence[Feature], inputs: Inputs, seed: int, parameters: Parameters
+) -> list[Derived | Clusters | NearbyTargets]:
     """The columns that are appended to the encoded ones, for all members alike."""
-    steps: list[Derived | NearbyTargets] = []
+    place = {feature.name: index for index, feature in enumerate(features)}
+    steps: list[Derived | Clusters | NearbyTargets] = []
     if parameters.derived:
         steps.append(_build_derived(recipe, features))
+    if parameters.clusters:
+        found = choose(cluster(place_rows(recipe.place, features, inputs), seed))
+        space = tuple((place[n], w) for n, w in recipe.place.items())
+        steps.append(Clusters(space, found.centres))
     if parameters.nearby:
-        place = {feature.name: index for index, feature in enumerate(features)}
         spaces = tuple(tuple((place[n], w) for n, w in each.items()) for each in recipe.spaces)
         steps.append(NearbyTargets(spaces, recipe.neighbours, _SOFTENING))
     return steps
 
 
 def _build_member(
-    name: str, recipe: Recipe, features: Sequence[Feature], seed: int, parameters: Parameters
+    name: str, features: Sequence[Feature], added: int, seed: int, parameters: Parameters
 ) -> Any:
+    """One of those that are averaged; it gets `added` columns behind those of the features."""
     if name != "linear":
         return make_pipeline(*_impute(parameters), _build_trees(name, seed, parameters))
     sizes = [None if f.categories is None else len(f.categories) for f in features]
-    added = sum(each.added for each in _build_columns(recipe, features, parameters))
     design = LinearDesign((*sizes, *[None] * added), gated=parameters.linear_gated)
     return make_pipeline(*_impute(parameters), design, Ridge(alpha=parameters.linear_penalty))
 

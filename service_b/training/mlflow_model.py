@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from predictor.card import read_card
+from predictor.spelling import Spellings
 
 
 class VersionModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
@@ -19,6 +20,9 @@ class VersionModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         folder = Path(context.artifacts["version"])
         card = read_card(folder)
         self._features = card.inputs
+        self._spellings = {
+            each.column: Spellings(each.categories) for each in card.inputs if each.categories
+        }
         self._estimator = joblib.load(folder / card.artifact.file)
 
     def predict(
@@ -29,10 +33,13 @@ class VersionModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     ) -> npt.NDArray[np.float64]:
         """Predict as the predictor does: a hole is none where the data has a code for that.
 
-        A column that is left out is unknown.
+        A column that is left out is unknown. A category is taken in any spelling.
         """
         codes = {each.column: each.none for each in self._features if each.none is not None}
         frame = model_input.astype(object)
+        for column, spellings in self._spellings.items():
+            if column in frame:
+                frame[column] = [spellings.find(each) or each for each in frame[column]]
         for column, code in codes.items():
             if column in frame:
                 frame[column] = frame[column].where(frame[column].notna(), code)

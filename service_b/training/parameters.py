@@ -21,6 +21,7 @@ class Parameters:
     imputation: Literal["native", "median", "median_flagged"] = "native"
     derived: bool = True
     nearby: bool = False
+    clusters: bool = False
     trees: int = 300
     learning_rate: float = 0.1
     leaves_per_tree: int = 16
@@ -38,5 +39,8 @@ class Parameters:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Take the fields from an object that may hold more."""
-        return cls(**{each.name: values[each.name] for each in fields(cls)})
+        """Take the fields from an object that may hold more.
+
+        What it lacks did not exist when it was written: the default means the same.
+        """
+        return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})

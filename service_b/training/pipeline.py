@@ -15,10 +15,10 @@ from training.workspace import Dependencies
 
 _TRAINING = Path(__file__).resolve().parent
 _ESTIMATORS = _TRAINING.parent / "predictor" / "estimators.py"
-_MODEL_CODE = ("estimator", "hidden_fields", "parameters")
+_MODEL_CODE = ("estimator", "clusters", "hidden_fields", "parameters")
 # Beside those on which a version depends: they read the rows and choose the parameters.
 _LIBRARIES = ("pandas", "optuna")
-_MODEL_RECIPE = ("sums", "products", "ratios", "spaces", "neighbours")
+_MODEL_RECIPE = ("sums", "products", "ratios", "spaces", "neighbours", "place")
 
 
 @dataclass(frozen=True)

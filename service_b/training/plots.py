@@ -1,7 +1,8 @@
 """The evaluation in pictures."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -41,6 +42,22 @@ def draw_all(
         draw(figure.add_subplot())
         figure.savefig(folder / name, dpi=80)
     return list(drawings)
+
+
+def draw_clusters(folder: Path, clusters: Sequence[Mapping[str, Any]]) -> str:
+    """Write the plot by which a number of clusters is chosen; give its name."""
+    counts = [each["clusters"] for each in clusters]
+    (chosen,) = [each["clusters"] for each in clusters if each["chosen"]]
+    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    above.plot(counts, [each["inertia"] for each in clusters], "o-", color=_BLUE)
+    above.set(title="Elbow: clusters of k-means on the coordinates", ylabel="inertia")
+    below.plot(counts, [each["silhouette"] for each in clusters], "o-", color=_BLUE)
+    below.set(title="Silhouette", xlabel="clusters", ylabel="mean silhouette", xticks=counts)
+    for axes in (above, below):
+        axes.axvline(chosen, color=_RED, linewidth=0.8, linestyle="--")
+    figure.savefig(folder / "clusters.png", dpi=80)
+    return "clusters.png"
 
 
 def _draw_predicted(axes: Axes, actual: Prices, predicted: Prices, half_widths: Prices) -> None:

@@ -1,5 +1,6 @@
-"""Where a version comes from: the revision of the code and the libraries it ran with."""
+"""Where a version comes from: the revision of the code, the Python and the libraries."""
 
+import platform
 import shutil
 import subprocess
 from importlib.metadata import version
@@ -14,6 +15,11 @@ ESTIMATORS = CODE.parent / "predictor" / "estimators.py"
 def describe_libraries() -> dict[str, str]:
     """Give the exact version of each library that the artifact depends on."""
     return {name: version(name) for name in LIBRARIES}
+
+
+def read_python_version() -> str:
+    """Give the version of the Python that runs this, such as 3.13.1."""
+    return platform.python_version()
 
 
 def read_code_revision() -> str:

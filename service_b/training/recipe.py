@@ -33,7 +33,8 @@ class Recipe:
     """A model to train. Columns are called by their features' names.
 
     `sums` holds {feature: weight} per new column; `spaces` the same for each way to measure which
-    rows are near, and `neighbours` how many of them are averaged. The first of `candidates` that
+    rows are near, and `neighbours` how many of them are averaged. `place` holds the weights of the
+    coordinates, where there are any: clusters are made in them. The first of `candidates` that
     scores best is tuned within `search`; a name like `weights.linear` is a member's weight.
     """
 
@@ -55,3 +56,4 @@ class Recipe:
     ratios: tuple[tuple[str, str], ...] = ()
     spaces: tuple[Mapping[str, float], ...] = field(default=())
     neighbours: tuple[int, ...] = ()
+    place: Mapping[str, float] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.clusters import SAMPLE
 from training.measures import MEASURES, Measures, format_table
 
 _SLICE_MEASURES = (
@@ -21,6 +22,7 @@ def write_report(
     slices: Mapping[str, Mapping[str, Measures]],
     importance: Mapping[str, float],
     candidates: Sequence[Mapping[str, Any]],
+    clusters: Sequence[Mapping[str, Any]],
     parameters: Mapping[str, Any],
     plots: Sequence[str],
 ) -> str:
@@ -66,6 +68,7 @@ def write_report(
         "Compared by cross-validation on the training rows; the score is 0.75 MAPE with all "
         "fields and 0.25 MAPE with the required ones only.",
         format_candidates(candidates),
+        *_describe_clusters(clusters),
         "## Parameters",
         "\n".join(
             ["| parameter | value |", "|---|---|"]
@@ -89,6 +92,27 @@ def format_candidates(candidates: Sequence[Mapping[str, Any]]) -> str:
             f"{whole['mape_percent']:.2f} | {whole['rmsle']:.4f} | {scant['mape_percent']:.2f} |"
         )
     return "\n".join(lines)
+
+
+def _describe_clusters(clusters: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not clusters:
+        return []
+    return [
+        "## Clusters",
+        "What the candidates with clusters know of a place: its cluster, by k-means on the "
+        "coordinates, and its distance from the centre of each. There are as many clusters as have "
+        f"the greatest silhouette, which is measured on {SAMPLE:,} rows drawn with the seed. In "
+        "the cross-validation each fold has clusters of its own, made of the rows it trains on; "
+        "these are made of all training rows:",
+        "\n".join(
+            ["| clusters | inertia | silhouette | |", "|---:|---:|---:|---|"]
+            + [
+                f"| {each['clusters']} | {each['inertia']:,.0f} | {each['silhouette']:.3f} | "
+                f"{'chosen' if each['chosen'] else ''} |"
+                for each in clusters
+            ]
+        ),
+    ]
 
 
 def _describe_splits(splits: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """Making a version again from its card, to see that it comes out the same."""
 
 import hashlib
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from training.evaluation import Data, train
 from training.features import complete_features, read_descriptions
 from training.parameters import Parameters
 from training.preparation import prepare
-from training.provenance import describe_libraries, read_code_revision
+from training.provenance import describe_libraries, read_code_revision, read_python_version
 from training.recipe import Recipe
 
 TOLERANCE = 1e-9
@@ -30,13 +31,9 @@ def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, 
             prediction differs by more than 1e-9 of it.
     """
     registered, *spread = [_load(folder, artifact) for artifact in card.artifacts]
-    made, here = card.training, describe_libraries()
-    for name, version in card.libraries.items():
-        if here.get(name) != version:
-            print(f"note: made with {name} {version}, here is {here.get(name)}")
-    if made.code_revision != read_code_revision():
-        print(f"note: made by code {made.code_revision}, here is {read_code_revision()}")
-
+    made = card.training
+    for difference in _compare_conditions(card):
+        print(f"note: {difference}")
     dataset = Dataset(made.data_file, made.data_url, made.data_sha256)
     descriptions = read_descriptions(recipe.features_file)
     raw = read_dataset(dataset, data, cache)
@@ -57,6 +54,21 @@ def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, 
     if max(differences.values()) > TOLERANCE:
         raise TrainingError(f"{summary}; more than {TOLERANCE:.0e}: not the same model")
     return f"{summary}; at most {TOLERANCE:.0e}: reproduced"
+
+
+def _compare_conditions(card: ModelCard) -> Iterator[str]:
+    """Say in which of the card's conditions this place differs, and what can't be compared."""
+    here = describe_libraries()
+    for name, version in card.libraries.items():
+        if here.get(name) != version:
+            yield f"made with {name} {version}, here is {here.get(name)}"
+    made, python = card.training, read_python_version()
+    if made.python is None:
+        yield f"the card doesn't say with which Python it was made, here is {python}"
+    elif made.python != python:
+        yield f"made with Python {made.python}, here is {python}"
+    if made.code_revision != read_code_revision():
+        yield f"made by code {made.code_revision}, here is {read_code_revision()}"
 
 
 def _load(folder: Path, artifact: Artifact) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from predictor.card import Feature, Training
 from training import plots, tracking
+from training.clusters import cluster, describe, place_rows
 from training.dataset import read_dataset
 from training.errors import TrainingError
 from training.evaluation import (
@@ -33,7 +34,7 @@ from training.interval import FOLDS
 from training.measures import format_table
 from training.parameters import Parameters
 from training.preparation import Prepared, prepare
-from training.provenance import describe_libraries, read_code_revision
+from training.provenance import describe_libraries, read_code_revision, read_python_version
 from training.recipe import Recipe
 from training.registration import REPORT, find_registered, register
 from training.report import format_candidates, write_report
@@ -128,6 +129,9 @@ def select(run: Run, folder: Path) -> None:
         print(f"    {number}/{len(run.recipe.candidates)} {name}: {result['score']:.3f}")
     best = min(table, key=lambda each: float(each["score"]))["name"]
     _write_json(folder / "candidates.json", table)
+    place = run.recipe.place
+    found = cluster(place_rows(place, data.features, data.inputs), seed) if place else []
+    _write_json(folder / "clusters.json", describe(found))
     (folder / "candidates.md").write_text(format_candidates(table) + "\n", encoding="utf-8")
     _write_json(
         folder / "parameters.json",
@@ -141,22 +145,23 @@ def tune(run: Run, folder: Path) -> None:
     data, seed = run.take("train"), run.options.seed
     start = Parameters.from_json(run.read_json("select", "parameters.json"))
     # The journal stays if this step is interrupted. Another search gets another journal.
-    what = f"{run.workspace.digest_whole('select')[:24]}-{seed}"
-    best, record = search(
+    study = f"{run.workspace.digest_whole('select')[:24]}-{seed}"
+    found = search(
         start,
         run.recipe.search,
         run.options.trials,
         seed,
-        run.workspace.folder / "studies" / f"{what}.journal",
+        run.workspace.folder / "studies" / f"{study}.journal",
         lambda parameters, report: score(
             *cross_validate(
                 run.recipe, data.features, data.inputs, data.prices, seed, parameters, report
             )
         ),
     )
-    _write_json(folder / "parameters.json", best.to_json())
-    _write_json(folder / "trials.json", record)
-    for name, value in best.to_json().items():
+    chosen = {"study": study, "best_trial": found.trial} | found.parameters.to_json()
+    _write_json(folder / "parameters.json", chosen)
+    _write_json(folder / "trials.json", found.record)
+    for name, value in chosen.items():
         print(f"    {name}: {value}")
 
 
@@ -183,6 +188,9 @@ def evaluate(run: Run, folder: Path) -> None:
         measure_calibration(trained, unseen),
         slices["Price band"],
     )
+    clusters = run.read_json("select", "clusters.json")
+    if clusters:
+        names.append(plots.draw_clusters(folder, clusters))
     _write_json(folder / "metrics.json", metrics)
     _write_json(folder / "slices.json", slices)
     report = write_report(
@@ -191,6 +199,7 @@ def evaluate(run: Run, folder: Path) -> None:
         slices,
         importance,
         run.read_json("select", "candidates.json"),
+        clusters,
         parameters.to_json(),
         names,
     )
@@ -260,6 +269,7 @@ def has_version(run: Run) -> bool:
 def describe_training(run: Run, rows: int, parameters: Parameters) -> Training:
     """Say what is needed to make the version again."""
     dataset = run.recipe.dataset
+    tuned = run.read_json("tune", "parameters.json")
     return Training(
         data_file=dataset.file_name,
         data_url=dataset.url,
@@ -274,6 +284,9 @@ def describe_training(run: Run, rows: int, parameters: Parameters) -> Training:
         },
         code_revision=read_code_revision(),
         trained_at=datetime.now(UTC).replace(microsecond=0),
+        python=read_python_version(),
+        study=tuned["study"],
+        best_trial=tuned["best_trial"],
     )
 
 

@@ -24,7 +24,7 @@ def check_installed() -> None:
         raise TrainingError("--mlflow needs MLflow: pip install -r requirements-mlflow.txt")
 
 
-def log_version(uri: str, version: Path, evaluation: Path) -> None:
+def log_version(uri: str, version: Path, evaluation: Path | None = None) -> None:
     """Log a version's parameters, metrics, plots and model; register it and give it the alias.
 
     The registered model holds the version folder as it is, under `artifacts/`, from which the
@@ -43,7 +43,8 @@ def log_version(uri: str, version: Path, evaluation: Path) -> None:
         with mlflow.start_run(run_name=f"{card.name} version {card.version}", tags=_tags(card)):
             mlflow.log_params({**card.training.parameters, "seed": card.training.seed})
             mlflow.log_metrics(flatten(card.metrics))
-            mlflow.log_artifacts(str(evaluation), "evaluation")
+            if evaluation is not None:
+                mlflow.log_artifacts(str(evaluation), "evaluation")
             logged = mlflow.pyfunc.log_model(
                 name=card.name,
                 python_model=str(_MODEL_CODE),
@@ -51,7 +52,7 @@ def log_version(uri: str, version: Path, evaluation: Path) -> None:
                 code_paths=[str(_PREDICTOR)],
                 signature=_sign(card),
                 pip_requirements=[f"{name}=={each}" for name, each in card.libraries.items()]
-                + [f"mlflow=={mlflow.__version__}", "pandas", "pydantic"],
+                + [f"mlflow=={mlflow.__version__}", "fsspec", "pandas", "pydantic"],
                 registered_model_name=card.name,
             )
         client = mlflow.MlflowClient()

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,15 @@ _DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 Objective = Callable[[Parameters, Callable[[float, int], None]], float]
 
 
+@dataclass(frozen=True)
+class Found:
+    """The best parameters, the number of the trial that tried them, and a record of all trials."""
+
+    parameters: Parameters
+    trial: int
+    record: list[dict[str, Any]]
+
+
 def search(
     start: Parameters,
     ranges: Mapping[str, Range],
@@ -27,8 +36,8 @@ def search(
     seed: int,
     journal: Path,
     objective: Objective,
-) -> tuple[Parameters, list[dict[str, Any]]]:
-    """Try `trials` parameters, `start` first; give the best and a record.
+) -> Found:
+    """Try `trials` parameters, `start` first.
 
     A search is made again from its beginning, but a trial that `journal` holds isn't measured
     again. So one that was stopped goes on, and ends as if it had never been stopped.
@@ -71,7 +80,7 @@ def search(
         {"number": each.number, "state": each.state.name, "score": each.value, **each.params}
         for each in study.get_trials(states=_DONE)
     ]
-    return _apply(start, study.best_params), record
+    return Found(_apply(start, study.best_params), study.best_trial.number, record)
 
 
 def _propose(trial: optuna.Trial, ranges: Mapping[str, Range]) -> Values:

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
-from predictor.card import ModelCard, read_card
+from predictor.card import ModelCard, Training, read_card
 from predictor.errors import ModelRefused
+from predictor.version import CHAMPION
 from training import alias
 from training.errors import TrainingError
 from training.measures import format_table
+
+_UNKNOWN = "not in the card"
 
 
 def find_versions(family: Path) -> list[str]:
@@ -47,13 +50,30 @@ def read_version(family: Path, version: str | None) -> ModelCard:
         raise TrainingError(str(error)) from error
 
 
-def promote(family: Path, version: str) -> str:
-    """Serve a version from now on."""
+def promote(family: Path, version: str, name: str = CHAMPION) -> str:
+    """Serve a version from now on, or let another alias name it, so that it can be tried."""
     read_version(family, version)
-    if alias.read_alias(family) and find_champion(family) == version:
-        return f"{family.name} version {version} is served already"
-    alias.choose(family, version, "promote")
-    return f"{family.name} version {version} is served from now on"
+    chosen = alias.read_alias(family)
+    words = "served" if name == CHAMPION else f"served as {family.name}@{name}"
+    if chosen and chosen.versions.get(name) == version:
+        return f"{family.name} version {version} is {words} already"
+    if chosen is None and name != CHAMPION:
+        alias.choose(family, find_champion(family), "promote")
+    alias.choose(family, version, "promote", name)
+    return f"{family.name} version {version} is {words} from now on"
+
+
+def retire(family: Path, name: str) -> str:
+    """Take an alias away.
+
+    Raises:
+        TrainingError: there is none of that name beside the champion.
+    """
+    chosen = alias.read_alias(family)
+    if chosen is None or name not in chosen.aliases:
+        raise TrainingError(f"{family.name} has no alias {name} beside the champion")
+    alias.retire(family, chosen, name)
+    return f"{family.name}@{name} is not served any more"
 
 
 def roll_back(family: Path) -> str:
@@ -66,6 +86,8 @@ def roll_back(family: Path) -> str:
     # A version that was rolled back from isn't gone back to: follow promotions only.
     served: list[str] = []
     for entry in chosen.history if chosen else ():
+        if entry.alias != CHAMPION:
+            continue
         if entry.action == "rollback":
             served = served[:-1]
         if not served or served[-1] != entry.version:
@@ -78,8 +100,13 @@ def roll_back(family: Path) -> str:
 
 
 def list_versions(family: Path) -> str:
-    """Say in one line each which versions there are; a star marks the one that is served."""
+    """Say in one line each which versions there are; a star marks the one that is served.
+
+    The names of other aliases stand at the end.
+    """
     champion = find_champion(family)
+    chosen = alias.read_alias(family)
+    aliases = chosen.aliases if chosen else {}
     lines = []
     for version in find_versions(family):
         card = read_version(family, version)
@@ -89,6 +116,7 @@ def list_versions(family: Path) -> str:
             f"{mark} {family.name} {version:>3}  trained {card.training.trained_at:%Y-%m-%d %H:%M}"
             f"  R² {metrics['r2']:.4f}  MAPE {metrics['mape_percent']:.2f}%"
             f"  code {card.training.code_revision[:12]}"
+            + "".join(f"  {name}" for name, number in aliases.items() if number == version)
         )
     return "\n".join(lines)
 
@@ -104,8 +132,10 @@ def show(family: Path, version: str | None) -> str:
         f"trained   {training.trained_at:%Y-%m-%d %H:%M:%S} UTC on {training.rows:,} rows of "
         f"{training.data_file} (sha256 {training.data_sha256[:12]}…)",
         f"code      {training.code_revision}",
+        f"Python    {training.python or _UNKNOWN}",
         "libraries " + ", ".join(f"{name} {each}" for name, each in card.libraries.items()),
         f"seed      {training.seed}",
+        f"study     {_say_study(training)}",
         "",
         *(f"{name:<24}{value}" for name, value in training.parameters.items()),
         "",
@@ -116,6 +146,7 @@ def show(family: Path, version: str | None) -> str:
     chosen = alias.read_alias(family)
     lines += [
         f"{entry.promoted_at:%Y-%m-%d %H:%M} {entry.action} version {entry.version}"
+        + ("" if entry.alias == CHAMPION else f" as {entry.alias}")
         for entry in (chosen.history if chosen else ())
     ]
     return "\n".join(lines)
@@ -128,8 +159,15 @@ def compare(family: Path, first: str, second: str) -> str:
     one, two = (
         {**card.training.parameters, "seed": card.training.seed, **card.libraries}
         | {"data": card.training.data_sha256[:12], "code": card.training.code_revision[:12]}
+        | {"Python": card.training.python or _UNKNOWN, "study": _say_study(card.training)}
         for card in cards
     )
     names = [name for name in one | two if one.get(name) != two.get(name)]
     lines += [f"{name}: {one.get(name)} / {two.get(name)}" for name in names]
     return "\n".join(lines if names else [*lines, "same parameters, data, code and libraries"])
+
+
+def _say_study(training: Training) -> str:
+    if training.study is None:
+        return _UNKNOWN
+    return f"{training.study}, best was trial {training.best_trial}"

@@ -28,6 +28,7 @@ Comments, each on a line of its own, say what the reader does beside the command
     <!-- test: wait for http://localhost:8001/health 503 -->   ask until the status is this one
     <!-- test: wait -->                      until the command in the other terminal has ended
     <!-- test: only in CI -->                skip what follows elsewhere, up to
+    <!-- test: only with node -->            skip it where there is no such program, up to
     <!-- test: everywhere -->
 
 and what the next block is:

@@ -9,6 +9,7 @@ RUN_ELSEWHERE = {
     "./benchmarks/run.sh": "tests/test_benchmarks.py",
     "docker compose ": "tests/test_compose.py",
     "export SERVICE_B_PORT=8001-8002": "tests/test_compose.py",
+    "promtool ": "tests/test_alerts.py",
     "npx newman run docs/postman_collection.json": ".ci/run",
     "export INPUT_LOG_URL=postgresql": "tests/test_compose.py",
     "python3 -m venv .venv": "tests/test_documentation.py",

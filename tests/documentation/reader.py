@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ from tests.documentation.terminal import Running, Terminal
 from tests.running_lab import Lab, wait_until
 
 PORTS = {"service_a": "8000", "service_b": "8001"}
-ONLY_IN_CI, EVERYWHERE = "only in CI", "everywhere"
+ONLY_IN_CI, ONLY_WITH, EVERYWHERE = "only in CI", "only with ", "everywhere"
 
 
 class Reader:
@@ -39,7 +40,7 @@ class Reader:
         self.counts: Counter[str] = Counter()
         self._path = document
         self._place = document.name
-        self._skips = False
+        self._skips: str | None = None  # why, while something is skipped
         self._answers: list[tuple[Block, str]] = []  # those that are not as shown
         self._pwsh = pwsh
         self._terminal = Terminal(folder)
@@ -57,11 +58,12 @@ class Reader:
     def follow(self) -> None:
         """Do all that the document says, in order, up to the first problem in it."""
         for step in read_document(self._path):
-            if isinstance(step, Comment) and step.text in (ONLY_IN_CI, EVERYWHERE):
-                self._skips = step.text == ONLY_IN_CI and "CI" not in os.environ
+            if isinstance(step, Comment) and _is_condition(step.text):
+                self._skips = _find_reason_to_skip(step.text)
+                continue
             if self._skips:
                 if isinstance(step, Block) and step.language == "bash":
-                    self.counts["commands left to CI"] += 1
+                    self.counts[f"commands left {self._skips}"] += 1
                 continue
             self._place = f"{self._path.name}:{step.line}"
             try:
@@ -105,8 +107,6 @@ class Reader:
 
     def _obey(self, comment: str) -> None:
         verb, *words = comment.split()
-        if comment in (ONLY_IN_CI, EVERYWHERE):
-            return
         if verb == "folder":
             self._folder = self._terminal.root / words[0]
         elif comment == "wait":
@@ -233,3 +233,16 @@ class Reader:
             self.problems += [
                 f"{self._path.name}:{block.answer.line}{each}" for each in differences
             ]
+
+
+def _is_condition(comment: str) -> bool:
+    return comment in (ONLY_IN_CI, EVERYWHERE) or comment.startswith(ONLY_WITH)
+
+
+def _find_reason_to_skip(condition: str) -> str | None:
+    if condition == ONLY_IN_CI and "CI" not in os.environ:
+        return "to CI"
+    program = condition.removeprefix(ONLY_WITH)
+    if program != condition and shutil.which(program) is None:
+        return f"out without {program}"
+    return None

@@ -3,9 +3,9 @@
 import copy
 from collections.abc import Sequence
 from functools import partial
+from typing import Protocol
 
 from gateway.errors import BatchFailed, GatewayError, PredictorUnavailable
-from gateway.forwarding.answers import read_answer, read_answers
 from gateway.forwarding.calls import Calls, read_stages
 from gateway.forwarding.circuit_breaker import CircuitBreaker
 from gateway.forwarding.exchanges import Exchanges
@@ -18,16 +18,37 @@ from gateway.telemetry.passage import Call
 _MAX_CALL_BYTES = 4 * 1024 * 1024
 
 
+class PredictionProtocol(Protocol):
+    """What a call for inputs of one model says, and what its answer means."""
+
+    def write(self, forwards: Sequence[Forward]) -> tuple[str, bytes]:
+        """Return the path and the body of the call."""
+
+    def read(
+        self, status: int, body: bytes, forwards: Sequence[Forward]
+    ) -> list[Answer | GatewayError] | None:
+        """Return each forward's result, or None if they are too much for one call.
+
+        Raises `BatchFailed` or `PredictorUnavailable` if there is none.
+        """
+
+
 class PredictorClient:
     """Asks Service B for predictions. Blocks; safe to use from many threads."""
 
     def __init__(
-        self, exchanges: Exchanges, breaker: CircuitBreaker, retries: Retries, calls: Calls
+        self,
+        exchanges: Exchanges,
+        breaker: CircuitBreaker,
+        retries: Retries,
+        calls: Calls,
+        protocol: PredictionProtocol,
     ) -> None:
         self._exchanges = exchanges
         self._calls = calls
         self._breaker = breaker
         self._retries = retries
+        self._protocol = protocol
 
     def predict(self, forwards: Sequence[Forward], deadline: float) -> list[Answer | GatewayError]:
         """Ask for predictions, in one call for each model, and return each forward's result.
@@ -87,25 +108,10 @@ class PredictorClient:
     def _ask(
         self, call: Call, forwards: Sequence[Forward], deadline: float
     ) -> list[Answer | GatewayError] | None:
-        model = forwards[0].model
-        if len(forwards) == 1:
-            content = b'{"input":%b}' % forwards[0].data
-            status, body = self._post(call, "/predict", content, forwards, deadline)
-            return [read_answer(status, body, model)]
-        content = b'{"inputs":[%b]}' % b",".join(forward.data for forward in forwards)
-        status, body = self._post(call, "/predict/batch", content, forwards, deadline)
-        return read_answers(status, body, len(forwards), model)
-
-    def _post(
-        self, call: Call, path: str, content: bytes, forwards: Sequence[Forward], deadline: float
-    ) -> tuple[int, bytes]:
-        """Return the status and the body of Service B's answer."""
-        model = forwards[0].model
-        if model is not None:
-            path = f"/models/{model}{path}"
+        path, content = self._protocol.write(forwards)
         request_ids = [forward.request_id for forward in forwards]
         # A call has one parent. The traces of the others are found by their request ids.
         traceparent = forwards[0].traceparent
         reply = self._exchanges.post(path, content, request_ids, traceparent, deadline)
         call.stages = read_stages(reply.server_timing)
-        return reply.status, reply.body
+        return self._protocol.read(reply.status, reply.body, forwards)

@@ -65,16 +65,29 @@ class Exchanges:
             PredictorTimeout: there is none at `deadline`, of `time.monotonic()`.
             PredictorUnavailable: there is none for any other reason.
         """
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            raise PredictorTimeout("no time was left for the call")
-        connect = min(self._connect_timeout_seconds, remaining)
         request = self._request.copy()
         request.url = f"{self._base_url}{path}"
         request.body = content
         request.headers["Content-Length"] = str(len(content))
         request.headers["X-Request-ID"] = self._call_ids.make(request_ids)
         request.headers["traceparent"] = traceparent
+        return self._send(request, deadline)
+
+    def get(self, path: str, deadline: float) -> tuple[int, bytes]:
+        """Return the status and the body of the answer to a GET, or raise as `post` does."""
+        headers = {"X-Request-ID": self._call_ids.make([path.strip("/")])}
+        request = requests.Request("GET", f"{self._base_url}{path}", headers)
+        reply = self._send(self._session.prepare_request(request), deadline)
+        return reply.status, reply.body
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _send(self, request: requests.PreparedRequest, deadline: float) -> Reply:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise PredictorTimeout("no time was left for the call")
+        connect = min(self._connect_timeout_seconds, remaining)
         try:
             with (
                 keep_deadline(deadline),
@@ -93,6 +106,3 @@ class Exchanges:
             raise kind(f"{type(error).__name__}: {error}") from error
         timing = response.raw.headers.get("Server-Timing", "")
         return Reply(response.status_code, body, timing)
-
-    def close(self) -> None:
-        self._session.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.spelling import AnySpelling
 from pydantic import BaseModel, ConfigDict, Field, MISSING, StrictFloat
 from typing import Annotated, Literal
 
@@ -100,7 +101,7 @@ class District(BaseModel):
         ),
     ]
     ocean_proximity: Annotated[
-        Literal["<1H OCEAN", "INLAND", "ISLAND", "NEAR BAY", "NEAR OCEAN"],
+        Annotated[Literal["<1H OCEAN", "INLAND", "ISLAND", "NEAR BAY", "NEAR OCEAN"], AnySpelling()],
         Field(
             description="Where the district lies: <1H OCEAN within an hour of the ocean, INLAND, ISLAND, NEAR BAY near San Francisco Bay, NEAR OCEAN.",
             examples=["NEAR BAY"],

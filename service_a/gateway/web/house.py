@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from gateway.spelling import AnySpelling
 from pydantic import BaseModel, ConfigDict, Field, MISSING, StrictFloat
 from typing import Annotated, Literal
 
 
 class House(BaseModel):
     """
-    A house in Ames, Iowa. What is left out is unknown.
+    A house in Ames, Iowa. What is left out is unknown. Letter case and blanks around a category don't matter.
     """
 
     model_config = ConfigDict(
@@ -33,7 +34,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     msZoning: Annotated[
-        Literal["A (agr)", "C (all)", "FV", "I (all)", "RH", "RL", "RM"] | MISSING,
+        Annotated[Literal["A (agr)", "C (all)", "FV", "I (all)", "RH", "RL", "RM"], AnySpelling()] | MISSING,
         Field(
             description="Zoning: A (agr) agriculture, C (all) commercial, FV floating village, I (all) industrial, RH, RM and RL residential of high, medium and low density.",
             examples=["RH"],
@@ -61,7 +62,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     street: Annotated[
-        Literal["Grvl", "Pave"] | MISSING,
+        Annotated[Literal["Grvl", "Pave"], AnySpelling()] | MISSING,
         Field(
             description="Road to the house: Pave paved, Grvl gravel.",
             examples=["Pave"],
@@ -69,7 +70,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     alley: Annotated[
-        Literal["Grvl", "NA", "Pave"] | None | MISSING,
+        Annotated[Literal["Grvl", "NA", "Pave"], AnySpelling()] | None | MISSING,
         Field(
             description="Alley behind the house: Pave paved, Grvl gravel, NA no alley. null means none, the same as 'NA'.",
             examples=[None],
@@ -77,7 +78,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     lotShape: Annotated[
-        Literal["IR1", "IR2", "IR3", "Reg"] | MISSING,
+        Annotated[Literal["IR1", "IR2", "IR3", "Reg"], AnySpelling()] | MISSING,
         Field(
             description="Shape of the lot: Reg regular, IR1 slightly, IR2 moderately, IR3 very irregular.",
             examples=["Reg"],
@@ -85,7 +86,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     landContour: Annotated[
-        Literal["Bnk", "HLS", "Low", "Lvl"] | MISSING,
+        Annotated[Literal["Bnk", "HLS", "Low", "Lvl"], AnySpelling()] | MISSING,
         Field(
             description="Lie of the land: Lvl level, Bnk steep rise from the street, HLS hillside, Low depression.",
             examples=["Lvl"],
@@ -93,7 +94,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     utilities: Annotated[
-        Literal["AllPub", "NoSeWa", "NoSewr"] | MISSING,
+        Annotated[Literal["AllPub", "NoSeWa", "NoSewr"], AnySpelling()] | MISSING,
         Field(
             description="Utilities: AllPub all of them, NoSewr no sewer, NoSeWa neither sewer nor water.",
             examples=["AllPub"],
@@ -101,7 +102,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     lotConfig: Annotated[
-        Literal["Corner", "CulDSac", "FR2", "FR3", "Inside"] | MISSING,
+        Annotated[Literal["Corner", "CulDSac", "FR2", "FR3", "Inside"], AnySpelling()] | MISSING,
         Field(
             description="Place of the lot: Inside between others, Corner, CulDSac cul-de-sac, FR2 and FR3 street on 2 or 3 sides.",
             examples=["Inside"],
@@ -109,7 +110,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     landSlope: Annotated[
-        Literal["Gtl", "Mod", "Sev"] | MISSING,
+        Annotated[Literal["Gtl", "Mod", "Sev"], AnySpelling()] | MISSING,
         Field(
             description="Slope of the lot: Gtl gentle, Mod moderate, Sev severe.",
             examples=["Gtl"],
@@ -117,7 +118,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     neighborhood: Annotated[
-        Literal[
+        Annotated[Literal[
             "Blmngtn",
             "Blueste",
             "BrDale",
@@ -146,7 +147,7 @@ class House(BaseModel):
             "StoneBr",
             "Timber",
             "Veenker",
-        ],
+        ], AnySpelling()],
         Field(
             description="Part of Ames, by the assessor's code, such as NAmes North Ames, OldTown Old Town, NridgHt Northridge Heights.",
             examples=["NAmes"],
@@ -154,7 +155,7 @@ class House(BaseModel):
         ),
     ]
     condition1: Annotated[
-        Literal["Artery", "Feedr", "Norm", "PosA", "PosN", "RRAe", "RRAn", "RRNe", "RRNn"]
+        Annotated[Literal["Artery", "Feedr", "Norm", "PosA", "PosN", "RRAe", "RRAn", "RRNe", "RRNn"], AnySpelling()]
         | MISSING,
         Field(
             description="What is near: Norm nothing special, Artery and Feedr a busy street, RRNn, RRAn, RRNe and RRAe a railroad, PosN and PosA a park or the like.",
@@ -163,7 +164,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     condition2: Annotated[
-        Literal["Artery", "Feedr", "Norm", "PosA", "PosN", "RRAe", "RRAn", "RRNn"] | MISSING,
+        Annotated[Literal["Artery", "Feedr", "Norm", "PosA", "PosN", "RRAe", "RRAn", "RRNn"], AnySpelling()] | MISSING,
         Field(
             description="What else is near, with the codes of condition1.",
             examples=["Norm"],
@@ -171,7 +172,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     bldgType: Annotated[
-        Literal["1Fam", "2fmCon", "Duplex", "Twnhs", "TwnhsE"] | MISSING,
+        Annotated[Literal["1Fam", "2fmCon", "Duplex", "Twnhs", "TwnhsE"], AnySpelling()] | MISSING,
         Field(
             description="Type of building: 1Fam detached, 2fmCon two-family conversion, Duplex, Twnhs inner townhouse, TwnhsE townhouse at the end.",
             examples=["1Fam"],
@@ -179,7 +180,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     houseStyle: Annotated[
-        Literal["1.5Fin", "1.5Unf", "1Story", "2.5Fin", "2.5Unf", "2Story", "SFoyer", "SLvl"]
+        Annotated[Literal["1.5Fin", "1.5Unf", "1Story", "2.5Fin", "2.5Unf", "2Story", "SFoyer", "SLvl"], AnySpelling()]
         | MISSING,
         Field(
             description="Storeys: 1Story to 2.5Fin, with Fin or Unf for a finished or unfinished upper half; SFoyer split foyer, SLvl split level.",
@@ -232,7 +233,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     roofStyle: Annotated[
-        Literal["Flat", "Gable", "Gambrel", "Hip", "Mansard", "Shed"] | MISSING,
+        Annotated[Literal["Flat", "Gable", "Gambrel", "Hip", "Mansard", "Shed"], AnySpelling()] | MISSING,
         Field(
             description="Shape of the roof, such as Gable, Hip, Flat.",
             examples=["Gable"],
@@ -240,7 +241,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     roofMatl: Annotated[
-        Literal["ClyTile", "CompShg", "Membran", "Metal", "Roll", "Tar&Grv", "WdShake", "WdShngl"]
+        Annotated[Literal["ClyTile", "CompShg", "Membran", "Metal", "Roll", "Tar&Grv", "WdShake", "WdShngl"], AnySpelling()]
         | MISSING,
         Field(
             description="Material of the roof: CompShg standard shingle, ClyTile clay tile, Membran membrane, Metal, Roll, Tar&Grv tar and gravel, WdShake and WdShngl wood.",
@@ -249,7 +250,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     exterior1St: Annotated[
-        Literal[
+        Annotated[Literal[
             "AsbShng",
             "AsphShn",
             "BrkComm",
@@ -266,7 +267,7 @@ class House(BaseModel):
             "VinylSd",
             "Wd Sdng",
             "WdShing",
-        ]
+        ], AnySpelling()]
         | MISSING,
         Field(
             description="Outer cladding, such as VinylSd vinyl, MetalSd metal, HdBoard hard board, Wd Sdng wood siding, BrkFace brick.",
@@ -275,7 +276,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     exterior2Nd: Annotated[
-        Literal[
+        Annotated[Literal[
             "AsbShng",
             "AsphShn",
             "Brk Cmn",
@@ -293,7 +294,7 @@ class House(BaseModel):
             "VinylSd",
             "Wd Sdng",
             "Wd Shng",
-        ]
+        ], AnySpelling()]
         | MISSING,
         Field(
             description="Second outer cladding, or the first again; the data spells three codes unlike exterior1st: CmentBd, Wd Shng, Brk Cmn.",
@@ -302,7 +303,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     masVnrType: Annotated[
-        Literal["BrkCmn", "BrkFace", "CBlock", "None", "Stone"] | None | MISSING,
+        Annotated[Literal["BrkCmn", "BrkFace", "CBlock", "None", "Stone"], AnySpelling()] | None | MISSING,
         Field(
             description="Masonry veneer: BrkCmn common brick, BrkFace face brick, CBlock cinder block, Stone, None no veneer. null means none, the same as 'None'.",
             examples=[None],
@@ -320,7 +321,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     exterQual: Annotated[
-        Literal["Ex", "Fa", "Gd", "TA"] | MISSING,
+        Annotated[Literal["Ex", "Fa", "Gd", "TA"], AnySpelling()] | MISSING,
         Field(
             description="Quality of the material outside: Ex excellent, Gd good, TA typical, Fa fair, Po poor.",
             examples=["TA"],
@@ -328,7 +329,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     exterCond: Annotated[
-        Literal["Ex", "Fa", "Gd", "Po", "TA"] | MISSING,
+        Annotated[Literal["Ex", "Fa", "Gd", "Po", "TA"], AnySpelling()] | MISSING,
         Field(
             description="Condition of the material outside: Ex excellent, Gd good, TA typical, Fa fair, Po poor.",
             examples=["TA"],
@@ -336,7 +337,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     foundation: Annotated[
-        Literal["BrkTil", "CBlock", "PConc", "Slab", "Stone", "Wood"] | MISSING,
+        Annotated[Literal["BrkTil", "CBlock", "PConc", "Slab", "Stone", "Wood"], AnySpelling()] | MISSING,
         Field(
             description="Foundation: PConc poured concrete, CBlock cinder block, BrkTil brick and tile, Slab, Stone, Wood.",
             examples=["CBlock"],
@@ -344,7 +345,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     bsmtQual: Annotated[
-        Literal["Ex", "Fa", "Gd", "NA", "Po", "TA"] | None | MISSING,
+        Annotated[Literal["Ex", "Fa", "Gd", "NA", "Po", "TA"], AnySpelling()] | None | MISSING,
         Field(
             description="Height of the basement: Ex 100 inches or more, Gd 90 to 99, TA 80 to 89, Fa 70 to 79, Po less, NA no basement. null means none, the same as 'NA'.",
             examples=["TA"],
@@ -352,7 +353,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     bsmtCond: Annotated[
-        Literal["Ex", "Fa", "Gd", "NA", "Po", "TA"] | None | MISSING,
+        Annotated[Literal["Ex", "Fa", "Gd", "NA", "Po", "TA"], AnySpelling()] | None | MISSING,
         Field(
             description="Condition of the basement: Ex excellent, Gd good, TA typical, Fa fair, Po poor, NA no basement. null means none, the same as 'NA'.",
             examples=["TA"],
@@ -360,7 +361,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     bsmtExposure: Annotated[
-        Literal["Av", "Gd", "Mn", "NA", "No"] | None | MISSING,
+        Annotated[Literal["Av", "Gd", "Mn", "NA", "No"], AnySpelling()] | None | MISSING,
         Field(
             description="Walkout or garden-level walls: Gd good exposure, Av average, Mn minimal, No none, NA no basement. null means none, the same as 'NA'.",
             examples=["No"],
@@ -368,7 +369,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     bsmtFinType1: Annotated[
-        Literal["ALQ", "BLQ", "GLQ", "LwQ", "NA", "Rec", "Unf"] | None | MISSING,
+        Annotated[Literal["ALQ", "BLQ", "GLQ", "LwQ", "NA", "Rec", "Unf"], AnySpelling()] | None | MISSING,
         Field(
             description="Finish of the basement: GLQ, ALQ and BLQ good, average and below average living quarters, Rec recreation room, LwQ low quality, Unf unfinished, NA no basement. null means none, the same as 'NA'.",
             examples=["Rec"],
@@ -386,7 +387,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     bsmtFinType2: Annotated[
-        Literal["ALQ", "BLQ", "GLQ", "LwQ", "NA", "Rec", "Unf"] | None | MISSING,
+        Annotated[Literal["ALQ", "BLQ", "GLQ", "LwQ", "NA", "Rec", "Unf"], AnySpelling()] | None | MISSING,
         Field(
             description="Second finish of the basement, with the codes of bsmt_fin_type1. null means none, the same as 'NA'.",
             examples=["LwQ"],
@@ -424,7 +425,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     heating: Annotated[
-        Literal["Floor", "GasA", "GasW", "Grav", "OthW", "Wall"] | MISSING,
+        Annotated[Literal["Floor", "GasA", "GasW", "Grav", "OthW", "Wall"], AnySpelling()] | MISSING,
         Field(
             description="Heating: GasA gas, warm air; GasW gas, water or steam; OthW other water or steam; Grav gravity furnace; Floor and Wall furnaces.",
             examples=["GasA"],
@@ -432,7 +433,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     heatingQc: Annotated[
-        Literal["Ex", "Fa", "Gd", "Po", "TA"] | MISSING,
+        Annotated[Literal["Ex", "Fa", "Gd", "Po", "TA"], AnySpelling()] | MISSING,
         Field(
             description="Quality and condition of the heating: Ex excellent, Gd good, TA typical, Fa fair, Po poor.",
             examples=["TA"],
@@ -440,13 +441,13 @@ class House(BaseModel):
         ),
     ] = MISSING
     centralAir: Annotated[
-        Literal["N", "Y"] | MISSING,
+        Annotated[Literal["N", "Y"], AnySpelling()] | MISSING,
         Field(
             description="Central air conditioning: Y yes, N no.", examples=["Y"], title="CentralAir"
         ),
     ] = MISSING
     electrical: Annotated[
-        Literal["FuseA", "FuseF", "FuseP", "Mix", "SBrkr"] | None | MISSING,
+        Annotated[Literal["FuseA", "FuseF", "FuseP", "Mix", "SBrkr"], AnySpelling()] | None | MISSING,
         Field(
             description="Electrical system: SBrkr circuit breakers, FuseA, FuseF and FuseP fuses in average, fair and poor order, Mix mixed. null means unknown.",
             examples=["SBrkr"],
@@ -560,7 +561,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     kitchenQual: Annotated[
-        Literal["Ex", "Fa", "Gd", "Po", "TA"] | MISSING,
+        Annotated[Literal["Ex", "Fa", "Gd", "Po", "TA"], AnySpelling()] | MISSING,
         Field(
             description="Quality of the kitchen: Ex excellent, Gd good, TA typical, Fa fair, Po poor.",
             examples=["TA"],
@@ -579,7 +580,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     functional: Annotated[
-        Literal["Maj1", "Maj2", "Min1", "Min2", "Mod", "Sal", "Sev", "Typ"] | MISSING,
+        Annotated[Literal["Maj1", "Maj2", "Min1", "Min2", "Mod", "Sal", "Sev", "Typ"], AnySpelling()] | MISSING,
         Field(
             description="Use as a home: Typ typical; Min1, Min2, Mod, Maj1, Maj2 with ever greater deductions; Sev severely damaged, Sal salvage only.",
             examples=["Typ"],
@@ -598,7 +599,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     fireplaceQu: Annotated[
-        Literal["Ex", "Fa", "Gd", "NA", "Po", "TA"] | None | MISSING,
+        Annotated[Literal["Ex", "Fa", "Gd", "NA", "Po", "TA"], AnySpelling()] | None | MISSING,
         Field(
             description="Quality of the fireplace: Ex excellent, Gd good, TA typical, Fa fair, Po poor, NA no fireplace. null means none, the same as 'NA'.",
             examples=[None],
@@ -606,7 +607,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     garageType: Annotated[
-        Literal["2Types", "Attchd", "Basment", "BuiltIn", "CarPort", "Detchd", "NA"]
+        Annotated[Literal["2Types", "Attchd", "Basment", "BuiltIn", "CarPort", "Detchd", "NA"], AnySpelling()]
         | None
         | MISSING,
         Field(
@@ -627,7 +628,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     garageFinish: Annotated[
-        Literal["Fin", "NA", "RFn", "Unf"] | None | MISSING,
+        Annotated[Literal["Fin", "NA", "RFn", "Unf"], AnySpelling()] | None | MISSING,
         Field(
             description="Inside of the garage: Fin finished, RFn roughly finished, Unf unfinished, NA no garage. null means none, the same as 'NA'.",
             examples=["Unf"],
@@ -656,7 +657,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     garageQual: Annotated[
-        Literal["Ex", "Fa", "Gd", "NA", "Po", "TA"] | None | MISSING,
+        Annotated[Literal["Ex", "Fa", "Gd", "NA", "Po", "TA"], AnySpelling()] | None | MISSING,
         Field(
             description="Quality of the garage: Ex excellent, Gd good, TA typical, Fa fair, Po poor, NA no garage. null means none, the same as 'NA'.",
             examples=["TA"],
@@ -664,7 +665,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     garageCond: Annotated[
-        Literal["Ex", "Fa", "Gd", "NA", "Po", "TA"] | None | MISSING,
+        Annotated[Literal["Ex", "Fa", "Gd", "NA", "Po", "TA"], AnySpelling()] | None | MISSING,
         Field(
             description="Condition of the garage: Ex excellent, Gd good, TA typical, Fa fair, Po poor, NA no garage. null means none, the same as 'NA'.",
             examples=["TA"],
@@ -672,7 +673,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     pavedDrive: Annotated[
-        Literal["N", "P", "Y"] | MISSING,
+        Annotated[Literal["N", "P", "Y"], AnySpelling()] | MISSING,
         Field(
             description="Driveway: Y paved, P partly paved, N dirt or gravel.",
             examples=["Y"],
@@ -740,7 +741,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     poolQc: Annotated[
-        Literal["Ex", "Fa", "Gd", "NA", "TA"] | None | MISSING,
+        Annotated[Literal["Ex", "Fa", "Gd", "NA", "TA"], AnySpelling()] | None | MISSING,
         Field(
             description="Quality of the pool: Ex excellent, Gd good, TA typical, Fa fair, NA no pool. null means none, the same as 'NA'.",
             examples=[None],
@@ -748,7 +749,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     fence: Annotated[
-        Literal["GdPrv", "GdWo", "MnPrv", "MnWw", "NA"] | None | MISSING,
+        Annotated[Literal["GdPrv", "GdWo", "MnPrv", "MnWw", "NA"], AnySpelling()] | None | MISSING,
         Field(
             description="Fence: GdPrv good privacy, MnPrv minimal privacy, GdWo good wood, MnWw minimal wood or wire, NA no fence. null means none, the same as 'NA'.",
             examples=["MnPrv"],
@@ -756,7 +757,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     miscFeature: Annotated[
-        Literal["Elev", "Gar2", "NA", "Othr", "Shed", "TenC"] | None | MISSING,
+        Annotated[Literal["Elev", "Gar2", "NA", "Othr", "Shed", "TenC"], AnySpelling()] | None | MISSING,
         Field(
             description="Anything else: Elev elevator, Gar2 second garage, Shed shed over 100 sq ft, TenC tennis court, Othr other, NA nothing. null means none, the same as 'NA'.",
             examples=[None],
@@ -796,7 +797,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     saleType: Annotated[
-        Literal["COD", "CWD", "Con", "ConLD", "ConLI", "ConLw", "New", "Oth", "VWD", "WD"]
+        Annotated[Literal["COD", "CWD", "Con", "ConLD", "ConLI", "ConLw", "New", "Oth", "VWD", "WD"], AnySpelling()]
         | MISSING,
         Field(
             description="Type of sale: WD, CWD and VWD warranty deeds (conventional, cash, VA loan), New just built, COD court officer or estate, Con, ConLw, ConLI and ConLD contracts, Oth other.",
@@ -805,7 +806,7 @@ class House(BaseModel):
         ),
     ] = MISSING
     saleCondition: Annotated[
-        Literal["Abnorml", "AdjLand", "Alloca", "Family", "Normal", "Partial"] | MISSING,
+        Annotated[Literal["Abnorml", "AdjLand", "Alloca", "Family", "Normal", "Partial"], AnySpelling()] | MISSING,
         Field(
             description="Condition of the sale: Normal, Abnorml foreclosure or trade, AdjLand adjoining land, Alloca linked properties, Family within a family, Partial not finished when assessed.",
             examples=["Normal"],

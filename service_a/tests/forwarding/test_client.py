@@ -22,6 +22,7 @@ from gateway.forwarding.client import PredictorClient
 from gateway.forwarding.deadline import DeadlineAdapter
 from gateway.forwarding.exchanges import Exchanges
 from gateway.forwarding.joined_sends import JoinedSendsAdapter
+from gateway.forwarding.predict_protocol import PredictProtocol
 from gateway.forwarding.retries import Retries, RetryBudget
 from gateway.forwarding.tls import make_tls_context
 from gateway.intake.entries import Answer, Forward
@@ -48,7 +49,7 @@ def make_client(url: str, exchanges: Exchanges | None = None) -> PredictorClient
     breaker = CircuitBreaker(failures_to_open=100, window_seconds=5)
     retries = Retries(breaker, RetryBudget(share=0, window_seconds=30))
     exchanges = exchanges or Exchanges(url, DeadlineAdapter(), connect_timeout_seconds=1)
-    return PredictorClient(exchanges, breaker, retries, Calls(Watchers()))
+    return PredictorClient(exchanges, breaker, retries, Calls(Watchers()), PredictProtocol())
 
 
 @pytest.fixture

@@ -51,11 +51,17 @@ def test_service_b_without_a_model_and_without_faults_is_unhealthy(
     assert read_predictor_state(calls) == {"status": "unhealthy", **models, "faults": []}
 
 
-@pytest.mark.parametrize("models", [(200, b"<html>"), (200, {"models": "all"}), (401, {})])
-def test_whatever_else_answers_is_unreachable(
+@pytest.mark.parametrize("models", [(200, b"<html>"), (200, {"models": "all"}), (404, {})])
+def test_other_model_server_has_only_a_health(
     calls: SideCalls, stub: StubServer, models: tuple[int, Any]
 ) -> None:
-    answer_by_path(stub, models=models)
+    answer_by_path(stub, models=models, faults=models)
+
+    assert read_predictor_state(calls) == {"status": "healthy", "models": [], "faults": []}
+
+
+def test_whatever_has_no_health_is_unreachable(calls: SideCalls, stub: StubServer) -> None:
+    answer_by_path(stub, health=(404, {}), models=(404, {}), faults=(404, {}))
 
     assert read_predictor_state(calls) == UNREACHABLE
 

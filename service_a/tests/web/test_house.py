@@ -72,6 +72,21 @@ def test_null_and_whole_floats_are_taken_where_they_have_a_meaning(
     House.model_validate({**HOUSE, field: value})
 
 
+def test_every_category_is_taken_in_any_spelling() -> None:
+    properties = House.model_json_schema()["properties"]
+    domains = {
+        name: each.get("anyOf", [each])[0].get("enum", ()) for name, each in properties.items()
+    }
+    categories = [
+        (name, text) for name, domain in domains.items() for text in domain if type(text) is str
+    ]
+
+    assert len(categories) > 250
+    for name, text in categories:
+        for spelled in (text, text.upper(), text.lower(), f"\t{text} "):
+            assert getattr(House.model_validate({**HOUSE, name: spelled}), name) == text
+
+
 def test_description_of_a_house_takes_over_what_is_allowed() -> None:
     fields = {
         "first_flr_sf": {

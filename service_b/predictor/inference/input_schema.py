@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticKnownError
 
 from predictor.card import Feature, ModelCard
+from predictor.spelling import AnySpelling
 
 # A plain default would be in the documentation, and invite null where null is refused.
 _LEFT_OUT = Field(default_factory=NoneType)
@@ -22,8 +23,8 @@ def build_input_type(card: ModelCard) -> type[BaseModel]:
     """Make the strict pydantic model of one input, for example `AmesInput`.
 
     Each field takes its snake_case name or the camelCase alias; unknown fields are
-    refused. A field that the caller left out is not in the instance's
-    `model_fields_set`, so that unknown and `null` stay apart.
+    refused. A category is taken in any spelling. A field that the caller left out is not in the
+    instance's `model_fields_set`, so that unknown and `null` stay apart.
     """
     fields: dict[str, Any] = {
         feature.name: (_annotate(feature, card), ... if feature.required else _LEFT_OUT)
@@ -46,6 +47,8 @@ def _annotate(feature: Feature, card: ModelCard) -> Any:
     examples = [card.example[feature.name]] if feature.name in card.example else None
     if feature.kind == "category":
         domain = Literal[feature.categories]
+        if any(isinstance(each, str) for each in feature.categories or ()):
+            domain = Annotated[domain, AnySpelling()]
     elif feature.kind == "number":
         domain = Annotated[
             float, Field(strict=True, ge=feature.minimum, le=feature.maximum, allow_inf_nan=False)

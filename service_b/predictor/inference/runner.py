@@ -10,11 +10,14 @@ from anyio import CapacityLimiter, to_thread
 from pydantic import BaseModel
 
 from predictor.errors import PredictionFailed
+from predictor.inference.prediction import Prediction, PricePrediction
 from predictor.inference.served_model import Outcome, ServedModel
 from predictor.telemetry.metrics import Metrics
 
 # How many inputs a model gets at once that isn't quick.
 _LARGE_PIECE = 1000
+# A class's own output may be anything: it isn't watched.
+_PRICED = (PricePrediction, Prediction)
 
 Value = TypeVar("Value")
 Result = TypeVar("Result")
@@ -25,8 +28,8 @@ class Runner:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        # A model keeps a core busy by itself: more threads for it would only wait for each other.
-        self._limiters = defaultdict[str, CapacityLimiter](lambda: CapacityLimiter(1))
+        # A version keeps a core busy by itself: more threads for it would only wait for each other.
+        self._limiters = defaultdict[tuple[str, str], CapacityLimiter](lambda: CapacityLimiter(1))
 
     async def predict(self, model: ServedModel, inputs: Sequence[BaseModel]) -> Sequence[Outcome]:
         """Give one outcome for each input, in one call of the model; in a thread unless quick.
@@ -40,10 +43,13 @@ class Runner:
         if len(inputs) <= model.quick_batch:
             outcomes = _predict(model, inputs)
         else:
-            limiter = self._limiters[model.name]
+            limiter = self._limiters[model.name, model.version]
             outcomes = await to_thread.run_sync(_predict, model, inputs, limiter=limiter)
         seconds = time.perf_counter() - started
         self._metrics.count_predictions(model.name, model.version, len(inputs), seconds)
+        prices = [each.price for each in outcomes if isinstance(each, _PRICED)]
+        if prices:
+            self._metrics.count_prices(model.name, model.version, prices)
         return outcomes
 
 

@@ -1,6 +1,6 @@
 """What the predictor counts and measures, in Prometheus's format."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from prometheus_client import (
@@ -13,8 +13,20 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from predictor.telemetry.prices import Prices
+
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _DURATIONS_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
+# Why an input, or a whole call, got no prediction.
+ERROR_KINDS = (
+    "invalid_input",
+    "model_not_found",
+    "model_unavailable",
+    "body_refused",
+    "overloaded",
+    "foreign_page",
+    "internal",
+)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -24,6 +36,9 @@ class SwapCounts(Protocol):
     name: str
     swaps: int
     refused: int
+
+    @property
+    def aliases(self) -> "Mapping[str, SwapCounts]": ...
 
 
 class Metrics:
@@ -61,6 +76,16 @@ class Metrics:
             buckets=_DURATIONS_SECONDS,
             registry=self._registry,
         )
+        self._prices = Prices()
+        self._registry.register(self._prices)
+        self._errors = Counter(
+            "predictor_errors",
+            "Inputs and calls that got an error instead of a prediction, by kind.",
+            ("kind",),
+            registry=self._registry,
+        )
+        for kind in ERROR_KINDS:
+            self._errors.labels(kind)  # at 0 from the start, so that the first one is a rise
         self._batch_sizes = Histogram(
             "predictor_batch_size",
             "Inputs that the model got at once.",
@@ -78,6 +103,8 @@ class Metrics:
         requests, durations = self._request_series[key]
         requests.inc()
         durations.observe(seconds)
+        if status == 500:
+            self.count_errors("internal")
 
     def count_predictions(self, model: str, version: str, inputs: int, seconds: float) -> None:
         key = (model, version)
@@ -91,6 +118,14 @@ class Metrics:
         predictions.inc(inputs)
         durations.observe(seconds)
         sizes.observe(inputs)
+
+    def count_prices(self, model: str, version: str, prices: Sequence[float]) -> None:
+        """Count what was predicted in one call of the model."""
+        self._prices.add(model, version, prices)
+
+    def count_errors(self, kind: str, number: int = 1) -> None:
+        """Count errors of one of `ERROR_KINDS`."""
+        self._errors.labels(kind).inc(number)
 
     def write(self) -> bytes:
         """Return all of it in Prometheus's text format."""
@@ -111,7 +146,8 @@ class _SwapCollector(Collector):
             "predictor_refused_candidates", "Versions that failed a check.", labels=["model"]
         )
         for model in self._models:
-            swaps.add_metric([model.name], model.swaps)
-            refused.add_metric([model.name], model.refused)
+            for each in (model, *model.aliases.values()):
+                swaps.add_metric([each.name], each.swaps)
+                refused.add_metric([each.name], each.refused)
         yield swaps
         yield refused

@@ -2,14 +2,17 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
+from typing import Self, cast
+from weakref import WeakValueDictionary
 
 from predictor.errors import ModelRefused, PredictorError, SourceUnavailable
+from predictor.inference.served_model import ServedModel
 from predictor.telemetry.redaction import hide_secrets
 from predictor.version import Source, Version
+from predictor.versions.alias_source import AliasSource
 from predictor.versions.loading import Load
 from predictor.versions.registry import ModelRegistry
 
@@ -49,17 +52,30 @@ class Deployment:
     lower one of its source, down to the one that serves. Once a version serves, the sources after
     its own don't count: when a source fails for a while, its version serves on and no older one
     replaces it.
+    The aliases beside the champion are followed in the same way, each as a deployment of its own,
+    in the source whose version serves. A version is in memory once, whatever names it.
     `check` is for one thread at a time; everything else may be read from any.
     """
 
     def __init__(
-        self, name: str, sources: Sequence[Source], load: Load, registry: ModelRegistry
+        self,
+        name: str,
+        sources: Sequence[Source],
+        load: Load,
+        registry: ModelRegistry,
+        champion: "Deployment | None" = None,
     ) -> None:
+        """Take what to look at; an alias has a `champion`, with which it shares what is loaded."""
         self.name = name
         self._sources = sources
         self._load = load
         self._registry = registry
         self._serving: _Serving | None = None
+        # By the location of the source and the fingerprint, for as long as anything serves them.
+        self._models: WeakValueDictionary[tuple[str, str], ServedModel] = (
+            champion._models if champion else WeakValueDictionary()
+        )
+        self.aliases: Mapping[str, Deployment] = {}
         # Why versions were refused, by their fingerprints.
         self._refusals: dict[tuple[Source, str], str] = {}
         self._logged: list[_Failure] | None = None
@@ -94,6 +110,28 @@ class Deployment:
         self.public_error = "; ".join(each.public_reason for each in failures) or None
         self.last_check = datetime.now(UTC)
         self._log(failures)
+        if self._serving is not None:
+            self._follow_aliases(self._serving.source)
+
+    def _follow_aliases(self, source: Source) -> None:
+        try:
+            aliases = source.list_aliases()
+        except SourceUnavailable:
+            return  # why, is logged already; what the aliases named serves on
+        for gone in self.aliases.keys() - set(aliases):
+            self._registry.remove_alias(self.aliases[gone].name)
+            fields = {"model": self.aliases[gone].name}
+            _logger.info("alias is gone", extra={"fields": fields})
+        self.aliases = {each: self.aliases.get(each) or self._host(each) for each in aliases}
+        for alias in self.aliases.values():
+            alias.check()
+
+    def _host(self, alias: str) -> "Deployment":
+        name = f"{self.name}@{alias}"
+        self._registry.add_alias(name)
+        # Once a version serves, one always does.
+        source = AliasSource(alias, lambda: cast(_Serving, self._serving).source)
+        return Deployment(name, [source], self._load, self._registry, self)
 
     def _adopt_first(
         self, source: Source, wanted: Version, failures: list[_Failure]
@@ -127,14 +165,17 @@ class Deployment:
         if key in self._refusals:
             raise ModelRefused(self._refusals[key])
         self.candidate = version.number
+        model = self._models.get((source.location, version.fingerprint))
         try:
-            with version.open() as folder:
-                model = self._load(folder)
+            if model is None:
+                with version.open() as folder:
+                    model = self._load(folder)
         except ModelRefused as error:
             self._refusals[key] = str(error)
             self.refused += 1
             raise
-        self._registry.put(model)
+        self._models[source.location, version.fingerprint] = model
+        self._registry.put(model, self.name)
         self.swaps += 1
         self._serving = _Serving(source, version)
         self.source = source.location

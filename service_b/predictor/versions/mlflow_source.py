@@ -51,21 +51,36 @@ class MlflowSource:
             reason = str(error).partition("\n")[0]
             raise ValueError(f"the server that {server} names can't be used: {reason}") from error
 
-    def find(self) -> Version:
+    def find(self, alias: str | None = None) -> Version:
         """Ask the server which version it is.
 
         Raises:
             SourceUnavailable: it has no such version, or doesn't answer.
         """
+        alias = alias or self._alias
         try:
-            if self._alias:
-                found = self._client.get_model_version_by_alias(self._name, self._alias)
+            if alias:
+                found = self._client.get_model_version_by_alias(self._name, alias)
             else:
                 found = self._client.get_model_version(self._name, self._number)
         except Exception as error:  # MLflow lets through errors of several libraries
             raise SourceUnavailable(f"{self.location}: {error!r}") from error
         fingerprint = f"{found.name}/{found.version} {found.creation_timestamp} {found.source}"
         return Version(str(found.version), fingerprint, lambda: self._download(found.version))
+
+    def list_aliases(self) -> list[str]:
+        """List the model's other aliases; none beside a version that is named by its number.
+
+        Raises:
+            SourceUnavailable: the server doesn't answer.
+        """
+        if not self._alias:
+            return []
+        try:
+            aliases = self._client.get_registered_model(self._name).aliases
+        except Exception as error:
+            raise SourceUnavailable(f"{self.location}: {error!r}") from error
+        return sorted(aliases.keys() - {self._alias})
 
     @contextmanager
     def _download(self, number: str) -> Iterator[Folder]:

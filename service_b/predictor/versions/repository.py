@@ -1,7 +1,6 @@
 """The model repository: a folder of versions, on any file system that fsspec can use."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,14 +8,17 @@ from typing import Any
 
 from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+from pydantic import ValidationError
 
 from predictor.card import parse_card
 from predictor.errors import ModelRefused, SourceUnavailable
 from predictor.version import (
     ALIAS,
     CARD,
+    CHAMPION,
     CHECKSUMS,
     MAX_BYTES,
+    Aliases,
     Folder,
     Version,
     parse_checksums,
@@ -29,7 +31,7 @@ class ModelRepository:
     """Versions of one model in `<location>/<number>/`.
 
     The alias `champion` in `<location>/alias.json` says which is served; without that file the
-    highest number is, or the next lower one if that can't be served.
+    highest number is, or the next lower one if that can't be served. Its `aliases` name others.
 
     Symbolic links are followed anew with each look, and a version is read from where they led
     then: Kubernetes swaps a link to change all files of a volume at once.
@@ -55,22 +57,42 @@ class ModelRepository:
         self._allowed = allowed
         self._max_bytes = max_bytes
 
-    def find(self) -> Version:
-        """Find the version that the alias names, or else the highest.
+    def find(self, alias: str | None = None) -> Version:
+        """Find the version that an alias names; without one the champion, or else the highest.
 
         Raises:
             SourceUnavailable: there is none, or the file system doesn't answer.
         """
         try:
-            self._files.invalidate_cache()
-            path = self._follow(self._path)
-            champion = self._read_champion(path)
-            numbers = [champion] if champion else self._list_numbers(path)
+            path = self._look_anew()
+            chosen = self._read_aliases(path)
+            if alias is None and chosen is None:
+                numbers = self._list_numbers(path)
+            else:
+                numbers = [chosen.versions[alias or CHAMPION]] if chosen else []
         except SourceUnavailable:
             raise
         except Exception as error:  # each file system has errors of its own
             raise SourceUnavailable(f"{self.location}: {error!r}") from error
         return self._find_first(path, numbers)
+
+    def list_aliases(self) -> list[str]:
+        """List the aliases beside the champion.
+
+        Raises:
+            SourceUnavailable: `alias.json` is malformed, or the file system doesn't answer.
+        """
+        try:
+            chosen = self._read_aliases(self._look_anew())
+        except SourceUnavailable:
+            raise
+        except Exception as error:
+            raise SourceUnavailable(f"{self.location}: {error!r}") from error
+        return sorted(chosen.versions.keys() - {CHAMPION}) if chosen else []
+
+    def _look_anew(self) -> str:
+        self._files.invalidate_cache()
+        return self._follow(self._path)
 
     def _find_first(self, parent: str, numbers: Sequence[str]) -> Version:
         number, *lower = numbers
@@ -98,18 +120,16 @@ class ModelRepository:
             raise SourceUnavailable(f"{self.location}: a link leads to {real}, which isn't allowed")
         return real
 
-    def _read_champion(self, path: str) -> str | None:
+    def _read_aliases(self, path: str) -> Aliases | None:
         try:
-            content = self._read(f"{path}/{ALIAS}")
+            return Aliases.model_validate_json(self._read(f"{path}/{ALIAS}"))
         except FileNotFoundError:
             return None
-        try:
-            champion = json.loads(content)["champion"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise SourceUnavailable(f"{self.location}/{ALIAS} names no champion") from error
-        if not (isinstance(champion, str) and _is_number(champion)):
-            raise SourceUnavailable(f"{self.location}/{ALIAS}: {champion!r} is no version")
-        return champion
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(["", *map(str, first["loc"])])
+            message = f"{self.location}/{ALIAS}{where}: {first['msg']}"
+            raise SourceUnavailable(message) from error
 
     def _list_numbers(self, path: str) -> list[str]:
         """List the versions, the highest first."""

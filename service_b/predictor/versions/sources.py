@@ -21,9 +21,13 @@ class ClassItself:
     def __init__(self, location: str) -> None:
         self.location = location
 
-    def find(self) -> Version:
+    def find(self, alias: str | None = None) -> Version:  # noqa: ARG002
         """Give the only version that there is."""
         return Version("", self.location, nullcontext)
+
+    def list_aliases(self) -> list[str]:
+        """List none."""
+        return []
 
 
 def build_sources(

@@ -52,6 +52,7 @@ class Problem(BaseModel):
     type: str
     loc: list[str | int]
     msg: str
+    ctx: dict[str, Any] = Field(default={}, description="what was expected, of a category")
     input: Any = None
 
 

@@ -74,6 +74,8 @@ def _describe(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, Any]:
         "loc": [*loc, *detail["loc"]],
         "msg": _MESSAGES.get(detail["type"], detail["msg"]),
     }
+    if detail["type"] == "literal_error":
+        problem["ctx"] = detail["ctx"]
     # Echo what was sent where that helps and is short: not a whole object for one missing field.
     given = detail["input"]
     if isinstance(given, dict | list) or given in _INFINITIES:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+import platform
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -68,9 +70,11 @@ def recipe(folder: Path) -> Recipe:
     return replace(
         AMES,
         dataset=Dataset("sales.txt", "http://localhost/sales.txt", sha256),
+        place={"gr_liv_area": 1.0, "lot_area": 0.1},
         candidates={
             "linear": replace(QUICK, weights={"linear": 1.0}),
             "boosting": QUICK,
+            "boosting, clusters": replace(QUICK, clusters=True, trees=1),  # never the best
         },
     )
 
@@ -109,6 +113,12 @@ def test_card_says_how_the_version_was_made(folder: Path, recipe: Recipe, done: 
     assert (card.training.rows, card.training.seed) == (ROWS, 5)
     assert card.training.data_sha256 == recipe.dataset.sha256
     tuned = done.read_json("tune", "parameters.json")
+    assert card.training.python == platform.python_version()
+    study, trial = tuned.pop("study"), tuned.pop("best_trial")
+    assert (card.training.study, card.training.best_trial) == (study, trial)
+    assert (done.workspace.folder / "studies" / f"{study}.journal").is_file()
+    record = done.read_json("tune", "trials.json")
+    assert trial == min(record, key=lambda each: each["score"] or math.inf)["number"]
     assert {name: card.training.parameters[name] for name in tuned} == tuned
     assert card.training.parameters["split_seed"] == 42
     assert card.metrics["rows"] == 16
@@ -122,11 +132,40 @@ def test_card_says_how_the_version_was_made(folder: Path, recipe: Recipe, done: 
 
 
 def test_registered_version_is_made_again_from_its_card(
-    folder: Path, recipe: Recipe, done: Run
+    folder: Path, recipe: Recipe, done: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     version = folder / "models" / "ames" / "1"
     summary = reproduce(recipe, read_card(version), version, done.options.data, folder / "work")
     assert summary.endswith("reproduced")
+    assert "note:" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("python", "note"),
+    [
+        ("3.0.1", "made with Python 3.0.1, here is {}"),
+        (None, "the card doesn't say with which Python it was made, here is {}"),
+    ],
+)
+def test_every_condition_that_differs_is_said_before_the_version_is_made_again(
+    python: str | None,
+    note: str,
+    folder: Path,
+    recipe: Recipe,
+    capsys: pytest.CaptureFixture[str],
+    done: Run,
+) -> None:
+    version = folder / "models" / "ames" / "1"
+    card = read_card(version)
+    training = card.training.model_copy(update={"python": python, "code_revision": "abc"})
+    libraries = card.libraries | {"numpy": "1.0"}
+    other = card.model_copy(update={"training": training, "libraries": libraries})
+    reproduce(recipe, other, version, done.options.data, folder / "work")
+    assert capsys.readouterr().out.splitlines() == [
+        f"note: made with numpy 1.0, here is {card.libraries['numpy']}",
+        f"note: {note.format(platform.python_version())}",
+        f"note: made by code abc, here is {card.training.code_revision}",
+    ]
 
 
 def test_another_model_than_the_registered_one_is_told_from_it(
@@ -156,14 +195,22 @@ def test_every_step_leaves_what_can_be_read(done: Run) -> None:
         "importance.png",
         "calibration.png",
         "price_bands.png",
+        "clusters.png",
     }
     report = (evaluation / "report.md").read_text(encoding="utf-8")
-    for title in ("## Other splits", "## Price band", "## Neighbourhood", "## Candidates"):
+    for title in ("## Other splits", "## Price band", "## Neighbourhood", "## Clusters"):
         assert title in report
     assert [each["name"] for each in done.read_json("select", "candidates.json")] == [
         "linear",
         "boosting",
+        "boosting, clusters",
     ]
+    for text in ("| boosting, clusters |", "![clusters](clusters.png)", "chosen"):
+        assert report.count(text) == 1
+    clusters = done.read_json("select", "clusters.json")
+    assert [each["clusters"] for each in clusters] == [*range(5, 16)]
+    (chosen,) = [each for each in clusters if each["chosen"]]
+    assert chosen["silhouette"] == max(each["silhouette"] for each in clusters)
     assert len(done.read_json("tune", "trials.json")) == 2
 
 

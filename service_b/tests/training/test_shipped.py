@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +151,26 @@ def test_shipped_version_says_what_it_was_made_of(shipped: Shipped) -> None:
         each["name"] for each in read_descriptions(recipe.features_file)
     ]
     assert "-dirty" not in training.code_revision
+
+
+def test_every_candidate_of_the_recipe_stands_in_the_shipped_report(shipped: Shipped) -> None:
+    report = (shipped.folder / "report.md").read_text(encoding="utf-8")
+    table = report.partition("\n## Candidates\n")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    names, scores = [row[0] for row in rows[1:]], [float(row[1]) for row in rows[1:]]
+    assert sorted(names) == sorted(shipped.recipe.candidates)
+    assert scores == sorted(scores)
+
+
+def test_nearest_districts_win_over_clusters_in_the_shipped_selection() -> None:
+    report = (SERVICE_FOLDER / "models/california/1/report.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:boosting|forest|blend|linear).*?) \| ([\d.]+) \|", report, re.M)
+    scores = {name: float(score) for name, score in rows}
+    for near, clusters in [
+        ("boosting, nearby", "boosting, clusters"),
+        ("forest, median, nearby", "forest, median, clusters"),
+    ]:
+        assert scores[near] < scores[clusters]
 
 
 def test_shipped_artifacts_are_small_and_those_that_the_card_names(shipped: Shipped) -> None:

@@ -32,16 +32,19 @@ def measure(parameters: Parameters, report: Callable[[float, int], None]) -> flo
 
 
 def test_search_begins_at_the_start_and_finds_better(tmp_path: Path) -> None:
-    best, record = search(START, RANGES, 25, 0, tmp_path / "journal", measure)
+    found = search(START, RANGES, 25, 0, tmp_path / "journal", measure)
+    best, record = found.parameters, found.record
     assert record[0]["leaves_per_tree"] == 10
     assert record[0]["weights.linear"] == 0.2
     assert abs(best.leaves_per_tree - 20) + abs(best.weights["linear"] - 0.5) < 5
     assert sum(best.weights.values()) == pytest.approx(1)
     assert set(best.weights) == {"boosting", "linear"}
+    scores = {each["number"]: each["score"] for each in record if each["state"] == "COMPLETE"}
+    assert scores[found.trial] == min(scores.values())
 
 
 def test_hopeless_trials_are_stopped_early(tmp_path: Path) -> None:
-    _, record = search(START, RANGES, 25, 0, tmp_path / "journal", measure)
+    record = search(START, RANGES, 25, 0, tmp_path / "journal", measure).record
     assert {each["state"] for each in record} == {"COMPLETE", "PRUNED"}
 
 
@@ -63,8 +66,9 @@ def say(parameters, report):
     made.append(parameters.leaves_per_tree)
     return measure(parameters, report)
 
-best, record = search(START, RANGES, 14, 0, Path(sys.argv[1]), say)
-print(json.dumps({"made": made, "best": best.to_json(), "record": record}))
+found = search(START, RANGES, 14, 0, Path(sys.argv[1]), say)
+best = found.parameters.to_json()
+print(json.dumps({"made": made, "best": best, "trial": found.trial, "record": found.record}))
 """
 
 
@@ -92,29 +96,35 @@ def test_interrupted_search_ends_as_if_it_had_not_been_interrupted(tmp_path: Pat
     with start_search(tmp_path / "journal") as process:
         out, _ = process.communicate(timeout=60)
     resumed = json.loads(out.splitlines()[-1])
-    best, record = search(START, RANGES, 14, 0, tmp_path / "another", measure)
+    found = search(START, RANGES, 14, 0, tmp_path / "another", measure)
+    record = found.record
     assert resumed["record"] == record
-    assert resumed["best"] == best.to_json()
+    assert resumed["best"] == found.parameters.to_json()
+    assert resumed["trial"] == found.trial
     assert record[0]["leaves_per_tree"] == START.leaves_per_tree
     assert resumed["made"] == [each["leaves_per_tree"] for each in record[9:]]
 
 
 def test_no_trial_is_made_again_when_there_are_enough(tmp_path: Path) -> None:
-    first, record = search(START, RANGES, 5, 0, tmp_path / "journal", measure)
-    again, same = search(START, RANGES, 5, 0, tmp_path / "journal", measure)
-    assert (first, record) == (again, same)
+    first = search(START, RANGES, 5, 0, tmp_path / "journal", measure)
+    assert search(START, RANGES, 5, 0, tmp_path / "journal", measure) == first
+
+
+def test_parameters_written_before_a_field_existed_mean_its_default() -> None:
+    old = {name: value for name, value in START.to_json().items() if name != "clusters"}
+    assert Parameters.from_json(old | {"split_seed": 42}) == START
 
 
 def test_single_member_keeps_its_weight(tmp_path: Path) -> None:
     alone = Parameters(weights={"linear": 1.0})
-    best, _ = search(alone, RANGES, 3, 0, tmp_path / "journal", measure)
-    assert best.weights == {"linear": 1.0}
+    found = search(alone, RANGES, 3, 0, tmp_path / "journal", measure)
+    assert found.parameters.weights == {"linear": 1.0}
 
 
 def test_more_trials_are_those_that_would_have_followed(tmp_path: Path) -> None:
     search(START, RANGES, 7, 0, tmp_path / "journal", measure)
-    _, resumed = search(START, RANGES, 12, 0, tmp_path / "journal", measure)
-    _, straight = search(START, RANGES, 12, 0, tmp_path / "another", measure)
+    resumed = search(START, RANGES, 12, 0, tmp_path / "journal", measure)
+    straight = search(START, RANGES, 12, 0, tmp_path / "another", measure)
     assert resumed == straight
 
 
@@ -123,13 +133,12 @@ def test_journal_that_was_cut_in_its_last_line_is_mended_with_a_note(
     rest: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     journal = tmp_path / "journal"
-    _, straight = search(START, RANGES, 5, 0, journal, measure)
+    straight = search(START, RANGES, 5, 0, journal, measure)
     whole = journal.read_bytes()
     last = whole.rindex(b"\n", 0, -1) + 1
     journal.write_bytes(whole[:last] + (rest or whole[last:-1]))
     capsys.readouterr()
-    _, record = search(START, RANGES, 5, 0, journal, measure)
-    assert record == straight
+    assert search(START, RANGES, 5, 0, journal, measure) == straight
     assert journal.read_bytes() == whole
     assert capsys.readouterr().out.splitlines() == [
         f"    note: the last line of {journal} was cut off; its trial is made again"

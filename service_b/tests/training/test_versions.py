@@ -119,5 +119,77 @@ def test_comparison_names_what_differs(run: Command) -> None:
     assert run("compare", "ames", "2", "2").endswith("same parameters, data, code and libraries")
 
 
+def test_python_and_search_are_shown_where_the_card_names_them(run: Command, family: Path) -> None:
+    named = {"python": "3.13.1", "study": "0f3a-5", "best_trial": 7}
+    card = json.loads((family / "2" / "card.json").read_bytes())
+    card["training"] |= named
+    (family / "2" / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    old, new = run("show", "ames", "1").splitlines(), run("show", "ames", "2").splitlines()
+    assert {"Python    not in the card", "study     not in the card"} < set(old)
+    assert {"Python    3.13.1", "study     0f3a-5, best was trial 7"} < set(new)
+    assert "Python: not in the card / 3.13.1" in run("compare", "ames", "1", "2")
+
+
 def test_model_without_versions_is_a_clear_error(run: Command) -> None:
     assert "error: no version of california" in run("list", "california", status=1)
+
+
+# Aliases beside the champion
+
+
+def test_version_is_promoted_to_another_alias_and_the_champion_stays(
+    run: Command, family: Path
+) -> None:
+    run("promote", "ames", "1")
+    promoted = run("promote", "ames", "2", "--alias", "challenger")
+    assert promoted == "ames version 2 is served as ames@challenger from now on"
+    listed = run("list", "ames")
+    assert find_starred(listed) == ["1"]
+    assert [line.endswith("  challenger") for line in listed.splitlines()] == [False, True, False]
+    assert run("show", "ames").endswith("promote version 2 as challenger")
+    again = run("promote", "ames", "2", "--alias", "challenger")
+    assert again == "ames version 2 is served as ames@challenger already"
+    content: dict[str, Any] = json.loads((family / "alias.json").read_bytes())
+    assert (content["champion"], content["aliases"]) == ("1", {"challenger": "2"})
+    assert [each.get("alias") for each in content["history"]] == [None, "challenger"]
+
+
+def test_what_is_served_without_an_alias_is_served_on_when_another_alias_is_given(
+    run: Command, family: Path
+) -> None:
+    run("promote", "ames", "1", "--alias", "challenger")
+    alias = read_alias(family)
+    assert alias is not None
+    assert alias.versions == {"champion": "3", "challenger": "1"}
+
+
+def test_alias_is_kept_by_promotions_and_not_gone_back_to(run: Command, family: Path) -> None:
+    run("promote", "ames", "1")
+    run("promote", "ames", "3", "--alias", "challenger")
+    run("promote", "ames", "2")
+    assert run("rollback", "ames") == "ames version 1 is served again, instead of 2"
+    alias = read_alias(family)
+    assert alias is not None
+    assert alias.aliases == {"challenger": "3"}
+
+
+def test_retired_alias_is_gone_and_the_champion_cannot_be_retired(
+    run: Command, family: Path
+) -> None:
+    run("promote", "ames", "1")
+    run("promote", "ames", "3", "--alias", "challenger")
+    assert run("retire", "ames", "challenger") == "ames@challenger is not served any more"
+    assert '"aliases"' not in (family / "alias.json").read_text(encoding="utf-8")
+    for alias in ("challenger", "champion"):
+        refused = run("retire", "ames", alias, status=1)
+        assert refused == f"error: ames has no alias {alias} beside the champion"
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../1", "a@b", "é", "x" * 33])
+def test_name_that_can_be_no_alias_is_refused(
+    run: Command, family: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run("promote", "ames", "2", "--alias", name)
+    assert "--alias" in capsys.readouterr().err
+    assert read_alias(family) is None

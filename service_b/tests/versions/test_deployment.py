@@ -1,5 +1,8 @@
+import gc
+import json
 import logging
 import shutil
+import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -8,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from predictor.errors import SourceUnavailable
+from predictor.errors import ModelUnavailable, SourceUnavailable
 from predictor.telemetry.log_lines import LineFormatter
 from predictor.version import Folder, Version
 from predictor.versions.deployment import Deployment
@@ -30,11 +33,16 @@ class FakeSource:
         self.opens = 0
         self._repository = ModelRepository(str(folder / "tiny"))
 
-    def find(self) -> Version:
+    def list_aliases(self) -> list[str]:
+        if self.down:
+            raise SourceUnavailable(f"{self.location} is down")
+        return self._repository.list_aliases()
+
+    def find(self, alias: str | None = None) -> Version:
         self.finds += 1
         if self.down:
             raise SourceUnavailable(f"{self.location} is down")
-        version = self._repository.find()
+        version = self._repository.find(alias)
 
         def open_counted() -> Any:
             self.opens += 1
@@ -62,6 +70,21 @@ def second(models_folder: Path) -> FakeSource:
 def deployment(first: FakeSource, second: FakeSource, registry: ModelRegistry) -> Deployment:
     load = build_loader(ModelEntry(name="tiny", sources=["models"]))
     return Deployment("tiny", [first, second], load, registry)
+
+
+@pytest.fixture
+def name(models_folder: Path) -> Callable[..., None]:
+    """Write what the aliases name."""
+
+    def write(champion: str, **aliases: str) -> None:
+        content = {"champion": champion, "aliases": aliases}
+        (models_folder / "tiny" / "alias.json").write_text(json.dumps(content))
+
+    return write
+
+
+def find_served(registry: ModelRegistry) -> dict[str, str]:
+    return {name: model.version for name, model in registry.loaded.items()}
 
 
 def list_reasons(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
@@ -245,8 +268,134 @@ def test_error_that_nobody_expected_is_logged_and_the_version_serves_on(
         raise ZeroDivisionError
 
     source = FakeSource("odd", Path())
-    source.find = lambda: Version("1", "x", nullcontext)  # type: ignore[method-assign]
+    found = Version("1", "x", nullcontext)
+    source.find = lambda _=None: found  # type: ignore[assignment, method-assign]
     deployment = Deployment("tiny", [source], fail, registry)
     deployment.check()
     assert deployment.last_error == "ZeroDivisionError()"
     assert "ZeroDivisionError" in caplog.text
+
+
+# Aliases beside the champion
+
+
+def test_version_of_an_alias_is_served_beside_the_champion_and_followed(
+    deployment: Deployment,
+    registry: ModelRegistry,
+    write_version: WriteVersion,
+    name: Callable[..., None],
+) -> None:
+    for number in ("1", "2", "3"):
+        write_version(number)
+    name("1", challenger="2")
+    deployment.check()
+    assert find_served(registry) == {"tiny": "1", "tiny@challenger": "2"}
+    name("1", challenger="3", shadow="2")
+    deployment.check()
+    assert find_served(registry) == {"tiny": "1", "tiny@challenger": "3", "tiny@shadow": "2"}
+    name("1", shadow="2")
+    deployment.check()
+    assert find_served(registry) == {"tiny": "1", "tiny@shadow": "2"}
+    assert registry.all_names == ("tiny", "tiny@shadow")
+
+
+def test_version_that_several_aliases_name_is_loaded_once(
+    deployment: Deployment,
+    first: FakeSource,
+    registry: ModelRegistry,
+    write_version: WriteVersion,
+    name: Callable[..., None],
+) -> None:
+    write_version("1")
+    write_version("2")
+    name("1", challenger="2", shadow="2", stable="1")
+    deployment.check()
+    assert first.opens == 2
+    assert registry.get("tiny@challenger") is registry.get("tiny@shadow")
+    assert registry.get("tiny@stable") is registry.get("tiny")
+    name("2", challenger="2")
+    deployment.check()
+    assert first.opens == 2
+    assert find_served(registry) == {"tiny": "2", "tiny@challenger": "2"}
+
+
+def test_version_is_freed_when_nothing_names_it_any_more(
+    deployment: Deployment,
+    registry: ModelRegistry,
+    write_version: WriteVersion,
+    name: Callable[..., None],
+) -> None:
+    write_version("1")
+    write_version("2")
+    name("1", challenger="2")
+    deployment.check()
+    challenger = weakref.ref(registry.get("tiny@challenger"))
+    name("1")
+    deployment.check()
+    gc.collect()
+    assert challenger() is None
+
+
+def test_bad_version_of_an_alias_is_refused_and_the_champion_is_not_affected(
+    deployment: Deployment,
+    registry: ModelRegistry,
+    write_version: WriteVersion,
+    name: Callable[..., None],
+) -> None:
+    for number in ("1", "2", "3"):
+        write_version(number)
+    (write_version("4") / "model.joblib").write_bytes(b"damaged")
+    name("1", challenger="4")
+    deployment.check()
+    with pytest.raises(ModelUnavailable):
+        registry.get("tiny@challenger")
+    challenger = deployment.aliases["challenger"]
+    assert (challenger.candidate, challenger.refused) == ("4", 1)
+    assert "sha256 is" in (challenger.last_error or "")
+    assert (deployment.candidate, deployment.last_error) == (None, None)
+    name("2", challenger="3")
+    deployment.check()
+    name("2", challenger="99")
+    deployment.check()
+    assert find_served(registry) == {"tiny": "2", "tiny@challenger": "3"}
+
+
+def test_versions_of_aliases_serve_on_when_their_source_fails(
+    deployment: Deployment,
+    first: FakeSource,
+    registry: ModelRegistry,
+    write_version: WriteVersion,
+    name: Callable[..., None],
+) -> None:
+    write_version("1")
+    write_version("2")
+    name("1", challenger="2")
+    deployment.check()
+    first.down = True
+    deployment.check()
+    assert find_served(registry) == {"tiny": "1", "tiny@challenger": "2"}
+
+
+def test_aliases_are_those_of_the_source_that_serves_the_champion(
+    first: FakeSource,
+    registry: ModelRegistry,
+    write_version: WriteVersion,
+    name: Callable[..., None],
+    models_folder: Path,
+    tmp_path: Path,
+) -> None:
+    write_version("1")
+    write_version("2")
+    name("1", old="2", challenger="1")
+    shutil.copytree(models_folder, tmp_path / "other")
+    other = FakeSource("other", tmp_path / "other")
+    name("1", challenger="2")
+    load = build_loader(ModelEntry(name="tiny", sources=["models"]))
+    deployment = Deployment("tiny", [first, other], load, registry)
+    first.down = True
+    deployment.check()
+    assert find_served(registry) == {"tiny": "1", "tiny@challenger": "1", "tiny@old": "2"}
+    first.down = False
+    deployment.check()
+    assert deployment.aliases["challenger"].source == "first"
+    assert find_served(registry) == {"tiny": "1", "tiny@challenger": "2"}

@@ -66,7 +66,13 @@ def test_version_of_the_alias_is_loaded_from_a_real_server(
         fingerprints.append(version.fingerprint)
         with version.open() as folder:
             assert load(folder).version == number  # the card's, not MLflow's
+    assert source.list_aliases() == []
     client.set_registered_model_alias("tiny", "champion", "1")
+    client.set_registered_model_alias("tiny", "challenger", "2")
+    assert source.list_aliases() == ["challenger"]
+    assert MlflowSource("models:/tiny@challenger").list_aliases() == ["champion"]
+    assert source.find("challenger").fingerprint == fingerprints[1]
+    assert MlflowSource("models:/tiny/2").list_aliases() == []
     assert source.find().fingerprint == fingerprints[0] != fingerprints[1]
     assert MlflowSource("models:/tiny/2").find().fingerprint == fingerprints[1]
     (tmp_path / "plain").mkdir()
@@ -76,8 +82,9 @@ def test_version_of_the_alias_is_loaded_from_a_real_server(
         assert folder is not None
         assert folder.number == "3"
     server.kill()
-    with pytest.raises(SourceUnavailable):
-        source.find()
+    for look in (source.find, source.list_aliases):
+        with pytest.raises(SourceUnavailable):
+            look()
 
 
 @pytest.mark.filterwarnings("default")

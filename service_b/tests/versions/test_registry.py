@@ -39,3 +39,25 @@ def test_snapshot_does_not_change_when_a_version_is_put(
     before = registry.loaded
     registry.put(model)
     assert (dict(before), dict(registry.loaded)) == ({}, {"tiny": model})
+
+
+def test_alias_is_held_by_its_own_name_until_it_is_removed(
+    registry: ModelRegistry, model: CardModel
+) -> None:
+    registry.put(model)
+    registry.add_alias("tiny@challenger")
+    with pytest.raises(ModelUnavailable):
+        registry.get("tiny@challenger")
+    registry.put(model, "tiny@challenger")
+    assert registry.get("tiny@challenger") is model
+    registry.remove_alias("tiny@challenger")
+    with pytest.raises(ModelNotFound):
+        registry.get("tiny@challenger")
+    assert dict(registry.loaded) == {"tiny": model}
+
+
+def test_champion_answers_by_its_alias_too(registry: ModelRegistry, model: CardModel) -> None:
+    registry.put(model)
+    assert registry.get("tiny@champion") is model
+    with pytest.raises(ModelNotFound):
+        registry.get("big@champion")

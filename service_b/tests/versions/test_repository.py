@@ -104,6 +104,24 @@ def test_alias_names_the_version(
     assert build(location, models_folder).find().number == "1"
 
 
+def test_other_aliases_name_versions_beside_the_champion(
+    location: str, models_folder: Path, write_version: WriteVersion
+) -> None:
+    for number in ("1", "2"):
+        write_version(number)
+    assert build(location, models_folder).list_aliases() == []
+    aliases = '{"champion": "1", "aliases": {"shadow": "1", "challenger": "2"}, "history": []}'
+    (models_folder / "tiny" / "alias.json").write_text(aliases)
+    repository = build(location, models_folder)
+    assert repository.list_aliases() == ["challenger", "shadow"]
+    challenger, champion = repository.find("challenger"), repository.find()
+    assert (challenger.number, champion.number) == ("2", "1")
+    assert challenger.find_lower() is None
+    assert repository.find("shadow").fingerprint == champion.fingerprint
+    with pytest.raises(SourceUnavailable, match="nosuch"):
+        repository.find("nosuch")
+
+
 def test_source_is_unavailable_when_it_has_no_version(location: str, models_folder: Path) -> None:
     with pytest.raises(SourceUnavailable):
         build(location, models_folder).find()
@@ -155,15 +173,29 @@ def test_folders_that_are_no_versions_are_passed_over(
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"champion": 1}', '{"champion": "../1"}', "\xff"]
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"champion": 1}',
+        '{"champion": "../1"}',
+        '{"aliases": {"challenger": "1"}}',
+        '{"champion": "1", "aliases": ["1"]}',
+        '{"champion": "1", "aliases": {"challenger": "../1"}}',
+        '{"champion": "1", "aliases": {"a/b": "1"}}',
+        "\xff",
+    ],
 )
 def test_source_is_unavailable_when_the_alias_is_malformed(
     write_version: WriteVersion, models_folder: Path, content: str
 ) -> None:
     write_version("1")
     (models_folder / "tiny" / "alias.json").write_text(content, encoding="latin-1")
-    with pytest.raises(SourceUnavailable, match=r"alias\.json"):
-        ModelRepository(str(models_folder / "tiny")).find()
+    repository = ModelRepository(str(models_folder / "tiny"))
+    for look in (repository.find, repository.list_aliases):
+        with pytest.raises(SourceUnavailable, match=r"alias\.json"):
+            look()
 
 
 def test_new_version_is_seen_by_the_same_repository(
@@ -179,8 +211,10 @@ def test_new_version_is_seen_by_the_same_repository(
 
 
 def test_source_is_unavailable_when_nobody_listens() -> None:
-    with pytest.raises(SourceUnavailable, match=r"127\.0\.0\.1:9"):
-        ModelRepository("http://127.0.0.1:9/tiny").find()
+    repository = ModelRepository("http://127.0.0.1:9/tiny")
+    for look in (repository.find, repository.list_aliases):
+        with pytest.raises(SourceUnavailable, match=r"127\.0\.0\.1:9"):
+            look()
 
 
 @pytest.mark.parametrize("link", ["tiny", "tiny/1", "tiny/alias.json", "tiny/1/model.joblib"])

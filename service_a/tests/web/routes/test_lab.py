@@ -148,7 +148,7 @@ def test_state_has_what_the_gateway_can_say_of_itself(run: Run) -> None:
         "p99_ms": None,
         "waiting": {"log": 0, "forward": 0},
         "circuit": "closed",
-        "service_b": {"status": "unreachable", "models": []},  # the stub answers no such call
+        "service_b": {"status": "healthy", "models": []},  # the stub lists none
         "log": {"logged": 1, "pending": 0, "predicted": 0, "rejected": 0, "unavailable": 0},
         "faults": {"service_a": [], "service_b": []},
     }

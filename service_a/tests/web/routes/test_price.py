@@ -46,6 +46,18 @@ def test_house_is_forwarded_and_logged_as_it_was_sent(
     assert json.loads(stub.received[0].body) == {"input": HOUSE}
 
 
+def test_category_in_any_spelling_is_forwarded_and_logged_as_it_was_sent(
+    client: TestClient, stub: StubServer, log_path: Path
+) -> None:
+    house = {**HOUSE, "neighborhood": " Collgcr\t", "street": "PAVE"}
+
+    assert client.post(ONE, json=house).status_code == 200
+    assert client.post(MANY, json={"data": [house]}).status_code == 200
+
+    assert [json.loads(row["data"]) for row in read_inputs(log_path)] == [house, house]
+    assert [json.loads(each.body) for each in stub.received] == [{"input": house}] * 2
+
+
 @pytest.mark.parametrize(
     ("path", "frame"), [(ONE, "%s"), (MANY, '{"data": [%s]}'), (MANY, '{"data":[%s ,\n%s]}')]
 )
@@ -75,6 +87,7 @@ def test_wrong_house_is_neither_logged_nor_forwarded(
             "type": "literal_error",
             "loc": ["body", "street"],
             "msg": "Input should be 'Grvl' or 'Pave'",
+            "ctx": {"expected": "'Grvl' or 'Pave'"},
             "input": "Dummy",
         }
     ]

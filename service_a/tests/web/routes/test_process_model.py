@@ -15,11 +15,13 @@ def process(client: TestClient, model: object) -> tuple[int, object]:
     return reply.status_code, reply.json()
 
 
-def test_named_model_is_asked(client: TestClient, stub: StubServer) -> None:
-    status, _ = process(client, "california")
+@pytest.mark.parametrize("model", ["california", "ames@challenger"])
+def test_named_model_is_asked(client: TestClient, stub: StubServer, model: str) -> None:
+    status, _ = process(client, model)
 
     assert status == 200
-    assert stub.received[0].line == "POST /models/california/predict HTTP/1.1\r\n"
+    assert stub.received[0].line == f"POST /models/{model}/predict HTTP/1.1\r\n"
+    assert client.get("/inputs").json()["inputs"][0]["model"] == model
 
 
 def test_default_model_is_asked_when_null_is_named(client: TestClient, stub: StubServer) -> None:

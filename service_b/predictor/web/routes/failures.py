@@ -1,5 +1,8 @@
 """The status and the body with which each error is answered."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
@@ -12,46 +15,61 @@ from predictor.errors import (
     InvalidInput,
     ModelNotFound,
     ModelUnavailable,
+    PredictorError,
     UnsupportedEncoding,
     WrongContentType,
 )
+from predictor.telemetry.metrics import Metrics
 
 RETRY_AFTER_SECONDS = 5
 
+Answer = Callable[[Request, Any], Awaitable[Response]]
+
 
 def add_failure_handlers(app: FastAPI) -> None:
-    """Give each error of the predictor its status and body."""
+    """Give each error of the predictor its status and body, and count it by its kind."""
 
-    @app.exception_handler(InvalidInput)
+    def answers(error_type: type[PredictorError], kind: str) -> Callable[[Answer], Answer]:
+        def register(answer: Answer) -> Answer:
+            async def count_and_answer(request: Request, error: Any) -> Response:
+                count_failure(request, kind)
+                return await answer(request, error)
+
+            app.add_exception_handler(error_type, count_and_answer)
+            return answer
+
+        return register
+
+    @answers(InvalidInput, "invalid_input")
     async def answer_invalid_input(_: Request, error: InvalidInput) -> Response:
         return JSONResponse({"detail": error.problems}, status_code=422)
 
-    @app.exception_handler(ModelNotFound)
+    @answers(ModelNotFound, "model_not_found")
     async def answer_model_not_found(_: Request, error: ModelNotFound) -> Response:
         return JSONResponse({"detail": str(error)}, status_code=404)
 
-    @app.exception_handler(ModelUnavailable)
+    @answers(ModelUnavailable, "model_unavailable")
     async def answer_model_unavailable(_: Request, __: ModelUnavailable) -> Response:
         return _answer_later("Model is not available")
 
-    @app.exception_handler(BodiesOverBudget)
+    @answers(BodiesOverBudget, "overloaded")
     async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:
         return _answer_later("Too much is under way")
 
-    @app.exception_handler(FaultUnknown)
+    @answers(FaultUnknown, "fault_unknown")
     async def answer_fault_unknown(_: Request, error: FaultUnknown) -> Response:
         return JSONResponse({"detail": str(error)}, status_code=404)
 
-    @app.exception_handler(ForeignPage)
+    @answers(ForeignPage, "foreign_page")
     async def answer_foreign_page(_: Request, __: ForeignPage) -> Response:
         detail = "A page of another site may not make this call"
         return JSONResponse({"detail": detail}, status_code=403)
 
-    @app.exception_handler(WrongContentType)
+    @answers(WrongContentType, "body_refused")
     async def answer_wrong_content_type(_: Request, __: WrongContentType) -> Response:
         return JSONResponse({"detail": "Content-Type must be application/json"}, status_code=415)
 
-    @app.exception_handler(UnsupportedEncoding)
+    @answers(UnsupportedEncoding, "body_refused")
     async def answer_unsupported_encoding(_: Request, __: UnsupportedEncoding) -> Response:
         return JSONResponse(
             {"detail": "The body must not be compressed"},
@@ -59,15 +77,21 @@ def add_failure_handlers(app: FastAPI) -> None:
             headers={"Accept-Encoding": "identity"},
         )
 
-    @app.exception_handler(BodyTooLarge)
+    @answers(BodyTooLarge, "body_refused")
     async def answer_body_too_large(_: Request, error: BodyTooLarge) -> Response:
         detail = f"The body is over the limit of {error.max_bytes} bytes"
         return JSONResponse({"detail": detail}, status_code=413, headers={"Connection": "close"})
 
-    @app.exception_handler(BodyTimeout)
+    @answers(BodyTimeout, "body_refused")
     async def answer_body_timeout(_: Request, __: BodyTimeout) -> Response:
         detail = "The body did not arrive in time"
         return JSONResponse({"detail": detail}, status_code=408, headers={"Connection": "close"})
+
+
+def count_failure(request: Request, kind: str, number: int = 1) -> None:
+    """Count an error that is answered; a batch may have it for a `number` of inputs."""
+    metrics: Metrics = request.app.state.metrics
+    metrics.count_errors(kind, number)
 
 
 def _answer_later(detail: str) -> Response:

@@ -14,7 +14,7 @@ from predictor.settings import Settings
 from predictor.versions.registry import ModelRegistry
 from predictor.web.json_body import BodyReader
 from predictor.web.mlflow_frames import Row, name_columns, read_rows, to_fields, to_value
-from predictor.web.routes.failures import RETRY_AFTER_SECONDS
+from predictor.web.routes.failures import RETRY_AFTER_SECONDS, count_failure
 from predictor.web.routes.predict import find_endpoint, predict_inputs, receive_body
 from predictor.web.schemas import ErrorAnswer, ScoringAnswer, ScoringError
 from predictor.web.validation import check, reject
@@ -86,10 +86,13 @@ async def invoke(
         model = registry.default if name is None else find_endpoint(request, name)
         predictions = await _predict(request, model)
     except InvalidInput as error:
+        count_failure(request, "invalid_input")
         return _fail(400, "BAD_REQUEST", _summarise(error), error.problems)
     except ModelNotFound as error:
+        count_failure(request, "model_not_found")
         return _fail(404, "RESOURCE_DOES_NOT_EXIST", str(error), str(error))
     except ModelUnavailable:
+        count_failure(request, "model_unavailable")
         detail = "Model is not available"
         return _fail(503, "TEMPORARILY_UNAVAILABLE", detail, detail)
     return Response(to_json({"predictions": predictions}), media_type="application/json")

@@ -17,6 +17,7 @@ router = APIRouter(tags=["models"])
 
 @router.get("/models", summary="List the models")
 async def list_models(request: Request) -> ModelsAnswer:
+    """After each model come the versions of its aliases, as `ames@challenger`."""
     return ModelsAnswer(models=_describe_all(request))
 
 
@@ -29,9 +30,10 @@ async def list_models(request: Request) -> ModelsAnswer:
     },
 )
 async def read_model(request: Request, name: str) -> ModelAnswer:
+    """After the name may come `@` and an alias, for the version that it names."""
     registry: ModelRegistry = request.app.state.registry
-    model = registry.get(name)
-    (state,) = [each for each in _describe_all(request) if each.name == name]
+    model, held = registry.get(name), registry.find_name(name)
+    (state,) = [each for each in _describe_all(request) if each.name == held]
     return ModelAnswer(**state.model_dump(), card=dict(model.metadata))
 
 
@@ -63,7 +65,8 @@ def _describe_all(request: Request) -> list[ModelState]:
             last_error=each.public_error,
             last_check=each.last_check,
         )
-        for each in deployments
+        for deployment in deployments
+        for each in (deployment, *deployment.aliases.values())
     ]
 
 

@@ -1,6 +1,7 @@
 """Predictions: of the default model, and of each model by its name."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from predictor.versions.registry import ModelRegistry
 from predictor.web.answers import Answer, write_answer, write_result
 from predictor.web.json_body import BodyReader
 from predictor.web.quick_check import Form, check_quickly
+from predictor.web.routes.failures import count_failure
 from predictor.web.schemas import BatchRequest, ErrorAnswer, InvalidInputAnswer, PredictRequest
 from predictor.web.validation import check, reject
 from predictor.web.value_count import check_value_count
@@ -59,6 +61,7 @@ async def predict_batch(request: Request) -> Response:
 
 @router.post("/models/{name}/predict", summary="Predict one input")
 async def predict_by_name(request: Request, name: str) -> Response:
+    """After the name may come `@` and an alias, for the version that it names."""
     return await _answer_one(request, find_endpoint(request, name))
 
 
@@ -66,6 +69,7 @@ async def predict_by_name(request: Request, name: str) -> Response:
     "/models/{name}/predict/batch", summary="Predict many inputs, each with an outcome of its own"
 )
 async def predict_batch_by_name(request: Request, name: str) -> Response:
+    """After the name may come `@` and an alias, for the version that it names."""
     return await _answer_many(request, find_endpoint(request, name))
 
 
@@ -97,10 +101,14 @@ async def _answer_piece(
         except InvalidInput as error:
             errors[index] = error
     outcomes = iter(await predict_inputs(request, model, valid))
-    return [
+    results = [
         write_result(errors.get(index) or next(outcomes), ["body", "inputs", index])
         for index in range(start, start + len(values))
     ]
+    failed = sum("error" in each for each in results)
+    if failed:
+        count_failure(request, "invalid_input", failed)
+    return results
 
 
 async def _read_values(request: Request, model: ServedModel, form: Form) -> list[Any]:
@@ -137,16 +145,24 @@ async def predict_inputs(
 
 
 def find_endpoint(request: Request, name: str) -> ServedModel:
-    """Find a model that is open to callers by its name.
+    """Find a model, or a version of it by an alias, that is open to callers by its name.
 
     Raises:
         ModelNotFound: there is none.
         ModelUnavailable: none of its versions is loaded.
     """
     endpoints: set[str] = request.app.state.endpoints
-    if name not in endpoints:
-        raise ModelNotFound(name, sorted(endpoints))
-    return _registry(request).get(name)
+    registry = _registry(request)
+    if _is_open(name, endpoints):
+        with suppress(ModelNotFound):
+            return registry.get(name)
+    # Without those that are not open.
+    known = [each for each in registry.all_names if _is_open(each, endpoints)]
+    raise ModelNotFound(name, sorted(known))
+
+
+def _is_open(name: str, endpoints: set[str]) -> bool:
+    return name.partition("@")[0] in endpoints
 
 
 def _registry(request: Request) -> ModelRegistry:

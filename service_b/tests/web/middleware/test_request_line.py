@@ -35,10 +35,15 @@ def log(lines: LineHandler) -> StringIO:
 
 
 @pytest.fixture
-def app(lines: LineHandler) -> FastAPI:
+def metrics() -> Metrics:
+    return Metrics([])
+
+
+@pytest.fixture
+def app(lines: LineHandler, metrics: Metrics) -> FastAPI:
     """A service with a route for each way in which a request can go."""
     app = FastAPI()
-    app.add_middleware(RequestLine, metrics=Metrics([]), lines=lines)
+    app.add_middleware(RequestLine, metrics=metrics, lines=lines)
 
     @app.get("/fields")
     async def add_fields(request: Request) -> str:
@@ -116,7 +121,9 @@ def test_unknown_path_is_answered_with_an_id_and_can_not_forge_a_line(
     assert r'path="/no\ntime=forged status=200" status=404' in line
 
 
-def test_unexpected_error_is_logged_and_told_to_nobody(client: TestClient, log: StringIO) -> None:
+def test_unexpected_error_is_logged_and_told_to_nobody(
+    client: TestClient, log: StringIO, metrics: Metrics
+) -> None:
     answer = client.get("/fail", headers={"X-Request-ID": "abc"})
     assert (answer.status_code, answer.json()) == (500, {"detail": "Internal error"})
     assert answer.headers["X-Request-ID"] == "abc"
@@ -124,6 +131,7 @@ def test_unexpected_error_is_logged_and_told_to_nobody(client: TestClient, log: 
     assert 'level=ERROR logger=predictor.request event="unexpected error" request_id=abc' in error
     assert r"RuntimeError: the secret\nof the house" in error
     assert "status=500" in request
+    assert b'predictor_errors_total{kind="internal"} 1.0' in metrics.write()
 
 
 def test_answer_that_fails_halfway_is_logged(client: TestClient, log: StringIO) -> None:

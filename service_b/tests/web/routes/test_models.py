@@ -130,3 +130,99 @@ def test_reload_serves_what_has_come_and_says_so(
     (state,) = empty_client.post("/reload").json()["models"]
     assert (state["version"], state["candidate"]) == ("1", "2")
     assert state["last_error"].startswith("card.json: ")  # and no path leads there
+
+
+# Aliases beside the champion
+
+
+@pytest.fixture
+def staged(
+    settings: Settings, write_version: Callable[..., Path], dear_artifact: bytes
+) -> Iterator[TestClient]:
+    """The service with version 1 of `tiny`, and version 2 as its challenger."""
+    folder = write_version("1").parent
+    write_version("2", pickle=dear_artifact)
+    (folder / "alias.json").write_text('{"champion": "1", "aliases": {"challenger": "2"}}')
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("name", ["tiny@challenger", "tiny%40challenger"])
+def test_version_of_an_alias_is_tried_by_its_name(
+    staged: TestClient, house: dict[str, Any], name: str
+) -> None:
+    champion = staged.post("/predict", json={"input": house}).json()["prediction"]
+    challenger = staged.post(f"/models/{name}/predict", json={"input": house}).json()
+    assert champion["model_version"] == "1"
+    assert challenger["prediction"]["model"] == "tiny"
+    assert challenger["prediction"]["model_version"] == "2"
+    assert challenger["prediction"]["price"] == pytest.approx(2 * champion["price"])
+    batch = staged.post(f"/models/{name}/predict/batch", json={"inputs": [house]}).json()
+    assert batch == {"results": [challenger]}
+    rows = {"dataframe_records": [{"1stFlrSF": 896, "OverallQual": 5, "Neighborhood": "NAmes"}]}
+    frames = [staged.post(f"/invocations?model={each}", json=rows) for each in ("tiny", name)]
+    one, other = (each.json()["predictions"][0] for each in frames)
+    assert other == pytest.approx(2 * one)
+
+
+def test_champion_is_served_by_its_alias_too(staged: TestClient, house: dict[str, Any]) -> None:
+    body = {"input": house}
+    by_alias = staged.post("/models/tiny@champion/predict", json=body).json()
+    assert by_alias == staged.post("/models/tiny/predict", json=body).json()
+    assert staged.get("/models/tiny@champion").json()["name"] == "tiny"
+
+
+def test_aliases_are_listed_after_their_model_and_described_like_it(staged: TestClient) -> None:
+    tiny, challenger = staged.get("/models").json()["models"]
+    assert (tiny["name"], tiny["version"]) == ("tiny", "1")
+    assert challenger.pop("last_check")
+    assert challenger == {
+        "name": "tiny@challenger",
+        "title": "Tiny houses",
+        "description": "Sale price of a house, learned from eight.",
+        "default": False,
+        "status": "ready",
+        "version": "2",
+        "candidate": None,
+        "last_error": None,
+    }
+    assert staged.get("/models/tiny@challenger").json()["card"]["version"] == "2"
+    assert "/models/tiny@challenger/predict" not in staged.get("/openapi.json").json()["paths"]
+
+
+def test_unknown_alias_is_a_404_that_names_those_there_are(staged: TestClient) -> None:
+    answers = [
+        staged.post("/models/tiny@nosuch/predict", json={}),
+        staged.post("/models/tiny@nosuch/predict/batch", json={}),
+        staged.get("/models/tiny@nosuch"),
+    ]
+    expected = {"detail": "There is no model 'tiny@nosuch'; there is tiny, tiny@challenger"}
+    assert [(each.status_code, each.json()) for each in answers] == [(404, expected)] * 3
+
+
+def test_alias_is_503_while_its_version_is_refused_and_404_when_it_is_taken_away(
+    staged: TestClient, models_folder: Path
+) -> None:
+    alias = models_folder / "tiny" / "alias.json"
+    alias.write_text('{"champion": "1", "aliases": {"next": "9"}}')
+    _, state = staged.post("/reload").json()["models"]
+    assert (state["name"], state["status"], state["candidate"]) == ("tiny@next", "unavailable", "9")
+    assert staged.post("/models/tiny@next/predict", json={}).status_code == 503
+    assert staged.get("/models/tiny@next").status_code == 503
+    assert staged.post("/models/tiny@challenger/predict", json={}).status_code == 404
+    assert staged.get("/health").status_code == 200
+
+
+def test_alias_of_a_model_without_endpoint_has_none_either(
+    settings: Settings, write_version: Callable[..., Path]
+) -> None:
+    folder = write_version("1").parent
+    (folder / "alias.json").write_text('{"champion": "1", "aliases": {"challenger": "1"}}')
+    settings.models.write_text(
+        "models: [{name: tiny, default: true, create_endpoint: false, sources: [models/tiny]}]"
+    )
+    with TestClient(create_app(settings)) as client:
+        answer = client.post("/models/tiny@challenger/predict", json={})
+        assert answer.status_code == 404
+        assert "tiny" not in answer.json()["detail"].partition(";")[2]
+        assert client.get("/models/tiny@challenger").status_code == 200
