@@ -56,7 +56,7 @@ def add_failure_handlers(app: FastAPI) -> None:
     async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:
         return _answer_later("Too much is under way")
 
-    @answers(FaultUnknown, "fault_unknown")
+    @app.exception_handler(FaultUnknown)
     async def answer_fault_unknown(_: Request, error: FaultUnknown) -> Response:
         return JSONResponse({"detail": str(error)}, status_code=404)
 
