@@ -23,6 +23,7 @@ NAMES = {
 # Equal from the first line to the last. Their tests are too.
 EQUAL = [
     "env_file.py",
+    "faults.py",
     "serving/bounded_protocol.py",
     "serving/byte_budget.py",
     "serving/direct_routes.py",
@@ -47,6 +48,7 @@ EQUAL = [
     "web/middleware/request_line.py",
     "web/middleware/root_path.py",
     "web/query_parameters.py",
+    "web/routes/faults.py",
     "web/shared_timeout.py",
     "web/suggestion.py",
 ]
@@ -58,8 +60,9 @@ SYSTEM_TESTS = {
     "serving/httptools_protocol.py",
     "serving/stopping.py",
 }
-# These two start a process of their own service, or look into its own log lines.
+# These start a process of their own service, look into its own log lines, or have its faults.
 OWN_TESTS = {
+    "web/routes/faults.py",
     "serving/server.py",
     "telemetry/log_lines.py",
     "web/middleware/request_line.py",

@@ -57,6 +57,8 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "1.5", "body_timeout_seconds", 1.5),
         ("GATEWAY_HEAD_TIMEOUT_SECONDS", "2.5", "head_timeout_seconds", 2.5),
         ("GATEWAY_MAX_CONNECTIONS", "7", "max_connections", 7),
+        ("LAB_FAULTS", "1", "faults", True),
+        ("LAB_FAULTS", "", "faults", False),
         ("GATEWAY_MLFLOW_COLUMNS", "my.json", "mlflow_columns", Path("my.json")),
     ],
 )
@@ -162,6 +164,7 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("ROOT_PATH", "/la//b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
+        ("LAB_FAULTS", "2"),
         ("SERVICE_B_URL", "service_b:8001"),
         ("SERVICE_B_URL", "ftp://service_b/predict"),
         ("SERVICE_B_URL", "http://"),
