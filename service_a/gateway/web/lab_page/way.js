@@ -1,0 +1,92 @@
+// The drawing that lives. It shows after the fact, and slowly, what the events say.
+import { find, make, showNumber, showTime } from "./elements.js";
+import { on } from "./events.js";
+
+const MAX_DOTS = 40;
+const STEP_MS = 500;
+const CIRCUITS = {
+  closed: "Service B answers again: the circuit is closed.",
+  open: "The circuit is open: Service A answers 503 at once, without asking Service B.",
+};
+let state;
+
+export function startDrawing() {
+  on("request", drawRequest);
+  on("call", drawCall);
+  on("state", showState);
+  on("dropped", ({ dropped }) => report(`This page was too slow for ${showNumber(dropped)} events, which it missed.`));
+  const button = find("still");
+  setStill(matchMedia("(prefers-reduced-motion: reduce)").matches);
+  button.addEventListener("click", () => setStill(button.getAttribute("aria-pressed") !== "true"));
+}
+
+function setStill(still) {
+  find("still").setAttribute("aria-pressed", String(still));
+  find("stage").classList.toggle("still", still);
+  if (still) find("dots").replaceChildren();
+}
+
+function drawRequest({ status, outcome, inputs, call }) {
+  const good = status < 400;
+  const forwarded = call !== null;
+  move("", inputs && outcome !== "not logged" ? ["you", "service-a", "input-log"] : ["you", "service-a"], 0);
+  if (outcome === "unavailable" && !forwarded) move("bad", ["service-a", "to-b", "service-a"], 2);
+  move(good ? "good" : "bad", ["service-a", "you"], forwarded ? 5 : good ? 2 : 4);
+}
+
+function drawCall({ inputs, outcome }) {
+  move("batch", ["service-a", "service-b"], 2, inputs);
+  move(outcome === "predicted" ? "batch" : "batch bad", ["service-b", "service-a"], 4, inputs);
+}
+
+/** Move a dot from place to place, beginning some steps from now. */
+function move(look, places, delay, text = "") {
+  const dots = find("dots");
+  if (find("stage").classList.contains("still") || document.hidden || dots.childElementCount >= MAX_DOTS) return;
+  const dot = make("i", { class: `dot ${look}` }, text === 1 ? "" : String(text));
+  dots.append(dot);
+  const jitter = (Math.random() - 0.5) * 14;
+  const keyframes = places.map((id) => {
+    const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = find(id);
+    return { transform: `translate(${offsetLeft + offsetWidth / 2}px, ${offsetTop + offsetHeight / 2 + jitter}px) translate(-50%, -50%)` };
+  });
+  const times = { delay: delay * STEP_MS, duration: (places.length - 1) * STEP_MS, fill: "backwards", easing: "ease-in-out" };
+  dot.animate(keyframes, times).onfinish = () => dot.remove();
+}
+
+function showState(now) {
+  const { requests_per_second: rate, waiting, circuit, service_b: b, log } = now;
+  write("rate", `${showNumber(rate)} requests/s`);
+  write("p50", showTime(now.p50_ms));
+  write("p99", showTime(now.p99_ms));
+  write("waiting-log", `${showNumber(waiting.log)} waiting`);
+  write("waiting-forward", `${showNumber(waiting.forward)} waiting`);
+  write("logged", `${showNumber(Object.values(log).reduce((sum, count) => sum + count, 0))} inputs`);
+  write("b-status", b.status);
+  write("circuit", `circuit ${circuit.replace("_", "-")}`);
+  find("to-b").dataset.circuit = circuit;
+  find("service-b").classList.toggle("away", b.status !== "healthy");
+  showVersions(b.models);
+  if (state && state.circuit !== circuit) report(CIRCUITS[circuit] ?? find("news").textContent);
+  else if (state && state.service_b.status !== b.status) report(`Service B is ${b.status}.`);
+  state = now;
+}
+
+function showVersions(models) {
+  const words = models.map(({ name, version }) => `${name} ${version}`);
+  const shown = find("versions").dataset.shown;
+  if (shown === String(words)) return;
+  find("versions").dataset.shown = words;
+  find("versions").replaceChildren(...words.map((each) => make("span", {}, each)));
+  const swapped = shown && words.filter((each) => !shown.split(",").includes(each));
+  if (swapped?.length) {
+    report(`Service B now serves ${swapped.join(", ")}.`);
+    find("versions").animate([{ transform: "translateY(-100%)", opacity: 0 }, {}], find("stage").classList.contains("still") ? 0 : STEP_MS);
+  }
+}
+
+function write(id, text) {
+  if (find(id).textContent !== text) find(id).textContent = text;
+}
+
+const report = (text) => write("news", text);
