@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,12 +17,15 @@ from starlette.types import ASGIApp
 from urllib3.util import parse_url
 
 from gateway.errors import InputLogUnavailable
+from gateway.forwarding.calls import Calls
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.forwarding.client import PredictorClient
 from gateway.forwarding.deadline import DeadlineAdapter
 from gateway.forwarding.exchanges import Exchanges
 from gateway.forwarding.joined_sends import JoinedSendsAdapter
+from gateway.forwarding.predictor_state import read_predictor_state
 from gateway.forwarding.retries import Retries, RetryBudget
+from gateway.forwarding.side_calls import SideCalls
 from gateway.forwarding.tls import make_tls_context
 from gateway.input_log.database import LogDatabase
 from gateway.input_log.reader import LogReader
@@ -38,19 +42,23 @@ from gateway.intake.read_queue import ReadQueue
 from gateway.intake.replay import Replay
 from gateway.serving.direct_routes import DirectRoutes
 from gateway.settings import Settings
+from gateway.telemetry.events import Watchers
+from gateway.telemetry.latencies import Latencies
 from gateway.telemetry.log_lines import configure_logging
 from gateway.telemetry.metrics import Metrics
 from gateway.web.json_body import BodyReader, parse_strictly
 from gateway.web.key_count import parse_counting_keys
+from gateway.web.lab_state import LabState
 from gateway.web.middleware.allowed_hosts import AllowedHosts
 from gateway.web.middleware.api_keys import ApiKeys
 from gateway.web.middleware.head_requests import HeadRequests
 from gateway.web.middleware.json_errors import JsonErrors
+from gateway.web.middleware.request_events import RequestEvents
 from gateway.web.middleware.request_line import RequestLine
 from gateway.web.middleware.root_path import WithoutRootPath, WithRootPath
 from gateway.web.openapi import build_openapi
 from gateway.web.query_parameters import refuse_unknown_parameters
-from gateway.web.routes import inputs, price, process, status
+from gateway.web.routes import inputs, lab, price, process, status
 from gateway.web.routes.failures import add_failure_handlers
 from gateway.web.schemas import InvalidInputAnswer
 from gateway.web.shared_timeout import SharedTimeout
@@ -85,12 +93,13 @@ class Gateway(FastAPI):
                 allow_origins=sorted(settings.cors_origins),
                 allow_methods=["GET", "POST"],
                 allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
-                expose_headers=["X-Request-ID", "Retry-After"],
+                expose_headers=["X-Request-ID", "Retry-After", "Server-Timing"],
             )
             layers = JsonErrors(cors)  # it refuses in plain text
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
         layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
+        layers = RequestEvents(layers, self.state.watchers, self.state.latencies)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
         return layers
@@ -103,6 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Make the application; threads and connections are opened when it starts."""
     lines = configure_logging(settings.log_level, settings.log_format)
     metrics = Metrics(FORWARD_OUTCOMES, CircuitState)
+    watchers, latencies = Watchers(), Latencies()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -113,23 +123,34 @@ def create_app(settings: Settings) -> FastAPI:
             database, max_days=settings.retention_days, max_inputs=settings.retention_inputs
         )
         exchanges = _make_exchanges(settings)
-        lanes = Lanes(partial(_make_lane, exchanges, metrics, settings))
+        side_calls = _make_side_calls(settings)
+        lanes = Lanes(partial(_make_lane, exchanges, Calls(watchers), metrics, settings))
         log_queue = LogQueue(log, metrics)
         intake = Intake(log_queue, lanes, metrics)
         app.state.lanes = lanes
         app.state.intake = intake
         app.state.log_queue = log_queue
-        app.state.log_reader = LogReader(database)
+        app.state.log_reader = reader = LogReader(database)
         app.state.read_queue = read_queue = ReadQueue()
         app.state.replay = Replay(ReplayQueue(database), intake)
+        lab_state = LabState(
+            watchers,
+            latencies,
+            lanes,
+            log_queue,
+            count_log=partial(read_queue.read_part, reader.count_outcomes),
+            ask_predictor=partial(asyncio.to_thread, read_predictor_state, side_calls),
+            list_faults=list,
+        )
         await _open_log(log_queue)
-        retaining = asyncio.create_task(retention.run())
+        tasks = [asyncio.create_task(each.run()) for each in (retention, lab_state)]
         yield
-        retaining.cancel()
+        for task in tasks:
+            task.cancel()
         await intake.close()
         database.stop()  # what still reads would hold up the end
         await read_queue.close()
-        for part in (exchanges, log, database):
+        for part in (exchanges, side_calls, log, database):
             part.close()
 
     app = Gateway(
@@ -149,8 +170,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.body_reader = _make_body_reader(settings)
     app.state.listed_pages = settings.cors_origins or frozenset()
     app.state.metrics = metrics
+    app.state.watchers = watchers
+    app.state.latencies = latencies
+    app.state.at_stop = [watchers.close]
     app.state.lines = lines
-    for router in (status.router, process.router, price.router, inputs.router):
+    for router in (status.router, process.router, price.router, inputs.router, lab.router):
         app.include_router(router)
     # Pages that need no internet access. Unfolded, the schemas would be longer than the calls.
     pages = FastAPIOffline(title=app.title, swagger_ui_parameters={"defaultModelsExpandDepth": 0})
@@ -175,18 +199,26 @@ def _make_writer(database: LogDatabase, settings: Settings) -> LogWriter:
 
 def _make_exchanges(settings: Settings) -> Exchanges:
     adapter_class = DeadlineAdapter if "joined_sends" in settings.plain else JoinedSendsAdapter
-    by_tls = parse_url(settings.predictor_url).scheme == "https"
-    tls = make_tls_context(settings.service_b_ca_file) if by_tls else None
     return Exchanges(
         settings.predictor_url,
-        adapter_class(tls, max_connections=MAX_LANES * CALLS_AT_ONCE),
+        adapter_class(_make_tls(settings), max_connections=MAX_LANES * CALLS_AT_ONCE),
         connect_timeout_seconds=settings.connect_timeout_seconds,
         api_key=settings.predictor_api_key,
     )
 
 
+def _make_side_calls(settings: Settings) -> SideCalls:
+    adapter = DeadlineAdapter(_make_tls(settings))
+    return SideCalls(settings.predictor_url, adapter, settings.predictor_api_key)
+
+
+def _make_tls(settings: Settings) -> ssl.SSLContext | None:
+    by_tls = parse_url(settings.predictor_url).scheme == "https"
+    return make_tls_context(settings.service_b_ca_file) if by_tls else None
+
+
 def _make_lane(
-    exchanges: Exchanges, metrics: Metrics, settings: Settings, model: str | None
+    exchanges: Exchanges, calls: Calls, metrics: Metrics, settings: Settings, model: str | None
 ) -> Lane:
     breaker = CircuitBreaker(
         failures_to_open=settings.breaker_failures,
@@ -197,7 +229,7 @@ def _make_lane(
         metrics.set_circuit(breaker.state)
     budget = RetryBudget(share=_RETRY_SHARE, window_seconds=_RETRY_WINDOW_SECONDS)
     queue = make_forward_queue(
-        PredictorClient(exchanges, breaker, Retries(breaker, budget)),
+        PredictorClient(exchanges, breaker, Retries(breaker, budget), calls),
         metrics,
         timeout_seconds=settings.forward_timeout_seconds,
         max_batch=settings.forward_max_batch,

@@ -27,6 +27,10 @@ class BatchFailed(PredictorUnavailable):
     """Service B failed at several inputs. One of them may be the cause, or B itself."""
 
 
+class TooManyWatchers(GatewayError):
+    """As many watch the gateway's events as may."""
+
+
 class TooBusy(GatewayError):
     """More is waiting than there is room for."""
 

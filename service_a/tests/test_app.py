@@ -169,7 +169,8 @@ def test_unknown_parameter_is_refused_by_every_call(client: TestClient) -> None:
 
 
 def test_page_takes_any_parameter(client: TestClient) -> None:
-    for path in ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/swagger-ui.css"):
+    pages = ("/docs", "/redoc", "/openapi.json", "/lab", "/lab/index.html")
+    for path in (*pages, "/static-offline-docs/swagger-ui.css"):
         assert client.get(f"{path}?v=1").status_code == 200
 
 

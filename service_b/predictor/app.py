@@ -112,6 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.quick_check = "quick_check" not in settings.plain
     app.state.listed_pages = frozenset()
     app.state.metrics = metrics
+    app.state.at_stop = []
     app.state.lines = lines
     app.state.registry = registry
     app.state.deployments = deployments

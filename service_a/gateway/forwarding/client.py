@@ -6,11 +6,13 @@ from functools import partial
 
 from gateway.errors import BatchFailed, GatewayError, PredictorUnavailable
 from gateway.forwarding.answers import read_answer, read_answers
+from gateway.forwarding.calls import Calls, read_stages
 from gateway.forwarding.circuit_breaker import CircuitBreaker
 from gateway.forwarding.exchanges import Exchanges
 from gateway.forwarding.isolation import Isolation
 from gateway.forwarding.retries import Retries
 from gateway.intake.entries import Answer, Forward
+from gateway.telemetry.passage import Call
 
 # Service B takes up to 8 MiB in one body.
 _MAX_CALL_BYTES = 4 * 1024 * 1024
@@ -19,8 +21,11 @@ _MAX_CALL_BYTES = 4 * 1024 * 1024
 class PredictorClient:
     """Asks Service B for predictions. Blocks; safe to use from many threads."""
 
-    def __init__(self, exchanges: Exchanges, breaker: CircuitBreaker, retries: Retries) -> None:
+    def __init__(
+        self, exchanges: Exchanges, breaker: CircuitBreaker, retries: Retries, calls: Calls
+    ) -> None:
         self._exchanges = exchanges
+        self._calls = calls
         self._breaker = breaker
         self._retries = retries
 
@@ -71,17 +76,28 @@ class PredictorClient:
         self, forwards: Sequence[Forward], deadline: float
     ) -> list[Answer | GatewayError] | None:
         """Return each forward's result, or None if they are too much for one call."""
+        call = self._calls.begin(forwards)
+        results: list[Answer | GatewayError] | None = []
+        try:
+            results = self._ask(call, forwards, deadline)
+        finally:
+            self._calls.end(call, results)
+        return results
+
+    def _ask(
+        self, call: Call, forwards: Sequence[Forward], deadline: float
+    ) -> list[Answer | GatewayError] | None:
         model = forwards[0].model
         if len(forwards) == 1:
             content = b'{"input":%b}' % forwards[0].data
-            status, body = self._post("/predict", content, forwards, deadline)
+            status, body = self._post(call, "/predict", content, forwards, deadline)
             return [read_answer(status, body, model)]
         content = b'{"inputs":[%b]}' % b",".join(forward.data for forward in forwards)
-        status, body = self._post("/predict/batch", content, forwards, deadline)
+        status, body = self._post(call, "/predict/batch", content, forwards, deadline)
         return read_answers(status, body, len(forwards), model)
 
     def _post(
-        self, path: str, content: bytes, forwards: Sequence[Forward], deadline: float
+        self, call: Call, path: str, content: bytes, forwards: Sequence[Forward], deadline: float
     ) -> tuple[int, bytes]:
         """Return the status and the body of Service B's answer."""
         model = forwards[0].model
@@ -90,4 +106,6 @@ class PredictorClient:
         request_ids = [forward.request_id for forward in forwards]
         # A call has one parent. The traces of the others are found by their request ids.
         traceparent = forwards[0].traceparent
-        return self._exchanges.post(path, content, request_ids, traceparent, deadline)
+        reply = self._exchanges.post(path, content, request_ids, traceparent, deadline)
+        call.stages = read_stages(reply.server_timing)
+        return reply.status, reply.body

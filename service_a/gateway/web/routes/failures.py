@@ -15,6 +15,7 @@ from gateway.errors import (
     InvalidInput,
     ModelUnknown,
     PredictorUnavailable,
+    TooManyWatchers,
     UnsupportedEncoding,
     WrongContentType,
 )
@@ -84,6 +85,10 @@ def add_failure_handlers(app: FastAPI) -> None:
     async def answer_body_timeout(_: Request, __: BodyTimeout) -> Response:
         detail = "The body did not arrive in time"
         return JSONResponse({"detail": detail}, status_code=408, headers={"Connection": "close"})
+
+    @app.exception_handler(TooManyWatchers)
+    async def answer_too_many_watchers(_: Request, __: TooManyWatchers) -> Response:
+        return _answer_later("As many watch as may")
 
     @app.exception_handler(BodiesOverBudget)
     async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:
