@@ -18,95 +18,81 @@ const HEADERS = ["X-Request-ID", "Retry-After", "Server-Timing", "Content-Type"]
 let before; // the prediction of the answer before this one
 
 /** Show an answer; return it in a sentence. */
-export function showAnswer(answer, text, ms, salePrice) {
-  const body = read(text);
-  const { prediction, message, warnings = [] } = body?.model_prediction ?? {};
+export function showAnswer(answer, body, ms, salePrice) {
+  const { prediction, message, warnings = [] } = body.model_prediction ?? {};
+  const priced = typeof prediction?.price === "number";
   const status = `${answer.status} ${answer.statusText}`.trim();
+  const headers = HEADERS.map((name) => [name, answer.headers.get(name)]).filter(([, value]) => value);
   find("answer-body").replaceChildren(
-    ...(prediction?.price ? showPrice(prediction, message, warnings, salePrice) : showWords(status, body)),
+    ...(priced ? showPrice(prediction, message, salePrice) : showWords(status, body)),
+    ...warnings.map(({ msg }) => make("p", { class: "problem" }, msg)),
     ...showTimes(answer.headers.get("Server-Timing"), ms),
-    make("dl", {}, make("dt", {}, "Status"), make("dd", {}, status), ...HEADERS.flatMap((name) => {
-      const value = answer.headers.get(name);
-      return value ? [make("dt", {}, name), make("dd", {}, value)] : [];
-    })),
+    make("dl", {}, ...[["Status", status], ...headers].flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])),
     make("details", {}, make("summary", {}, "The answer as JSON"),
-      make("pre", { tabindex: 0, "aria-label": "The answer as JSON" }, body ? JSON.stringify(body, null, 2) : text)),
+      make("pre", { tabindex: 0, role: "region", "aria-label": "The answer as JSON" }, JSON.stringify(body, null, 2))),
   );
-  say("answered", { status: answer.status, prediction });
-  const result = prediction?.price ? showDollars(prediction.price) : `${status}: ${tell(body)}`;
-  return `${result}, after ${showTime(ms)}.`;
-}
-
-function read(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  say("answered");
+  return `${priced ? showDollars(prediction.price) : `${status}: ${tell(body)}`}, after ${showTime(ms)}.`;
 }
 
 function tell(body) {
-  if (Array.isArray(body?.detail)) return "the input is wrong; each problem stands at its field";
-  return body?.detail ?? body?.status ?? "a prediction";
+  return Array.isArray(body.detail) ? "the input is wrong" : body.detail ?? body.status;
 }
 
 function showWords(status, body) {
-  const problems = Array.isArray(body?.detail) ? body.detail : [];
+  const problems = Array.isArray(body.detail) ? body.detail : [];
   return [
-    make("p", { class: "result" }, problems.length ? `${status}` : tell(body)),
-    make("p", {}, MEANINGS[body?.detail] ?? (problems.length ? "Service A passes on what Service B found wrong:" : "")),
-    make("ul", {}, ...problems.map(({ loc, msg }) => make("li", {}, make("code", {}, loc.slice(2).join(".")), ` ${msg}`))),
+    make("p", { class: "result" }, problems.length ? status : tell(body)),
+    make("p", {}, problems.length ? "What is wrong, as the services say it:" : MEANINGS[body.detail] ?? ""),
+    make("ul", {}, ...problems.map(({ loc, msg }) => make("li", {}, make("code", {}, loc.slice(1).join(".")), ` ${msg}`))),
   ];
 }
 
-function showPrice(prediction, message, warnings, salePrice) {
+function showPrice(prediction, message, salePrice) {
   const { price, interval, model, model_version: version, typical } = prediction;
-  const scale = makeScale([price, salePrice, ...ends(prediction), ...ends(before)]);
-  const shown = [
-    make("p", { class: "result" }, showDollars(price)),
-    make("p", { class: "quiet" }, interval ? "" : message ?? "", ` by model ${model}, version ${version}`),
-    ...warnings.map(({ msg }) => make("p", { class: "warning" }, msg)),
-    typical === undefined ? "" : make("p", {}, `${(typical * 100).toFixed(0)}% of the houses it was trained on are as unusual.`),
-  ];
+  const shown = [make("p", { class: "result" }, showDollars(price)),
+    make("p", { class: "quiet" }, `${interval ? "" : message ?? ""} by model ${model}, version ${version}`)];
+  if (typical !== undefined) shown.push(make("p", {}, `${Math.round(typical * 100)}% of the houses it was trained on are as unusual.`));
   if (interval) {
-    const rows = make("div", { class: "interval" }, drawInterval(scale, prediction, `${interval.coverage * 100}% interval`));
-    if (before?.interval) rows.append(drawInterval(scale, before, "the answer before"));
-    rows.append(make("div", { class: "ticks", "aria-hidden": "true" }, ...scale.ticks.map((tick) =>
-      place(make("span", {}, `$${Math.round(tick / 1000)}k`), scale.find(tick)))));
-    shown.push(rows);
-    if (salePrice) shown.push(offerSalePrice(rows, scale, prediction, salePrice));
+    const old = before?.interval && before.model === model ? before : undefined;
+    const scale = makeScale([price, interval, old?.interval ?? [], salePrice ?? price].flatMap((each) =>
+      (each.lower ? [each.lower, each.upper] : each)));
+    const chart = make("div", { class: "interval" }, drawInterval(scale, prediction, `${interval.coverage * 100}% interval`),
+      old && drawInterval(scale, old, "the answer before"),
+      make("div", { class: "ticks", "aria-hidden": "true" }, ...scale.ticks.map((tick) =>
+        place(make("span", {}, `$${tick / 1000}k`), "left", scale.find(tick)))));
+    shown.push(chart, salePrice ? offerSalePrice(chart, scale, prediction, salePrice) : "");
   }
   before = prediction;
   return shown;
 }
 
-const ends = (prediction) => (prediction?.interval ? [prediction.interval.lower, prediction.interval.upper] : []);
-
 function makeScale(amounts) {
-  const known = amounts.filter((amount) => amount !== undefined);
-  const step = 50_000 * Math.ceil((Math.max(...known) - Math.min(...known)) / 250_000);
-  const low = Math.floor(Math.min(...known) / step) * step;
-  const high = Math.ceil(Math.max(...known) / step) * step;
+  const [least, most] = [Math.min(...amounts), Math.max(...amounts)];
+  const step = 50_000 * Math.ceil((most - least) / 250_000);
+  const low = Math.floor(least / step) * step;
+  const high = Math.floor(most / step + 1) * step;
   const ticks = Array.from({ length: (high - low) / step + 1 }, (_, index) => low + index * step);
   return { ticks, find: (amount) => (100 * (amount - low)) / (high - low) };
 }
 
-function drawInterval(scale, { price, interval }, name) {
-  const words = `${showDollars(interval.lower)} to ${showDollars(interval.upper)}`;
-  return make("div", { class: "row" }, make("span", { class: "name" }, `${name}: ${words}`),
-    make("div", { class: "track", role: "img", "aria-label": `${name}: ${words}, around ${showDollars(price)}` },
-      place(make("i", { class: "range" }), scale.find(interval.lower), scale.find(interval.upper)),
-      place(make("i", { class: "price" }), scale.find(price))));
+function drawInterval(scale, { price, interval: { lower, upper } }, name) {
+  const words = `${name}: ${showDollars(lower)} to ${showDollars(upper)}`;
+  return make("div", { class: "row" }, make("span", { class: "quiet" }, words),
+    make("div", { class: "track", role: "img", "aria-label": `${words}, around ${showDollars(price)}` },
+      bar("range", scale.find(lower), scale.find(upper)), place(make("i", { class: "price" }), "left", scale.find(price))));
 }
 
-function offerSalePrice(rows, scale, { price, interval }, salePrice) {
+const bar = (look, from, to) => place(place(make("i", { class: look }), "left", from), "width", to - from);
+
+function offerSalePrice(chart, scale, { price, interval }, salePrice) {
   const paragraph = make("p", { role: "status" }, make("button", { type: "button", click: () => {
     const off = Math.round((100 * (price - salePrice)) / salePrice);
     const inside = salePrice >= interval.lower && salePrice <= interval.upper;
-    rows.querySelector(".track").append(place(make("i", { class: "sold" }), scale.find(salePrice)));
+    chart.querySelector(".track").append(place(make("i", { class: "sold" }), "left", scale.find(salePrice)));
     paragraph.replaceChildren(make("b", {}, `Sold for ${showDollars(salePrice)}`),
-      `, ${inside ? "inside" : "outside"} the interval; the price was ${off === 0 ? "right to 1%" : `${Math.abs(off)}% too ${off > 0 ? "high" : "low"}`}. `,
-      make("span", { class: "quiet" }, "The model was trained on all 2,930 sales, this one too, so with a new house expect more."));
+      `, ${inside ? "inside" : "outside"} the interval; the price is ${off ? `${Math.abs(off)}% too ${off > 0 ? "high" : "low"}` : "right to 1%"}. `,
+      make("span", { class: "quiet" }, "The model was trained on all 2,930 sales, this one too. With a new house it is less exact."));
     say("revealed");
   } }, "Reveal what it was sold for"));
   return paragraph;
@@ -115,18 +101,13 @@ function offerSalePrice(rows, scale, { price, interval }, salePrice) {
 /** Draw the stages one after the other, to scale. */
 function showTimes(header, ms) {
   if (!header) return [];
-  const times = Object.fromEntries(header.split(",").map((part) => part.trim().split(";dur=")).map(([name, time]) => [name, Number(time)]));
+  const times = Object.fromEntries(Array.from(header.matchAll(/(\w+);dur=([\d.]+)/g), ([, name, time]) => [name, Number(time)]));
   if (times.b_predict) times.predict -= times.b_check + times.b_predict; // Service B's are part of it
   const stages = Object.entries(STAGES).filter(([name]) => name in times).map(([name, words]) => [words, times[name]]);
-  const { total = 0 } = times;
-  const rest = total - stages.reduce((sum, [, each]) => sum + each, 0);
-  stages.push(["everything else in Service A", Math.max(0, rest)], ["browser and network", Math.max(0, ms - total)]);
+  const rest = times.total - stages.reduce((sum, [, each]) => sum + each, 0);
+  stages.push(["the rest in Service A", Math.max(0, rest)], ["browser and network", Math.max(0, ms - times.total)]);
   let from = 0;
-  const rows = stages.map(([words, each]) => {
-    const start = from;
-    from += each;
-    return make("li", {}, make("span", {}, words), make("span", { class: "track", "aria-hidden": "true" },
-      place(make("i", {}), (100 * start) / ms, (100 * from) / ms)), make("span", { class: "number" }, showTime(each)));
-  });
+  const rows = stages.map(([words, each]) => make("li", {}, make("span", {}, words), make("span", { class: "track", "aria-hidden": "true" },
+    bar("stage", (100 * from) / ms, (100 * (from += each)) / ms)), make("span", { class: "number" }, showTime(each))));
   return [make("h3", {}, `Where ${showTime(ms)} went`), make("ol", { class: "times" }, ...rows)];
 }

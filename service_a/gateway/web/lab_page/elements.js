@@ -1,15 +1,9 @@
 // Whatever is shown is set as text, never as markup.
 
 export const find = (id) => document.getElementById(id);
-
-export function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  return fill(element, attributes, children);
-}
-
-export function draw(tag, attributes = {}, ...children) {
-  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-}
+export const make = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
+export const draw = (tag, attributes, ...children) =>
+  fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
@@ -20,18 +14,21 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** Put an element on a scale, in percent of it. The page's policy allows no style attributes. */
-export function place(element, from, to = from) {
-  element.style.setProperty("left", `${from}%`);
-  if (to !== from) element.style.setProperty("width", `${to - from}%`);
+/** Set a place or a size in percent. The page's policy allows no style attributes. */
+export function place(element, property, percent) {
+  element.style.setProperty(property, `${percent}%`);
   return element;
 }
 
-const DOLLARS = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD", maximumFractionDigits: 0 });
-export const showDollars = (amount) => DOLLARS.format(amount);
 export const showNumber = (number) => number.toLocaleString("en-US");
+export const showDollars = (amount) => `$${Math.round(amount).toLocaleString("en-US")}`;
 
 export function showTime(ms) {
   if (ms === null || ms === undefined) return "–";
   return ms < 1000 ? `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** Write text where it differs, so that a screen reader says it once. */
+export function write(id, text) {
+  if (find(id).textContent !== text) find(id).textContent = text;
 }

@@ -1,5 +1,5 @@
 // The server-sent events of /lab/events. `EventSource` can't send a key, so they are read by fetch.
-import { find } from "./elements.js";
+import { find, write } from "./elements.js";
 import { call } from "./service.js";
 
 const SILENCE_MS = 5000; // the state comes every second
@@ -50,7 +50,6 @@ function receive(text) {
 }
 
 function report(state, text) {
-  const watching = find("watching");
-  watching.dataset.state = state;
-  if (watching.textContent !== text) watching.textContent = text; // a reader of screens says it once
+  find("watching").dataset.state = state;
+  write("watching", text);
 }

@@ -2,25 +2,26 @@
 import { make, showNumber } from "./elements.js";
 import { call } from "./service.js";
 
-const DESCRIPTION = /^(.*?)(?: Unit: (.*?)\.)?(?: null means (.*?)\.)?$/s;
+const DESCRIPTION = /^(.*?)(?: Unit: (.*?)\.)?(?: null means .*)?$/s;
 
+/** Return the facts of a house, and an example for the model of the second contract. */
 export async function readFields() {
-  const { components } = await (await call("openapi.json")).json();
-  const { properties, required } = components.schemas.HouseToForward;
-  return Object.entries(properties)
-    .filter(([name]) => name !== "id") // no fact of the house
-    .map(([name, schema]) => describe(name, schema, required.includes(name)));
+  const { components: { schemas } } = await (await call("openapi.json")).json();
+  const { properties, required } = schemas.HouseToForward;
+  const names = Object.keys(properties).filter((name) => name !== "id"); // no fact of the house
+  const fields = names.map((name) => describe(name, properties[name], required.includes(name)));
+  return [fields, schemas.InstancesRequest?.example.instances[0]];
 }
 
 function describe(name, schema, required) {
   const rules = schema.anyOf ?? [schema];
   const rule = rules.find((each) => each.enum || each.maximum !== undefined) ?? {};
-  const [, meaning, unit, none] = DESCRIPTION.exec(schema.description);
+  const [, meaning, unit] = DESCRIPTION.exec(schema.description);
   const nullable = rules.some((each) => each.type === "null");
   const choices = rule.enum && [...rule.enum, ...(nullable ? [null] : [])];
-  const allowed = rule.enum ? "" : ` ${showNumber(rule.minimum, name)} to ${showNumber(rule.maximum)}${unit ? ` ${unit}` : ""}.`;
-  const hint = `${meaning}${name.startsWith("year") ? allowed.replaceAll(",", "") : allowed}`;
-  return { name, required, choices, none, hint, example: schema.examples?.[0] };
+  const allowed = rule.enum ? "" : ` ${showNumber(rule.minimum)} to ${showNumber(rule.maximum)}${unit ? ` ${unit}` : ""}.`;
+  const hint = `${meaning}${/year|yr/i.test(name) ? allowed.replaceAll(",", "") : allowed}`;
+  return { name, required, choices, hint, example: schema.examples?.[0] };
 }
 
 /** Service B may name a field in snake_case or in camelCase. */
@@ -33,7 +34,7 @@ export function makeControl(field, value, change, remove) {
   const control = field.choices
     ? make("select", { ...about, change: () => change(field.choices[control.selectedIndex]) },
       ...field.choices.map((choice) => make("option", { selected: choice === value },
-        choice === null ? `none (null)` : String(choice))))
+        choice === null ? "none (null)" : String(choice))))
     : make("input", { ...about, value: value === null ? "null" : String(value ?? ""), inputmode: "decimal",
       autocomplete: "off", input: () => change(readNumber(control.value)) });
   return make("div", { class: "fact", "data-field": plain(field.name) },
@@ -50,7 +51,7 @@ function readNumber(text) {
   return Number.isFinite(Number(trimmed)) ? Number(trimmed) : text;
 }
 
-/** Show each problem at its field; return how many found one. */
+/** Show each problem at its field; return the first control with one. */
 export function showProblems(container, problems) {
   for (const fact of container.querySelectorAll(".fact")) {
     const own = problems.filter(({ loc }) => plain(loc[2]) === fact.dataset.field);

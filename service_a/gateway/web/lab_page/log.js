@@ -4,20 +4,22 @@ import { on } from "./events.js";
 import { call } from "./service.js";
 
 let wanted = ""; // the outcome to show; all if empty
+let counts = {};
 let stale = true;
 let reading = false;
 
 export function startReading() {
   for (const kind of ["request", "connected"]) on(kind, () => { stale = true; });
   on("state", ({ log }) => {
-    showOutcomes(log);
-    find("replay").hidden = log.unavailable === 0;
+    counts = log;
+    showOutcomes();
     if (stale) read();
   });
   find("replay").addEventListener("click", replay);
 }
 
-function showOutcomes(counts) {
+function showOutcomes() {
+  find("replay").hidden = !counts.unavailable;
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
   for (const [outcome, count] of [["", total], ...Object.entries(counts)]) {
     const id = `outcome-${outcome || "all"}`;
@@ -30,7 +32,7 @@ function showOutcomes(counts) {
 
 function choose(outcome) {
   wanted = outcome;
-  for (const button of find("outcomes").children) button.setAttribute("aria-pressed", String(button.id === `outcome-${outcome || "all"}`));
+  showOutcomes();
   read();
 }
 
@@ -53,21 +55,16 @@ function show(inputs) {
   const focused = document.activeElement?.dataset.number;
   find("inputs").replaceChildren(...inputs.map((input) => make("tr", { class: input.outcome },
     make("td", {}, new Date(input.received_at).toLocaleTimeString("en-GB")),
-    make("td", {}, make("button", { type: "button", class: "open", "data-number": input.number, click: () => open(input) }, input.request_id)),
-    make("td", {}, input.outcome),
+    make("td", {}, make("button", { type: "button", class: "open", "data-number": input.number, click: () => openRecord(input) }, input.request_id)),
+    make("td", { class: "outcome" }, input.outcome),
     make("td", { class: "number" }, input.price === null ? "–" : showDollars(input.price)))));
   if (focused) find("inputs").querySelector(`[data-number="${focused}"]`)?.focus();
 }
 
-async function open(input) {
-  let record = input;
-  try {
-    const answer = await call(`inputs/${encodeURIComponent(input.request_id)}`);
-    const newest = answer.ok ? await answer.json() : input;
-    if (newest.number === input.number) record = newest; // a batch has one id for all its inputs
-  } catch {
-    // What the list has is shown, without earlier attempts.
-  }
+async function openRecord(input) {
+  const answer = await call(`inputs/${encodeURIComponent(input.request_id)}`).catch(() => undefined);
+  const newest = answer?.ok ? await answer.json() : input;
+  const record = newest.number === input.number ? newest : input; // a batch has one id for all its inputs
   find("record-title").textContent = `Input ${record.number}`;
   find("record-facts").textContent = `${record.outcome}${record.duration_ms === null ? "" : `, forwarded in ${showTime(record.duration_ms)}`}`
     + `${record.earlier_attempts?.length ? `, after ${record.earlier_attempts.length} earlier attempts` : ""}.`;
@@ -79,10 +76,9 @@ async function replay() {
   find("replayed").textContent = "Forwarding again…";
   try {
     const answer = await call("inputs/replay", { method: "POST" });
-    const counts = await answer.json();
-    find("replayed").textContent = answer.ok
-      ? Object.entries(counts).filter(([, count]) => count).map(([outcome, count]) => `${showNumber(count)} ${outcome}`).join(", ") || "Service B is still unavailable"
-      : String(counts.detail);
+    const { detail, ...outcomes } = await answer.json();
+    find("replayed").textContent = detail || (Object.entries(outcomes).filter(([, count]) => count)
+      .map(([outcome, count]) => `${showNumber(count)} ${outcome}`).join(", ")) || "Nothing was forwarded: the circuit is open";
   } catch {
     find("replayed").textContent = "Service A can't be reached.";
   }

@@ -1,36 +1,37 @@
 // The form: a real house, its facts, and the same request for a terminal.
 import { showAnswer } from "./answer.js";
-import { find, make, showDollars, showNumber } from "./elements.js";
+import { find, make, showNumber } from "./elements.js";
 import { on, say } from "./events.js";
-import { makeControl, plain, readFields, showProblems } from "./fields.js";
+import { makeControl, readFields, showProblems } from "./fields.js";
 import { call, hasKey, send } from "./service.js";
 
 const SUGGESTIONS = 6;
-let fields = [];
-let houses = [];
+const HOUSE_MODELS = ["", "ames"]; // the form is for these
+let fields, houses, otherInput;
 let current = -1; // which house
 let facts = {};
 let changed = false; // then the sale price is no longer this house's
 
 export async function startSending() {
-  [fields, houses] = await Promise.all([readFields(), call("lab/houses.json").then((answer) => answer.json())]);
+  [[fields, otherInput], houses] = await Promise.all([readFields(), call("lab/houses.json").then((answer) => answer.json())]);
   find("send-form").addEventListener("submit", submit);
   find("another").addEventListener("click", takeHouse);
   find("search").addEventListener("input", showOptional);
   find("leave-out").addEventListener("click", leaveOut);
   find("to-form").addEventListener("click", () => { find("model").value = ""; showRequest(); });
-  find("json").addEventListener("input", showCommands);
+  find("json").addEventListener("input", () => { changed = true; showHouse(); showCommands(); });
   find("forward").addEventListener("change", showCommands);
   find("model").addEventListener("change", chooseModel);
   for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", copy);
+  on("connected", showCommands); // by then it is clear whether a key is needed
   on("state", ({ service_b: { models } }) => showModels(models.map(({ name }) => name)));
   takeHouse();
 }
 
-/** A request like the form's, for one of the houses. */
-export function composeAny() {
-  return compose(JSON.stringify(houses[Math.floor(Math.random() * houses.length)].facts));
-}
+/** A request like the form's, for one of the houses; for another model than theirs, the form's. */
+export const composeAny = () =>
+  compose(takesHouses() ? JSON.stringify(houses[Math.floor(Math.random() * houses.length)].facts) : undefined);
+const takesHouses = () => HOUSE_MODELS.includes(find("model").value);
 
 function takeHouse() {
   current = (current + 1) % houses.length;
@@ -49,11 +50,10 @@ function leaveOut() {
 }
 
 function showHouse() {
-  const { title } = houses[current];
-  const count = Object.keys(facts).length;
+  const { title, facts: { grLivArea: area, overallQual: quality } } = houses[current];
+  const words = `${showNumber(area)} sq ft, quality ${quality} of 10, ${Object.keys(facts).length} facts.`;
   find("house").replaceChildren(make("b", {}, changed ? "A house of your own" : title), make("span", {},
-    changed ? `made from: ${title}; ${count} facts`
-      : `${showNumber(facts.grLivArea)} sq ft, quality ${facts.overallQual} of 10, ${count} facts. It was really sold. For how much?`));
+    changed ? `It began as: ${title}.` : `${words} It was really sold. For how much?`));
 }
 
 function showFacts() {
@@ -85,7 +85,7 @@ function showOptional() {
 }
 
 function addFact(field) {
-  setFact(field, houses[current].facts[field.name] ?? field.example ?? field.choices?.[0]);
+  setFact(field, [houses[current].facts[field.name], field.example].find((value) => value !== undefined));
   showOptional();
   find(`fact-${field.name}`).focus();
 }
@@ -95,7 +95,7 @@ function showRequest() {
   const given = optional.filter(({ name }) => name in facts).length;
   find("optional-count").textContent = `${given} of ${optional.length} other facts given`;
   find("json").value = JSON.stringify(facts, null, 2);
-  find("facts-part").hidden = find("model").value !== "";
+  find("facts-part").hidden = !takesHouses();
   showHouse();
   showCommands();
 }
@@ -108,7 +108,7 @@ function compose(data = find("json").value) {
 
 function showCommands() {
   const url = new URL("process", document.baseURI).href;
-  const body = compose(oneLine(find("json").value));
+  const body = compose(find("json").value.replace(/\s*\n\s*/g, " "));
   const key = hasKey();
   find("curl").textContent = `curl -X POST ${url} -H 'Content-Type: application/json' \\\n${
     key ? '  -H "X-API-Key: $LAB_KEY" \\\n' : ""}  -d '${body.replaceAll("'", "'\\''")}'`;
@@ -116,18 +116,18 @@ function showCommands() {
     key ? "  -Headers @{'X-API-Key' = $env:LAB_KEY} `\n" : ""}  -Body '${body.replaceAll("'", "''")}'`;
 }
 
-const oneLine = (json) => json.split("\n").map((line) => line.trim()).join(" ");
-
 function showModels(names) {
   const select = find("model");
   const shown = [...select.options].map(({ value }) => value);
   for (const name of names.filter((each) => !shown.includes(each))) select.add(new Option(name, name));
 }
 
-/** The form describes what the default model takes; the input of another is written as JSON. */
+/** The input of another model is written as JSON. */
 function chooseModel() {
   showRequest();
-  find("as-json").open = find("model").value !== "";
+  find("as-json").open = !takesHouses();
+  if (!takesHouses() && otherInput) find("json").value = JSON.stringify(otherInput, null, 2);
+  showCommands();
 }
 
 async function submit(event) {
@@ -136,19 +136,13 @@ async function submit(event) {
   if (button.getAttribute("aria-disabled") === "true") return;
   button.setAttribute("aria-disabled", "true"); // disabled, it would lose the keyboard's focus
   find("sent").textContent = "On its way…";
-  const body = compose();
+  const salePrice = changed || !takesHouses() ? undefined : houses[current].salePrice;
   const started = performance.now();
   try {
-    const answer = await send(body);
-    const text = await answer.text();
-    const house = changed ? {} : houses[current];
-    find("sent").textContent = showAnswer(answer, text, performance.now() - started, house.salePrice);
-    const { detail } = answer.status === 422 ? JSON.parse(text) : { detail: [] };
-    const first = showProblems(find("facts-part"), Array.isArray(detail) ? detail : []);
-    if (first) {
-      if (find("given").contains(first)) find("optional").open = true;
-      first.focus();
-    }
+    const answer = await send(compose());
+    const body = await answer.json();
+    find("sent").textContent = showAnswer(answer, body, performance.now() - started, salePrice);
+    showAll(answer.status === 422 ? body.detail : []);
   } catch {
     find("sent").textContent = "No answer: Service A can't be reached.";
   } finally {
@@ -156,13 +150,21 @@ async function submit(event) {
   }
 }
 
+/** Show all problems, even at facts that the search has left out. */
+function showAll(problems) {
+  if (problems.length) {
+    find("search").value = "";
+    showOptional();
+  }
+  const first = showProblems(find("facts-part"), problems);
+  if (find("given").contains(first)) find("optional").open = true;
+  first?.focus();
+}
+
 async function copy({ target }) {
   const text = find(target.dataset.copy);
   getSelection().selectAllChildren(text);
-  try {
-    await navigator.clipboard.writeText(text.textContent);
-    target.textContent = "Copied";
-  } catch {
-    target.textContent = "Press Ctrl+C to copy"; // a page without HTTPS may not
-  }
+  // A page without HTTPS has no clipboard; the text is selected for the keyboard.
+  const copied = await navigator.clipboard?.writeText(text.textContent).then(() => true, () => false);
+  target.textContent = copied ? "Copied" : "Press Ctrl+C to copy";
 }

@@ -1,5 +1,5 @@
 // The drawing that lives. It shows after the fact, and slowly, what the events say.
-import { find, make, showNumber, showTime } from "./elements.js";
+import { find, make, showNumber, showTime, write } from "./elements.js";
 import { on } from "./events.js";
 
 const MAX_DOTS = 40;
@@ -9,20 +9,21 @@ const CIRCUITS = {
   open: "The circuit is open: Service A answers 503 at once, without asking Service B.",
 };
 let state;
+let versions = [];
 
 export function startDrawing() {
   on("request", drawRequest);
   on("call", drawCall);
   on("state", showState);
   on("dropped", ({ dropped }) => report(`This page was too slow for ${showNumber(dropped)} events, which it missed.`));
-  const button = find("still");
   setStill(matchMedia("(prefers-reduced-motion: reduce)").matches);
-  button.addEventListener("click", () => setStill(button.getAttribute("aria-pressed") !== "true"));
+  find("still").addEventListener("click", () => setStill(!isStill()));
 }
+
+const isStill = () => find("still").getAttribute("aria-pressed") === "true";
 
 function setStill(still) {
   find("still").setAttribute("aria-pressed", String(still));
-  find("stage").classList.toggle("still", still);
   if (still) find("dots").replaceChildren();
 }
 
@@ -41,10 +42,10 @@ function drawCall({ inputs, outcome }) {
 
 /** Move a dot from place to place, beginning some steps from now. */
 function move(look, places, delay, text = "") {
-  const dots = find("dots");
-  if (find("stage").classList.contains("still") || document.hidden || dots.childElementCount >= MAX_DOTS) return;
-  const dot = make("i", { class: `dot ${look}` }, text === 1 ? "" : String(text));
-  dots.append(dot);
+  const full = find("dots").childElementCount >= MAX_DOTS && text === ""; // calls are always shown
+  if (full || document.hidden || isStill()) return;
+  const dot = make("i", { class: `dot ${look}` }, String(text));
+  find("dots").append(dot);
   const jitter = (Math.random() - 0.5) * 14;
   const keyframes = places.map((id) => {
     const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = find(id);
@@ -73,20 +74,15 @@ function showState(now) {
 }
 
 function showVersions(models) {
-  const words = models.map(({ name, version }) => `${name} ${version}`);
-  const shown = find("versions").dataset.shown;
-  if (shown === String(words)) return;
-  find("versions").dataset.shown = words;
+  const words = models.map(({ name, version }) => `${name} ${version ?? "not loaded"}`);
+  const swapped = words.filter((each) => !versions.includes(each));
+  if (String(words) === String(versions)) return;
   find("versions").replaceChildren(...words.map((each) => make("span", {}, each)));
-  const swapped = shown && words.filter((each) => !shown.split(",").includes(each));
-  if (swapped?.length) {
+  if (versions.length && swapped.length) {
     report(`Service B now serves ${swapped.join(", ")}.`);
-    find("versions").animate([{ transform: "translateY(-100%)", opacity: 0 }, {}], find("stage").classList.contains("still") ? 0 : STEP_MS);
+    find("versions").animate([{ transform: "translateY(-100%)", opacity: 0 }, {}], isStill() ? 0 : 2 * STEP_MS);
   }
-}
-
-function write(id, text) {
-  if (find(id).textContent !== text) find(id).textContent = text;
+  versions = words;
 }
 
 const report = (text) => write("news", text);
