@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from urllib3.util import parse_url
 
 from gateway.errors import InputLogUnavailable
+from gateway.faults import Faults
 from gateway.forwarding.calls import Calls
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.forwarding.client import PredictorClient
@@ -28,6 +29,7 @@ from gateway.forwarding.retries import Retries, RetryBudget
 from gateway.forwarding.side_calls import SideCalls
 from gateway.forwarding.tls import make_tls_context
 from gateway.input_log.database import LogDatabase
+from gateway.input_log.faulty_log import KINDS, FaultyLog
 from gateway.input_log.reader import LogReader
 from gateway.input_log.replay_queue import ReplayQueue
 from gateway.input_log.retention import Retention
@@ -58,7 +60,8 @@ from gateway.web.middleware.request_line import RequestLine
 from gateway.web.middleware.root_path import WithoutRootPath, WithRootPath
 from gateway.web.openapi import build_openapi
 from gateway.web.query_parameters import refuse_unknown_parameters
-from gateway.web.routes import inputs, lab, price, process, status
+from gateway.web.routes import faults as fault_routes
+from gateway.web.routes import inputs, lab, price, process, service_b_faults, status
 from gateway.web.routes.failures import add_failure_handlers
 from gateway.web.schemas import InvalidInputAnswer
 from gateway.web.shared_timeout import SharedTimeout
@@ -113,6 +116,7 @@ def create_app(settings: Settings) -> FastAPI:
     lines = configure_logging(settings.log_level, settings.log_format)
     metrics = Metrics(FORWARD_OUTCOMES, CircuitState)
     watchers, latencies = Watchers(), Latencies()
+    faults = Faults(KINDS)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -123,9 +127,9 @@ def create_app(settings: Settings) -> FastAPI:
             database, max_days=settings.retention_days, max_inputs=settings.retention_inputs
         )
         exchanges = _make_exchanges(settings)
-        side_calls = _make_side_calls(settings)
+        app.state.side_calls = side_calls = _make_side_calls(settings)
         lanes = Lanes(partial(_make_lane, exchanges, Calls(watchers), metrics, settings))
-        log_queue = LogQueue(log, metrics)
+        log_queue = LogQueue(FaultyLog(log, faults) if settings.faults else log, metrics)
         intake = Intake(log_queue, lanes, metrics)
         app.state.lanes = lanes
         app.state.intake = intake
@@ -140,7 +144,7 @@ def create_app(settings: Settings) -> FastAPI:
             log_queue,
             count_log=partial(read_queue.read_part, reader.count_outcomes),
             ask_predictor=partial(asyncio.to_thread, read_predictor_state, side_calls),
-            list_faults=list,
+            list_faults=faults.describe,
         )
         await _open_log(log_queue)
         tasks = [asyncio.create_task(each.run()) for each in (retention, lab_state)]
@@ -172,10 +176,16 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics
     app.state.watchers = watchers
     app.state.latencies = latencies
-    app.state.at_stop = [watchers.close]
+    app.state.faults = faults
+    app.state.at_stop = [watchers.close, faults.end_all]
     app.state.lines = lines
     for router in (status.router, process.router, price.router, inputs.router, lab.router):
         app.include_router(router)
+    if settings.faults:
+        # The calls for Service B's first: their paths fit the others as well.
+        app.include_router(service_b_faults.router)
+        app.include_router(fault_routes.router)
+        _logger.warning("faults can be switched on", extra={"fields": {"because_of": "LAB_FAULTS"}})
     # Pages that need no internet access. Unfolded, the schemas would be longer than the calls.
     pages = FastAPIOffline(title=app.title, swagger_ui_parameters={"defaultModelsExpandDepth": 0})
     app.router.routes.extend(pages.routes)

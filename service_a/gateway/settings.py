@@ -115,6 +115,10 @@ def _none_if_empty(value: object) -> object:
     return value or None
 
 
+def _false_if_empty(value: object) -> object:
+    return value or False
+
+
 Key = Annotated[str, Field(pattern="^[!-~]+$")]
 # A name or an address, without a port.
 Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$")]
@@ -247,6 +251,11 @@ class Settings(BaseSettings):
 
     max_connections: int = Field(default=1000, ge=1)
     """Most open connections, or 100 fewer than the files that the system lets a process open."""
+
+    faults: Annotated[bool, BeforeValidator(_false_if_empty)] = Field(
+        default=False, validation_alias="LAB_FAULTS"
+    )
+    """Whether callers may switch on faults, for teaching; unset: the calls don't exist."""
 
     plain: Annotated[frozenset[Trick], NoDecode, BeforeValidator(_read_tricks)] = Field(
         default=frozenset(), validation_alias="LAB_PLAIN"

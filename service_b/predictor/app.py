@@ -1,6 +1,7 @@
 """The composition root: makes the predictor's objects and hands them to each other."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
 from predictor.errors import ManifestError
+from predictor.faults import Faults
 from predictor.inference.runner import Runner
 from predictor.serving.direct_routes import DirectRoutes
 from predictor.settings import Settings
@@ -28,16 +30,20 @@ from predictor.web.json_body import BodyReader, parse_strictly
 from predictor.web.key_count import parse_counting_keys
 from predictor.web.middleware.allowed_hosts import AllowedHosts
 from predictor.web.middleware.api_key import ApiKey
+from predictor.web.middleware.fault_layer import KINDS, FaultLayer
 from predictor.web.middleware.head_requests import HeadRequests
 from predictor.web.middleware.json_errors import JsonErrors
 from predictor.web.middleware.request_line import RequestLine
 from predictor.web.middleware.root_path import WithoutRootPath, WithRootPath
 from predictor.web.openapi import Contract
 from predictor.web.query_parameters import refuse_unknown_parameters
+from predictor.web.routes import faults as fault_routes
 from predictor.web.routes import invocations, models, predict, status
 from predictor.web.routes.failures import add_failure_handlers
 from predictor.web.schemas import InvalidInputAnswer
 from predictor.web.shared_timeout import SharedTimeout
+
+_logger = logging.getLogger(__name__)
 
 # A source that hangs delays the start of the service by no more than this.
 FIRST_CHECK_SECONDS = 15
@@ -63,6 +69,9 @@ class Predictor(FastAPI):
             layers = ApiKey(layers, settings.api_key)
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
+        if settings.faults:
+            registry: ModelRegistry = self.state.registry
+            layers = FaultLayer(layers, self.state.faults, registry.default_name)
         layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
@@ -112,7 +121,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.quick_check = "quick_check" not in settings.plain
     app.state.listed_pages = frozenset()
     app.state.metrics = metrics
-    app.state.at_stop = []
+    app.state.faults = faults = Faults(KINDS)
+    app.state.at_stop = [faults.end_all]
     app.state.lines = lines
     app.state.registry = registry
     app.state.deployments = deployments
@@ -122,6 +132,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.contract = Contract(app, registry, app.state.endpoints)
     for router in (status.router, predict.router, models.router, invocations.router):
         app.include_router(router)
+    if settings.faults:
+        app.include_router(fault_routes.router)
+        _logger.warning("faults can be switched on", extra={"fields": {"because_of": "LAB_FAULTS"}})
     # Pages that need no internet access. Unfolded, the fields of all models would be many hundred
     # lines.
     folded = {"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2}

@@ -8,6 +8,7 @@ from gateway.errors import (
     BodiesOverBudget,
     BodyTimeout,
     BodyTooLarge,
+    FaultUnknown,
     ForeignPage,
     InputLogUnavailable,
     InputNotFound,
@@ -57,6 +58,10 @@ def add_failure_handlers(app: FastAPI) -> None:
     @app.exception_handler(ModelUnknown)
     async def answer_model_unknown(request: Request, error: ModelUnknown) -> Response:
         request.state.log_fields["outcome"] = "rejected"
+        return JSONResponse({"detail": str(error)}, status_code=404)
+
+    @app.exception_handler(FaultUnknown)
+    async def answer_fault_unknown(_: Request, error: FaultUnknown) -> Response:
         return JSONResponse({"detail": str(error)}, status_code=404)
 
     @app.exception_handler(ForeignPage)

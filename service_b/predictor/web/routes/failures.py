@@ -7,6 +7,7 @@ from predictor.errors import (
     BodiesOverBudget,
     BodyTimeout,
     BodyTooLarge,
+    FaultUnknown,
     ForeignPage,
     InvalidInput,
     ModelNotFound,
@@ -36,6 +37,10 @@ def add_failure_handlers(app: FastAPI) -> None:
     @app.exception_handler(BodiesOverBudget)
     async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:
         return _answer_later("Too much is under way")
+
+    @app.exception_handler(FaultUnknown)
+    async def answer_fault_unknown(_: Request, error: FaultUnknown) -> Response:
+        return JSONResponse({"detail": str(error)}, status_code=404)
 
     @app.exception_handler(ForeignPage)
     async def answer_foreign_page(_: Request, __: ForeignPage) -> Response:
