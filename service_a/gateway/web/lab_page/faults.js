@@ -5,7 +5,7 @@ import { load } from "./load.js";
 import { call } from "./service.js";
 
 const LOAD_PER_SECOND = 10;
-const MS = { name: "ms", label: "ms", value: 500, min: 1, max: 60_000 };
+const MS = { name: "ms", label: "ms", value: 500, min: 1, max: 10_000 };
 const SHARE = { name: "share", label: "of the calls", value: 0.5, min: 0.1, max: 1, step: 0.1 };
 
 const FAULTS = [
@@ -22,7 +22,7 @@ const FAULTS = [
     question: "It answers 200, but the body isn't JSON. What will callers see?",
     look: "503: an answer that Service A can't read is no answer, whatever its status." },
   { kind: "wrong_shape", title: "Service B answers something else",
-    question: "It answers 200 with good JSON that holds no prediction. Is that passed on?",
+    question: "It answers 200 with good JSON, in which the price is “a lot”. Is that passed on?",
     look: "503 again: a service that trusts its neighbour's answers fails with it." },
   { kind: "not_ready", title: "Service B has no model",
     question: "The process runs and has nothing to predict with. Is that different from a crash?",
@@ -42,8 +42,8 @@ export function startBreaking() {
   find("faults").replaceChildren(...FAULTS.map(makeCard));
   on("connected", findOut);
   on("state", ({ faults }) => {
-    const inForce = [...faults.service_a, ...faults.service_b].map(({ kind }) => kind);
-    for (const { kind } of FAULTS) showFault(find(`fault-${kind}`), inForce.includes(kind));
+    const inForce = [...faults.service_a, ...faults.service_b];
+    for (const { kind } of FAULTS) showFault(find(`fault-${kind}`), inForce.find((each) => each.kind === kind));
   });
 }
 
@@ -79,9 +79,8 @@ async function change({ kind, setting }, input) {
   if (find("under-load").checked) load(LOAD_PER_SECOND, Math.min(30, body.seconds + 5));
 }
 
-function showFault(card, broken) {
-  if (broken === card.classList.contains("broken")) return;
-  card.classList.toggle("broken", broken);
-  card.querySelector("button").textContent = broken ? "Mend it" : "Break it";
-  card.querySelector("[role=status]").textContent = broken ? "In force" : "Ended";
+function showFault(card, fault) {
+  card.querySelector("button").textContent = fault ? `Mend it, ${Math.round(fault.seconds)} s left` : "Break it";
+  if (Boolean(fault) === card.classList.contains("broken")) return;
+  card.querySelector("[role=status]").textContent = card.classList.toggle("broken") ? "In force" : "Ended";
 }
