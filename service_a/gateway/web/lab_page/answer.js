@@ -86,13 +86,14 @@ function drawInterval(scale, { price, interval: { lower, upper } }, name) {
 const bar = (look, from, to) => place(place(make("i", { class: look }), "left", from), "width", to - from);
 
 function offerSalePrice(chart, scale, { price, interval }, salePrice) {
-  const paragraph = make("p", { role: "status" }, make("button", { type: "button", click: () => {
+  const paragraph = make("p", { tabindex: -1 }, make("button", { type: "button", click: () => {
     const off = Math.round((100 * (price - salePrice)) / salePrice);
     const inside = salePrice >= interval.lower && salePrice <= interval.upper;
     chart.querySelector(".track").append(place(make("i", { class: "sold" }), "left", scale.find(salePrice)));
     paragraph.replaceChildren(make("b", {}, `Sold for ${showDollars(salePrice)}`),
       `, ${inside ? "inside" : "outside"} the interval; the price is ${off ? `${Math.abs(off)}% too ${off > 0 ? "high" : "low"}` : "right to 1%"}. `,
       make("span", { class: "quiet" }, "The model was trained on all 2,930 sales, this one too. With a new house it is less exact."));
+    paragraph.focus(); // the button, which had it, is gone
     say("revealed");
   } }, "Reveal what it was sold for"));
   return paragraph;

@@ -73,7 +73,7 @@ async function change({ kind, setting }, input) {
   const body = { seconds: seconds.valueAsNumber, ...(input && { [setting.name]: input.valueAsNumber }) };
   const answer = await call(`faults/${kind.startsWith("log_") ? "" : "service_b/"}${kind}`, broken ? { method: "DELETE" }
     : { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }).catch(() => undefined);
-  card.querySelector("[role=status]").textContent = answer?.ok ? "" : `It did not work${answer ? `: ${answer.status}` : ""}`;
+  if (!answer?.ok) card.querySelector("[role=status]").textContent = `It did not work${answer ? `: ${answer.status}` : ""}`;
   if (!answer?.ok || broken) return;
   say("broken");
   if (find("under-load").checked) load(LOAD_PER_SECOND, Math.min(30, body.seconds + 5));
