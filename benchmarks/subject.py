@@ -79,7 +79,7 @@ def make_public_batch(a: Server, b: Server) -> Subject:
         "Service A public batch",
         (a, b),
         "/api/v1/price/predict/batch",
-        lambda houses: {"data": [to_public(house, id_) for id_, house in enumerate(houses)]},
+        lambda houses: {"data": [to_public(house, id_) for id_, house in enumerate(houses, 1)]},
     )
 
 

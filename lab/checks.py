@@ -56,8 +56,11 @@ def _check(steps: Steps, part: str) -> None:
     ]
     # The tests leave a core idle for much of their time.
     with Beside(linters, folder) as beside:
-        # The tests of one service share the cores; the services of the others take them all.
-        spread = [] if part == "system" else ["-n", "logical", "--dist", "worksteal"]
+        # A service's tests share the cores. Those of the system mostly wait for its processes, and
+        # a module's tests share some of them.
+        spread = ["-n", "logical", "--dist", "worksteal"]
+        if part == "system":
+            spread = ["-n", "3", "--dist", "loadfile"]
         tests = [*module, "pytest", *spread, "tests"]
         steps.take(f"{part}: tests", partial(run, tests, folder))
         steps.take(f"{part}: ruff and mypy", beside.finish)

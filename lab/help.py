@@ -9,6 +9,10 @@ Ctrl-C stops both. Both listen on 127.0.0.1 only.
 The first start makes service_a/.venv and service_b/.venv and installs what each service's
 requirements.txt lists. Later starts do so only when that list changed or the folder was moved.
 
+       {shell.run} {shell.faults}
+
+The same, with faults for teaching that can be switched on while both run: docs/break-it.md.
+
        {shell.run} {shell.prepare}
 
 Only installs, for example: {shell.prepare_example}

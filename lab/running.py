@@ -10,7 +10,7 @@ from lab.venvs import prepare
 from lab.walkthrough import HOUSE
 
 
-def run(shell: Shell) -> None:
+def run(shell: Shell, *, faults: bool = False) -> None:
     """Never return: end by a signal, or by a failure."""
     # This process has replaced a POSIX shell. PowerShell goes on beside it, and may be killed.
     parent = os.getppid() if shell is POWERSHELL else None
@@ -19,7 +19,7 @@ def run(shell: Shell) -> None:
     check_port_is_free("Service B", "SERVICE_B_PORT", settings.b_port, shell)
     prepare("service_b", "requirements.txt")
     prepare("service_a", "requirements.txt")
-    with run_both(settings) as services:
+    with run_both(settings, {"LAB_FAULTS": "1"} if faults else None) as services:
         print(_write_welcome(settings, shell))
         watch(services, parent)
 
@@ -30,6 +30,8 @@ def _write_welcome(settings: Settings, shell: Shell) -> str:
     body = f'{{"data": {HOUSE}}}'
     return f"""
 Both services are up. Ctrl-C stops them.
+
+  {a}/lab  shows what happens in a browser
 
   Service A  {a}  {a}/docs
   Service B  {b}  {b}/docs

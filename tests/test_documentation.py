@@ -62,7 +62,7 @@ def test_every_answer_is_as_shown_when_a_document_is_followed(
     print(reader.log)  # noqa: T201 - pytest shows it only for a failure
     if os.environ.get("UPDATE_DOCUMENTATION"):
         reader.rewrite()
-    record_property("documentation", reader.counts)
+    record_property("documentation", dict(reader.counts))
     assert not reader.problems, "\n".join(reader.problems)
     # Whatever the reader understands of a document: it has left out no command.
     text = document.read_text(encoding="utf-8")

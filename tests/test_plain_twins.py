@@ -33,6 +33,16 @@ PUBLIC_HOUSE = {
     "yearBuilt": 2003,
     "neighborhood": "CollgCr",
 }
+DISTRICT = {
+    "longitude": -122.23,
+    "latitude": 37.88,
+    "housing_median_age": 41,
+    "total_rooms": 880,
+    "population": 322,
+    "households": 126,
+    "median_income": 8.3252,
+    "ocean_proximity": "NEAR BAY",
+}
 BAD_HOUSE = {**HOUSE, "gr_liv_area": -1, "overal_cond": 5}
 PREFLIGHT = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
 BROKEN = ["", "{", "[]", "null", '{"data": NaN}', '{"data": 1, "data": 2}', '"a:b"', "[" * 300]
@@ -63,7 +73,12 @@ def list_calls() -> Iterator[Call]:
         "/inputs/x",
     ]
     hot = {
-        "a": ["/process", "/api/v1/price/predict", "/api/v1/price/predict/batch"],
+        "a": [
+            "/process",
+            "/api/v1/price/predict",
+            "/api/v1/price/predict/batch",
+            "/api/v1/predict",
+        ],
         "b": ["/predict", "/predict/batch", "/models/ames/predict", "/invocations"],
     }
     for service, paths in hot.items():
@@ -95,6 +110,8 @@ def list_calls() -> Iterator[Call]:
     yield post("a", "/api/v1/price/predict", {**PUBLIC_HOUSE, "yearBuild": 1})
     yield post("a", "/api/v1/price/predict/batch", {"data": [PUBLIC_HOUSE] * 3})
     yield post("a", "/api/v1/price/predict/batch", {"data": [PUBLIC_HOUSE, {}]})
+    yield post("a", "/api/v1/predict", {"instances": [DISTRICT] * 3})
+    yield post("a", "/api/v1/predict", {"instances": [DISTRICT, {}, 7]})
     for path in ("/predict", "/models/ames/predict", "/models/nosuch/predict"):
         yield post("b", path, {"input": HOUSE})
         yield post("b", path, {"input": BAD_HOUSE})

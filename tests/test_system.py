@@ -300,6 +300,7 @@ def find_example(contract: dict[str, Any], path: str) -> Any:
     [
         ("service_a", "/process"),
         ("service_a", "/api/v1/price/predict"),
+        ("service_a", "/api/v1/predict"),
         ("service_b", "/predict"),
         ("service_b", "/predict/batch"),
     ],

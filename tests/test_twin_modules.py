@@ -22,6 +22,7 @@ NAMES = {
 
 # Equal from the first line to the last. Their tests are too.
 EQUAL = [
+    "faults.py",
     "serving/bounded_protocol.py",
     "serving/byte_budget.py",
     "serving/direct_routes.py",
@@ -45,6 +46,7 @@ EQUAL = [
     "web/middleware/request_line.py",
     "web/middleware/root_path.py",
     "web/query_parameters.py",
+    "web/routes/faults.py",
     "web/shared_timeout.py",
     "web/suggestion.py",
 ]
@@ -56,8 +58,9 @@ SYSTEM_TESTS = {
     "serving/httptools_protocol.py",
     "serving/stopping.py",
 }
-# These two start a process of their own service, or look into its own log lines.
+# These start a process of their own service, look into its own log lines, or have its faults.
 OWN_TESTS = {
+    "web/routes/faults.py",
     "serving/server.py",
     "telemetry/log_lines.py",
     "web/middleware/request_line.py",

@@ -61,9 +61,9 @@ from gateway.web.middleware.root_path import WithoutRootPath, WithRootPath
 from gateway.web.openapi import build_openapi
 from gateway.web.query_parameters import refuse_unknown_parameters
 from gateway.web.routes import faults as fault_routes
-from gateway.web.routes import inputs, lab, price, process, service_b_faults, status
+from gateway.web.routes import inputs, instances, lab, price, process, service_b_faults, status
 from gateway.web.routes.failures import add_failure_handlers
-from gateway.web.schemas import InvalidInputAnswer
+from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
 from gateway.web.shared_timeout import SharedTimeout
 
 _logger = logging.getLogger(__name__)
@@ -72,6 +72,8 @@ _RETRY_SHARE = 0.2
 _RETRY_WINDOW_SECONDS = 30
 # Requests leave nothing for the collector, and looking all the time would slow large batches.
 _COLLECTOR_THRESHOLD = 20_000
+# How long a browser may keep the answer to a preflight.
+_PREFLIGHT_SECONDS = 3600
 
 
 class Gateway(FastAPI):
@@ -86,7 +88,7 @@ class Gateway(FastAPI):
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
-            hot_routes = [*process.router.routes, *price.router.routes]
+            hot_routes = [*process.router.routes, *price.router.routes, *instances.router.routes]
             layers = DirectRoutes(layers, hot_routes, self.exception_handlers)
         if settings.api_keys:
             layers = ApiKeys(layers, settings.api_keys)
@@ -97,6 +99,7 @@ class Gateway(FastAPI):
                 allow_methods=["GET", "POST"],
                 allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
                 expose_headers=["X-Request-ID", "Retry-After", "Server-Timing"],
+                max_age=_PREFLIGHT_SECONDS,
             )
             layers = JsonErrors(cors)  # it refuses in plain text
         if settings.allowed_hosts:
@@ -166,7 +169,10 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # the address would be on a host that the caller names
         dependencies=[Depends(refuse_unknown_parameters)],
-        responses={422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"}},
+        responses={
+            422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},
+            500: {"model": ErrorAnswer, "description": "The service itself failed"},
+        },
         # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -179,8 +185,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.faults = faults
     app.state.at_stop = [watchers.close, faults.end_all]
     app.state.lines = lines
-    for router in (status.router, process.router, price.router, inputs.router, lab.router):
-        app.include_router(router)
+    for group in (status, process, price, instances, inputs, lab):
+        app.include_router(group.router)
     if settings.faults:
         # The calls for Service B's first: their paths fit the others as well.
         app.include_router(service_b_faults.router)

@@ -34,6 +34,9 @@ _SQLITE_PARAMETERS = {
     "timeout",
 }
 
+# A name that can stand in a URL's path as it is.
+MODEL_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -201,6 +204,9 @@ class Settings(BaseSettings):
         default=None, validation_alias="PREDICTOR_API_KEY"
     )
     """Key that Service B asks for."""
+
+    instances_model: str = Field(default="california", pattern=MODEL_NAME)
+    """Model of Service B that `/api/v1/predict` asks."""
 
     input_log_url: Annotated[str, AfterValidator(_check_database_url)] = Field(
         default=URL.create(

@@ -24,6 +24,7 @@ _SETTINGS = {
     "LOG_LEVEL",
     "LOG_FORMAT",
     "LAB_PLAIN",
+    "LAB_FAULTS",
     "SERVICE_B_URL",
     "SERVICE_B_CA_FILE",
     "INPUT_LOG_URL",

@@ -61,7 +61,7 @@ class Exchange(socketserver.StreamRequestHandler):
         with suppress(OSError):  # the gateway gave up, or the behaviour ended the connection
             while line := self.rfile.readline():
                 headers = parse_headers(self.rfile)
-                body = self.rfile.read(int(headers["Content-Length"]))
+                body = self.rfile.read(int(headers["Content-Length"] or 0))
                 connection = self.client_address[1]
                 self.received = Received(connection, line.decode(), headers, body)
                 self.server.received.append(self.received)

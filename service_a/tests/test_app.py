@@ -153,8 +153,15 @@ def test_unexpected_error_is_a_bare_500_on_every_route(
     app.state.intake = None
     client = TestClient(app)
 
-    for answer in (client.get("/metrics"), client.post("/process", json={"data": 1})):
+    calls: list[tuple[str, str, object]] = [
+        ("GET", "/metrics", None),
+        ("POST", "/process", {"data": 1}),
+        ("POST", "/api/v1/predict", {"instances": [{}]}),
+    ]
+    for method, path, body in calls:
+        answer = client.request(method, path, json=body)
         assert (answer.status_code, answer.json()) == (500, {"detail": "Internal error"})
+        assert "500" in app.openapi()["paths"][path][method.lower()]["responses"]
 
 
 def test_unknown_parameter_is_refused_by_every_call(client: TestClient) -> None:
@@ -226,6 +233,16 @@ def test_calls_for_other_hosts_are_refused_when_the_hosts_are_listed(
         reply = client.get(path, headers={"Host": "evil.example"})
         assert (reply.status_code, "detail" in reply.json()) == (400, True), path
         assert reply.headers["X-Request-ID"]
+
+
+def test_browser_may_keep_the_answer_to_a_preflight_for_an_hour(
+    start_gateway: StartGateway,
+) -> None:
+    client = start_gateway(GATEWAY_CORS_ORIGINS="https://a.example")
+
+    reply = client.options("/process", headers=PREFLIGHT)
+
+    assert (reply.status_code, reply.headers["Access-Control-Max-Age"]) == (200, "3600")
 
 
 def test_listed_page_may_replay(start_gateway: StartGateway) -> None:

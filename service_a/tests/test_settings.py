@@ -50,6 +50,7 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("GATEWAY_CONNECT_TIMEOUT_SECONDS", "2", "connect_timeout_seconds", 2),
         ("GATEWAY_ALLOWED_HOSTS", "lab.example, [::1]", "allowed_hosts", {"lab.example", "[::1]"}),
         ("GATEWAY_ALLOWED_HOSTS", "", "allowed_hosts", None),
+        ("GATEWAY_INSTANCES_MODEL", "ames-2.0", "instances_model", "ames-2.0"),
         ("GATEWAY_FORWARD_MAX_BATCH", "3", "forward_max_batch", 3),
         ("GATEWAY_FORWARD_MAX_WAITING", "7", "forward_max_waiting", 7),
         ("GATEWAY_MAX_BODY_BYTES", "2048", "max_body_bytes", 2048),
@@ -57,6 +58,8 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "1.5", "body_timeout_seconds", 1.5),
         ("GATEWAY_HEAD_TIMEOUT_SECONDS", "2.5", "head_timeout_seconds", 2.5),
         ("GATEWAY_MAX_CONNECTIONS", "7", "max_connections", 7),
+        ("LAB_FAULTS", "1", "faults", True),
+        ("LAB_FAULTS", "", "faults", False),
     ],
 )
 def test_each_setting_is_read_from_its_variable(
@@ -160,6 +163,7 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("ROOT_PATH", "/la//b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
+        ("LAB_FAULTS", "2"),
         ("SERVICE_B_URL", "service_b:8001"),
         ("SERVICE_B_URL", "ftp://service_b/predict"),
         ("SERVICE_B_URL", "http://"),

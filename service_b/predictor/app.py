@@ -40,7 +40,7 @@ from predictor.web.query_parameters import refuse_unknown_parameters
 from predictor.web.routes import faults as fault_routes
 from predictor.web.routes import invocations, models, predict, status
 from predictor.web.routes.failures import add_failure_handlers
-from predictor.web.schemas import InvalidInputAnswer
+from predictor.web.schemas import ErrorAnswer, InvalidInputAnswer
 from predictor.web.shared_timeout import SharedTimeout
 
 _logger = logging.getLogger(__name__)
@@ -98,6 +98,9 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_SECONDS)
+        for entry in manifest.models:
+            if not entry.create_endpoint:
+                _logger.info("model has no endpoint", extra={"fields": {"model": entry.name}})
         watcher.start()
         await watcher.check_now(FIRST_CHECK_SECONDS)
         yield
@@ -112,7 +115,10 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # the address would be on a host that the caller names
         dependencies=[Depends(refuse_unknown_parameters)],
-        responses={422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"}},
+        responses={
+            422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},
+            500: {"model": ErrorAnswer, "description": "The model failed, or the service itself"},
+        },
         # Nothing exports it from here, and the framework would look for it with each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )

@@ -39,6 +39,10 @@ class NoFastPath(PredictorError):
     """A model can only be evaluated by its pipeline; the message says why. For the log."""
 
 
+class PredictionFailed(PredictorError):
+    """A model failed at inputs that it should take. Why is in what it was raised from."""
+
+
 class InputRejected(PredictorError):
     """A hook turns an input down; the message is for the caller."""
 

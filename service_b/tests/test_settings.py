@@ -36,6 +36,7 @@ VARIABLES = [
     "PREDICTOR_MAX_BYTES_UNDER_WAY",
     "PREDICTOR_HEAD_TIMEOUT_SECONDS",
     "PREDICTOR_MAX_CONNECTIONS",
+    "LAB_FAULTS",
     "LAB_PLAIN",
 ]
 
@@ -56,7 +57,7 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
     values = ["0.0.0.0", "9001", "/lab/b/", "DEBUG", "json"]  # noqa: S104
     values += ["the-key", "lab.example, [::1]"]
     values += ["/srv/models.yaml", "2.5", '["s3://models/", "memory:"]', "4096", "2048", "5000"]
-    values += ["50", "1.5", "65536", "7.5", "64", "quick_check"]
+    values += ["50", "1.5", "65536", "7.5", "64", "1", "quick_check"]
     for variable, value in zip(VARIABLES, values, strict=True):
         monkeypatch.setenv(variable, value)
     assert load_settings().model_dump() == {
@@ -78,6 +79,7 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "max_bytes_under_way": 65536,
         "head_timeout_seconds": 7.5,
         "max_connections": 64,
+        "faults": True,
         "plain": {"quick_check"},
     }
 
@@ -171,6 +173,7 @@ def test_variable_of_a_library_is_named_when_its_value_is_wrong(
         ("ROOT_PATH", "/la//b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
+        ("LAB_FAULTS", "2"),
         ("PREDICTOR_ALLOWED_HOSTS", "http://lab.example"),
         ("PREDICTOR_ALLOWED_HOSTS", "lab.example:8001"),
         ("PREDICTOR_ALLOWED_HOSTS", "*"),

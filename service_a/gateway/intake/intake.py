@@ -42,11 +42,11 @@ class Intake:
         Raises:
             InputLogUnavailable: it could not be logged.
         """
-        trace.stages.take_in(1, model)
+        trace.stages.end_reading(1, model)
         await self._log.write(
             [NewInput(trace.request_id, data.decode(), OutcomeKind.LOGGED, model)]
         )
-        trace.stages.end("log")
+        trace.stages.end_logging()
 
     async def predict(
         self, documents: Sequence[bytes], trace: Trace, model: str | None = None
@@ -60,7 +60,7 @@ class Intake:
             InputLogUnavailable: they could not be logged, so none was forwarded.
         """
         stages = trace.stages
-        stages.take_in(len(documents), model)
+        stages.end_reading(len(documents), model)
         lane = self._lanes.find(model)
         admitted = lane.breaker.admit()
         # While the circuit is open the outcome is known already: no second commit is needed.
@@ -69,7 +69,7 @@ class Intake:
         inputs = [NewInput(trace.request_id, data.decode(), kind, model, now) for data in documents]
         if not admitted:
             await self._log.write(inputs)
-            stages.end("log")
+            stages.end_logging()
             self._counts.count_forwards(kind, len(documents))
             return _refuse(len(documents))
         traceparent = trace.traceparent
@@ -123,12 +123,8 @@ class Intake:
             lane.confirmed = lane.confirmed or any(isinstance(each, _KNOWN) for each in results)
             seconds = time.monotonic() - group.since
             duration_ms = round(seconds * 1000, 1)
-            if group.before is None:
-                stages.end("log")
-            else:
-                stages.end("log", time.perf_counter() - seconds)
-                stages.end_call()
-            stages.results = results
+            if group.before is not None:
+                stages.end_forward(time.perf_counter() - seconds, results)
             now = datetime.now(UTC)
             outcomes = [
                 _describe(number, forward.request_id, result, duration_ms, now)

@@ -38,7 +38,7 @@ class Watcher:
 
     async def read(self) -> AsyncIterator[bytes]:
         """Yield what comes, until the service stops."""
-        while not self._ended:
+        while True:
             try:
                 async with asyncio.timeout(_KEEP_ALIVE_SECONDS):
                     await self._ready.wait()
@@ -46,8 +46,9 @@ class Watcher:
                 yield KEEPALIVE_COMMENT
                 continue
             yield self._take()
-            if not self._ended:
-                await asyncio.sleep(_PAUSE_SECONDS)
+            if self._ended:
+                return
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     def _take(self) -> bytes:
         """Take all that is there; what was dropped would have come before it."""

@@ -18,7 +18,7 @@ class House(BaseModel):
         StrictFloat,
         Field(
             description="The caller's own number for the house; it does not influence the price.",
-            ge=0.0,
+            ge=1.0,
             le=9007199254740991.0,
             multiple_of=1.0,
             title="Id",

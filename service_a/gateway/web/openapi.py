@@ -6,11 +6,22 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from gateway.settings import Settings
+from gateway.web.district import District
 from gateway.web.house import House
 from gateway.web.middleware.api_keys import HEADER, OPEN_PATHS
-from gateway.web.schemas import EXAMPLE_HOUSE, HOUSE, PriceBatchRequest, ProcessRequest
+from gateway.web.schemas import (
+    EXAMPLE_HOUSE,
+    HOUSE,
+    Instances,
+    InstancesRequest,
+    PriceBatchRequest,
+    ProcessRequest,
+)
 
 _REFERENCE = "#/components/schemas/{model}"
+# What it takes is a `District`.
+_DESCRIBED_MODEL = "california"
 
 Json = dict[str, Any]
 
@@ -27,7 +38,7 @@ def build_openapi(app: FastAPI) -> Json:
         app.openapi_schema = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        app.openapi_schema["components"]["schemas"] |= _describe_bodies()
+        app.openapi_schema["components"]["schemas"] |= _describe_bodies(app.state.settings)
         if app.state.settings.api_keys:
             _describe_keys(app.openapi_schema)
     return app.openapi_schema
@@ -55,7 +66,7 @@ def _describe_keys(document: Json) -> None:
                 operation["responses"] = dict(sorted(responses.items()))
 
 
-def _describe_bodies() -> Json:
+def _describe_bodies(settings: Settings) -> Json:
     house = {**_describe(House), "example": HOUSE}
     # Service B needs no id.
     required = [name for name in house["required"] if name != "id"]
@@ -69,7 +80,15 @@ def _describe_bodies() -> Json:
         },
         "PriceBatchRequest": _describe(PriceBatchRequest),
         "ProcessRequest": _describe_submission(),
+        **_describe_instances(settings.instances_model),
     }
+
+
+def _describe_instances(model: str) -> Json:
+    """Of what another model takes, only Service B has a description."""
+    if model != _DESCRIBED_MODEL:
+        return {"InstancesRequest": {**_describe(Instances), "title": "InstancesRequest"}}
+    return {"District": _describe(District), "InstancesRequest": _describe(InstancesRequest)}
 
 
 def _describe_submission() -> Json:

@@ -8,6 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from gateway.forwarding.circuit_breaker import CircuitState
 from gateway.intake.entries import OutcomeKind
+from gateway.settings import MODEL_NAME
+from gateway.web.district import District
 from gateway.web.house import House
 
 EXAMPLE_HOUSE: dict[str, JsonValue] = {
@@ -31,9 +33,18 @@ HOUSE: dict[str, JsonValue] = {
 }
 """The same house in the public contract."""
 
-
-# A name that can stand in a URL's path as it is.
-MODEL_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+DISTRICT: dict[str, JsonValue] = {
+    "longitude": -122.23,
+    "latitude": 37.88,
+    "housing_median_age": 41,
+    "total_rooms": 880,
+    "total_bedrooms": 129,
+    "population": 322,
+    "households": 126,
+    "median_income": 8.3252,
+    "ocean_proximity": "NEAR BAY",
+}
+"""A district as Service B's model `california` takes it."""
 
 
 class RootAnswer(BaseModel):
@@ -98,6 +109,25 @@ class PriceBatchAnswer(BaseModel):
     predictions: list[PriceAnswer] = Field(description="in the order of the houses")
 
 
+_INSTANCES = Field(min_length=1, max_length=100)
+
+
+class Instances(BaseModel):
+    """Inputs of one of Service B's models, which is to check them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instances: list[Any] = _INSTANCES
+
+
+class InstancesRequest(Instances):
+    """Districts whose values are to be predicted, all or none."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"instances": [DISTRICT]}})
+
+    instances: list[District] = _INSTANCES
+
+
 class PredictionInterval(BaseModel):
     """Documents Service B's answer; see there."""
 
@@ -116,6 +146,30 @@ class Prediction(BaseModel):
     interval: PredictionInterval | None
     model: str
     model_version: str
+
+
+class PredictedPrice(BaseModel):
+    """One of Service B's predictions, by the names of the public contract."""
+
+    predicted_price: float = Field(
+        validation_alias="price",
+        description="in the currency of the model, US dollars for a district",
+    )
+    confidence_interval: PredictionInterval | None = Field(
+        default=None,
+        validation_alias="interval",
+        description="the true value lies in it in a share `coverage` of cases; "
+        "null if the model gives none",
+    )
+
+
+class InstancesAnswer(BaseModel):
+    model_config = ConfigDict(protected_namespaces=())
+
+    predictions: list[PredictedPrice] = Field(description="in the order of the instances")
+    model_version: str | None = Field(
+        description="the version that predicted; two, as `1, 2`, if it was replaced meanwhile"
+    )
 
 
 class ModelPrediction(BaseModel):

@@ -5,9 +5,13 @@ sign, `1.10` its zero.
 """
 
 import re
+from json import JSONDecoder
 from typing import Any
 
 _FLAT_OBJECT = re.compile(rb"\{[^{}]*\}")
+_BETWEEN = re.compile("[ ,]*")
+# It is only to find where values end, so it makes no numbers of their digits.
+_FINDER = JSONDecoder(parse_int=str, parse_float=str)
 
 
 def cut_whole(body: bytes) -> bytes:
@@ -34,3 +38,15 @@ def cut_member(body: bytes, content: dict[str, Any], name: str) -> bytes:
 def cut_objects(array: bytes) -> list[bytes]:
     """Return the text of each object of an array, in which no object has a brace within."""
     return _FLAT_OBJECT.findall(array)
+
+
+def cut_items(array: bytes, count: int) -> list[bytes]:
+    """Return the text of each item, of which an array in one line has `count`."""
+    text = array.decode()
+    items = []
+    end = 1  # behind the bracket
+    for _ in range(count):
+        start = _BETWEEN.match(text, end).end()  # type: ignore[union-attr]
+        _, end = _FINDER.raw_decode(text, start)
+        items.append(text[start:end].encode())
+    return items

@@ -52,7 +52,7 @@ def test_five_fields_are_required() -> None:
         ("overallQual", 7.5, "Input should be a multiple of 1"),
         ("overallQual", None, "Input should be a valid number"),
         ("grLivArea", 1e400, "Input should be less than or equal to 6000"),
-        ("id", -1, "Input should be greater than or equal to 0"),
+        ("id", 0, "Input should be greater than or equal to 1"),
         ("gr_liv_area", 1710, "Extra inputs are not permitted"),
     ],
 )
@@ -64,7 +64,7 @@ def test_wrong_field_is_told_with_what_was_expected(
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("alley", None), ("alley", "NA"), ("overallQual", 7.0), ("lotFrontage", None), ("id", 0)],
+    [("alley", None), ("alley", "NA"), ("overallQual", 7.0), ("lotFrontage", None), ("id", 1)],
 )
 def test_null_and_whole_floats_are_taken_where_they_have_a_meaning(
     field: str, value: object

@@ -17,9 +17,9 @@ def test_every_route_is_in_the_contract_with_its_errors(document: Any) -> None:
     paths = document["paths"]
 
     assert {"/", "/health", "/process"} <= paths.keys()
-    assert {"200", "408", "413", "415", "422", "503"} <= paths["/process"]["post"][
-        "responses"
-    ].keys()
+    for path in ("/process", "/api/v1/price/predict", "/api/v1/predict"):
+        responses = paths[path]["post"]["responses"]
+        assert {"200", "408", "413", "415", "422", "500", "503"} <= responses.keys()
     assert {"200", "503"} <= paths["/health"]["get"]["responses"].keys()
 
 
@@ -42,6 +42,7 @@ def test_bodies_that_routes_read_themselves_are_described(document: Any) -> None
         "/process": "ProcessRequest",
         "/api/v1/price/predict": "House",
         "/api/v1/price/predict/batch": "PriceBatchRequest",
+        "/api/v1/predict": "InstancesRequest",
     }
 
 

@@ -4,7 +4,7 @@ from itertools import permutations
 import pytest
 
 from gateway.web.json_body import parse_strictly
-from gateway.web.sent_json import cut_member, cut_objects, cut_whole
+from gateway.web.sent_json import cut_items, cut_member, cut_objects, cut_whole
 
 NUMBERS = [
     "0.1234567890123456789",
@@ -62,3 +62,11 @@ def test_each_object_of_an_array_is_cut_out() -> None:
 
     assert cut_objects(b"[ %b ]" % b" , ".join(objects)) == objects
     assert cut_objects(b"[]") == []
+
+
+@pytest.mark.parametrize("frame", ["[%s]", "[ %s ]"])
+@pytest.mark.parametrize("comma", [",", " , "])
+def test_each_item_of_an_array_is_cut_out_whatever_it_is(frame: str, comma: str) -> None:
+    array = (frame % comma.join(VALUES)).encode()
+
+    assert [each.decode() for each in cut_items(array, len(VALUES))] == VALUES

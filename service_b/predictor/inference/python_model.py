@@ -48,6 +48,7 @@ class PythonModel:
         self.metadata: Mapping[str, Any] = {
             "name": name,
             "version": version,
+            "title": name,
             "description": inspect.getdoc(type(instance)),
             "input": instance.input_type.model_json_schema(),
             "output": instance.output_type.model_json_schema(mode="serialization"),

@@ -9,6 +9,7 @@ from typing import TypeVar
 from anyio import CapacityLimiter, to_thread
 from pydantic import BaseModel
 
+from predictor.errors import PredictionFailed
 from predictor.inference.served_model import Outcome, ServedModel
 from predictor.telemetry.metrics import Metrics
 
@@ -28,18 +29,30 @@ class Runner:
         self._limiters = defaultdict[str, CapacityLimiter](lambda: CapacityLimiter(1))
 
     async def predict(self, model: ServedModel, inputs: Sequence[BaseModel]) -> Sequence[Outcome]:
-        """Give one outcome for each input, in one call of the model; in a thread unless quick."""
+        """Give one outcome for each input, in one call of the model; in a thread unless quick.
+
+        Raises:
+            PredictionFailed: the model raised something.
+        """
         if not inputs:
             return []
         started = time.perf_counter()
         if len(inputs) <= model.quick_batch:
-            outcomes = model.predict(inputs)
+            outcomes = _predict(model, inputs)
         else:
             limiter = self._limiters[model.name]
-            outcomes = await to_thread.run_sync(model.predict, inputs, limiter=limiter)
+            outcomes = await to_thread.run_sync(_predict, model, inputs, limiter=limiter)
         seconds = time.perf_counter() - started
         self._metrics.count_predictions(model.name, model.version, len(inputs), seconds)
         return outcomes
+
+
+def _predict(model: ServedModel, inputs: Sequence[BaseModel]) -> Sequence[Outcome]:
+    try:
+        return model.predict(inputs)
+    # A class may raise SystemExit, which would end the process, or an answer of the framework.
+    except BaseException as error:
+        raise PredictionFailed(f"{model.name} version {model.version} failed") from error
 
 
 async def run_in_pieces(

@@ -7,29 +7,25 @@ from functools import lru_cache
 class Stages:
     """The stages of one request, in their order. Each begins when the one before it ends."""
 
-    __slots__ = ("_began_at", "_ended_at", "milliseconds")
+    __slots__ = ("_began_at", "_ends")
 
     def __init__(self) -> None:
-        self._began_at = self._ended_at = time.perf_counter()
-        self.milliseconds: dict[str, float] = {}
+        self._began_at = time.perf_counter()
+        self._ends: list[tuple[str, float]] = []
 
-    def end(self, name: str, at: float | None = None) -> None:
-        """End a stage now, or at a time of `time.perf_counter()`.
+    def end(self, name: str) -> None:
+        """End a stage now. A request may go through a stage several times."""
+        self._ends.append((name, time.perf_counter()))
 
-        A request may go through a stage several times: it took as long as all of them.
-        """
-        at = time.perf_counter() if at is None else max(at, self._ended_at)
-        self.milliseconds[name] = self.milliseconds.get(name, 0.0) + (at - self._ended_at) * 1000
-        self._ended_at = at
-
-    def measure_total(self) -> float:
-        """Return how many milliseconds the request has taken so far."""
-        return (time.perf_counter() - self._began_at) * 1000
-
-    def write(self) -> bytes:
-        """Return the value of the header, with `total` up to now."""
-        milliseconds = self.milliseconds
-        return _make_template(tuple(milliseconds)) % (*milliseconds.values(), self.measure_total())
+    def write_header(self) -> bytes:
+        """Return the value of `Server-Timing`, with `total` up to now."""
+        milliseconds: dict[str, float] = {}
+        last_at = self._began_at
+        for name, at in self._ends:
+            milliseconds[name] = milliseconds.get(name, 0.0) + (at - last_at) * 1000
+            last_at = at
+        total = (time.perf_counter() - self._began_at) * 1000
+        return _make_template(tuple(milliseconds)) % (*milliseconds.values(), total)
 
 
 @lru_cache

@@ -26,6 +26,8 @@ class ModelState(BaseModel):
     """What is served of a model, and what came of the last look for a new version."""
 
     name: str
+    title: str | None = Field(description="null while no version is loaded, as `description`")
+    description: str | None
     default: bool = Field(description="served by /predict")
     status: Literal["ready", "unavailable"]
     version: str | None = Field(description="the version that answers, null when none does")

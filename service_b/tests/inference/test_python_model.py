@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import HTTPException
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from pydantic import BaseModel
 
@@ -40,6 +41,17 @@ class Doubler:
 class Forgetful(Doubler):
     def predict(self, inputs: Sequence[Number]) -> list[BaseModel]:
         return super().predict(inputs)[1:]
+
+
+class Failing(Doubler):
+    """Raises something where a number is below zero."""
+
+    def predict(self, inputs: Sequence[Number]) -> list[BaseModel]:
+        failures = [ZeroDivisionError("the secret"), SystemExit("the secret"), HTTPException(418)]
+        for each in inputs:
+            if each.value < 0:
+                raise failures[int(-each.value) - 1]
+        return super().predict(inputs)
 
 
 class Confused(Doubler):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from predictor.errors import InputRejected
+from predictor.errors import InputRejected, PredictionFailed
 from predictor.inference.runner import Runner, run_in_pieces
 from predictor.telemetry.metrics import Metrics
 
@@ -91,6 +91,22 @@ def test_slow_model_is_never_called_by_two_threads_and_others_go_on(metrics: Met
 
     asyncio.run(run())
     assert len(slow.threads) == 3
+
+
+@pytest.mark.parametrize("quick_batch", [0, 1])
+@pytest.mark.parametrize("error", [KeyError("a"), SystemExit(1), StopIteration(), GeneratorExit()])
+def test_prediction_has_failed_when_a_model_raises_anything(
+    monkeypatch: pytest.MonkeyPatch, metrics: Metrics, quick_batch: int, error: BaseException
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    model = FakeModel(quick_batch)
+    monkeypatch.setattr(model, "predict", fail)
+
+    with pytest.raises(PredictionFailed, match="fake version 1 failed") as caught:
+        asyncio.run(Runner(metrics).predict(model, make_inputs(1)))
+    assert caught.value.__cause__ is error
 
 
 def test_predictions_are_counted(metrics: Metrics) -> None:

@@ -42,7 +42,6 @@ class RequestEvents:
 def _describe(scope: Scope, status: int) -> dict[str, Any]:
     state = scope["state"]
     stages: Passage = state["trace"].stages
-    milliseconds = {**stages.milliseconds, "total": stages.measure_total()}
     answers = [result for result in stages.results if isinstance(result, Answer)]
     return {
         "request_id": state["trace"].request_id,
@@ -53,7 +52,7 @@ def _describe(scope: Scope, status: int) -> dict[str, Any]:
         "price": answers[0].price if stages.inputs == 1 and answers else None,
         "model": stages.model or (_find_model(answers[0]) if answers else None),
         "model_version": answers[0].model_version if answers else None,
-        "stages": {name: round(value, 2) for name, value in milliseconds.items()},
+        "stages": stages.measure(),
         "call": stages.call.number if stages.call else None,
     }
 

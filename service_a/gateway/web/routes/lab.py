@@ -11,7 +11,6 @@ from starlette.staticfiles import StaticFiles
 
 from gateway.telemetry.events import Watcher, Watchers
 from gateway.web.foreign_pages import refuse_foreign_pages
-from gateway.web.schemas import ErrorAnswer
 
 _FOLDER = Path(__file__).parent.parent / "lab_page"
 _PAGE_HEADERS = {
@@ -47,23 +46,13 @@ async def _watch(request: Request) -> AsyncIterator[Watcher]:
         watchers.leave(watcher)
 
 
-@router.get(
-    "/lab/events",
-    summary="Watch what the gateway does, as server-sent events",
-    response_class=StreamingResponse,
-    dependencies=[Depends(refuse_foreign_pages)],
-    responses={
-        200: {
-            "description": "`request`, `call`, `state` and `dropped`, until the caller leaves",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
-        },
-        403: {"model": ErrorAnswer, "description": "A page of another site called"},
-        503: {"model": ErrorAnswer, "description": "As many watch as may"},
-    },
-)
+# Not in the OpenAPI document: Swagger UI, and programs made from it, would wait for the end.
+@router.get("/lab/events", include_in_schema=False, dependencies=[Depends(refuse_foreign_pages)])
 async def read_events(watcher: Annotated[Watcher, Depends(_watch)]) -> StreamingResponse:
-    """Begins with the state. What happened before is not sent again: `Last-Event-ID` is ignored,
-    and the log has every input."""
+    """Send events until the caller leaves or the service stops, beginning with the state.
+
+    What happened before is not sent again, whatever `Last-Event-ID` says: the log has every input.
+    """
     # Each event is written once for all. If the route declared this class, FastAPI would write it
     # anew for each that watches.
     return EventSourceResponse(watcher.read(), headers=_EVENT_HEADERS)

@@ -23,20 +23,18 @@ from gateway.web.schemas import (
 from gateway.web.sent_json import cut_member, cut_objects, cut_whole
 from gateway.web.validation import check, check_each
 
-router = APIRouter(
-    prefix="/api/v1/price",
-    tags=["price"],
-    responses={
-        408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
-        413: {"model": ErrorAnswer, "description": "The body is too large"},
-        415: {
-            "model": ErrorAnswer,
-            "description": "Not declared as JSON, or compressed",
-        },
-        422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
-        503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
+FAILURES: dict[int | str, dict[str, Any]] = {
+    408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
+    413: {"model": ErrorAnswer, "description": "The body is too large"},
+    415: {
+        "model": ErrorAnswer,
+        "description": "Not declared as JSON, or compressed",
     },
-)
+    422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
+    503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
+}
+
+router = APIRouter(prefix="/api/v1/price", tags=["price"], responses=FAILURES)
 
 
 @router.post(
@@ -48,9 +46,9 @@ router = APIRouter(
 async def predict_price(request: Request) -> Response:
     """The house is in the input log before it is forwarded to Service B."""
     settings: Settings = request.app.state.settings
-    content, body = await _read(request, settings.max_body_bytes)
+    content, body = await read_body(request, settings.max_body_bytes)
     house = check(House, content, ["body"])
-    (answer,) = await _predict(request, [cut_whole(body)], [("body",)])
+    (answer,) = await predict_all(request, [cut_whole(body)], [("body",)])
     return Response(_write_price(house.id, answer), media_type="application/json")
 
 
@@ -63,14 +61,14 @@ async def predict_price(request: Request) -> Response:
 async def predict_prices(request: Request) -> Response:
     """In the order of the houses. One that is wrong has the whole batch refused."""
     settings: Settings = request.app.state.settings
-    ids, houses = _split(*await _read(request, settings.max_batch_body_bytes))
+    ids, houses = _split(*await read_body(request, settings.max_batch_body_bytes))
     places = [("body", "data", index) for index in range(len(houses))]
-    answers = await _predict(request, houses, places)
+    answers = await predict_all(request, houses, places)
     prices = b",".join(map(_write_price, ids, answers))
     return Response(b'{"predictions":[%b]}' % prices, media_type="application/json")
 
 
-async def _read(request: Request, max_bytes: int) -> tuple[Any, bytes]:
+async def read_body(request: Request, max_bytes: int) -> tuple[Any, bytes]:
     """Return what the body holds, and the body itself."""
     reader: BodyReader = request.app.state.body_reader
     body = await reader.read(request, max_bytes)
@@ -87,12 +85,15 @@ def _split(content: Any, body: bytes) -> tuple[list[float], list[bytes]]:
     return ids, cut_objects(cut_member(body, content, "data"))
 
 
-async def _predict(
-    request: Request, houses: Sequence[bytes], places: Sequence[tuple[str | int, ...]]
+async def predict_all(
+    request: Request,
+    documents: Sequence[bytes],
+    places: Sequence[tuple[str | int, ...]],
+    model: str | None = None,
 ) -> list[Answer]:
-    """Return an answer for every house, given as JSON, or raise for all of them."""
+    """Return an answer for every input, given as JSON, or raise for all of them."""
     intake: Intake = request.app.state.intake
-    results = await intake.predict(houses, request.state.trace)
+    results = await intake.predict(documents, request.state.trace, model)
     problems = [
         problem
         for result, place in zip(results, places, strict=True)

@@ -10,6 +10,7 @@ CALLS = [
     ("POST", "/process"),
     ("POST", "/api/v1/price/predict"),
     ("POST", "/api/v1/price/predict/batch"),
+    ("POST", "/api/v1/predict"),
     ("GET", "/inputs"),
     ("GET", "/inputs/r1"),
     ("GET", "/inputs/export"),

@@ -118,3 +118,11 @@ def test_line_says_so_when_the_caller_went_away(capsys: pytest.CaptureFixture[st
 
     (line,) = read_lines(capsys)
     assert line["disconnected"] == "true"
+
+
+@pytest.mark.parametrize("app", [answer, fail])
+def test_answer_to_a_post_says_how_long_it_took(app: ASGIApp) -> None:
+    client = start(app)
+
+    assert re.fullmatch(r"total;dur=\d+\.\d\d", client.post("/").headers["Server-Timing"])
+    assert "Server-Timing" not in client.get("/").headers

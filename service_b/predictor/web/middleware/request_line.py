@@ -56,8 +56,9 @@ class RequestLine:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                added = [header, (b"server-timing", trace.stages.write())] if posted else [header]
-                message["headers"] = [*message["headers"], *added]
+                message["headers"] = [*message["headers"], header]
+                if posted:
+                    message["headers"].append((b"server-timing", trace.stages.write_header()))
             await send(message)
 
         try:

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Depends, Request
 
+from predictor.inference.served_model import ServedModel
 from predictor.versions.deployment import Deployment
 from predictor.versions.registry import ModelRegistry
 from predictor.versions.watcher import Watcher
@@ -53,6 +54,8 @@ def _describe_all(request: Request) -> list[ModelState]:
     return [
         ModelState(
             name=each.name,
+            title=_read_text(loaded.get(each.name), "title"),
+            description=_read_text(loaded.get(each.name), "description"),
             default=each.name == registry.default_name,
             status="ready" if each.name in loaded else "unavailable",
             version=loaded[each.name].version if each.name in loaded else None,
@@ -62,3 +65,9 @@ def _describe_all(request: Request) -> list[ModelState]:
         )
         for each in deployments
     ]
+
+
+def _read_text(model: ServedModel | None, key: str) -> str | None:
+    """Read what a class may have left out of its metadata, or have as anything."""
+    value = None if model is None else model.metadata.get(key)
+    return None if value is None else str(value)

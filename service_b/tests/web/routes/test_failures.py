@@ -1,9 +1,10 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from httpx2 import Response
 
 from predictor.app import create_app
 from predictor.settings import Settings
@@ -36,6 +37,42 @@ def test_body_over_the_limit_is_413(
     assert answer.status_code == 413
     assert answer.json() == {"detail": "The body is over the limit of 1024 bytes"}
     assert answer.headers["Connection"] == "close"
+
+
+@pytest.fixture
+def failing(settings: Settings) -> Iterator[TestClient]:
+    """The service with a class that raises where a number is below zero."""
+    settings.models.write_text(
+        "models: [{name: failing, default: true, parameters: {factor: 2},"
+        " class_path: tests.inference.test_python_model.Failing}]"
+    )
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "frame"),
+    [
+        ("/predict", '{"input": %s}'),
+        ("/predict/batch", '{"inputs": [{"value": 1}, %s]}'),
+        ("/models/failing/predict", '{"input": %s}'),
+        ("/models/failing/predict/batch", '{"inputs": [%s]}'),
+        ("/invocations", '{"dataframe_records": [%s]}'),
+    ],
+)
+def test_prediction_that_fails_is_a_500_without_its_reason_and_the_next_one_succeeds(
+    failing: TestClient, path: str, frame: str
+) -> None:
+    def predict(value: int) -> Response:
+        content = frame.replace("%s", f'{{"value": {value}}}')
+        return failing.post(path, content=content, headers={"Content-Type": "application/json"})
+
+    for value in (-1, -2, -3):
+        answer = predict(value)
+        assert (answer.status_code, answer.json()) == (500, {"detail": "Internal error"})
+    assert predict(4).status_code == 200
+    described = failing.get("/openapi.json").json()["paths"][path]["post"]["responses"]["500"]
+    assert described["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorAnswer")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from predictor.app import create_app
 from predictor.settings import Settings
+from tests.inference.test_python_model import Doubler
 
 
 @pytest.fixture
@@ -28,6 +29,8 @@ def test_models_are_listed_with_their_state(two: TestClient) -> None:
     assert tiny.pop("last_check")
     assert tiny == {
         "name": "tiny",
+        "title": "Tiny houses",
+        "description": "Sale price of a house, learned from eight.",
         "default": False,
         "status": "ready",
         "version": "1",
@@ -35,6 +38,24 @@ def test_models_are_listed_with_their_state(two: TestClient) -> None:
         "last_error": None,
     }
     assert (hidden["name"], hidden["default"], hidden["version"]) == ("hidden", True, "0")
+    # A class may say so itself, in its `metadata` and in its docstring.
+    assert (hidden["title"], hidden["description"]) == (
+        "hidden",
+        "Multiplies, by a factor from its parameters or from its file.",
+    )
+
+
+def test_titles_are_whatever_a_class_gives_as_metadata(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Doubler, "metadata", {"title": 7, "description": None}, raising=False)
+    settings.models.write_text(
+        "models: [{name: odd, default: true,"
+        " class_path: tests.inference.test_python_model.Doubler}]"
+    )
+    with TestClient(create_app(settings)) as client:
+        (odd,) = client.get("/models").json()["models"]
+    assert (odd["title"], odd["description"]) == ("7", None)
 
 
 def test_model_is_described_by_its_card_in_full(
@@ -69,6 +90,15 @@ def test_unknown_model_is_a_404_that_names_it(two: TestClient, name: str) -> Non
             assert answer.json() == {"detail": f"There is no model {name!r}; there is tiny"}
 
 
+def test_model_without_endpoint_is_named_by_a_log_line_at_the_start(
+    capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("two")  # only now, as its log is what is printed
+    lines = [line for line in capsys.readouterr().out.splitlines() if "no endpoint" in line]
+    assert len(lines) == 1
+    assert lines[0].endswith(' event="model has no endpoint" model=hidden')
+
+
 def test_model_without_endpoint_is_described_and_not_documented(two: TestClient) -> None:
     assert two.get("/models/hidden").status_code == 200
     paths = two.get("/openapi.json").json()["paths"]
@@ -85,6 +115,7 @@ def test_known_model_is_503_while_no_version_is_loaded(empty_client: TestClient)
         assert answer.headers["Retry-After"]
     (state,) = empty_client.get("/models").json()["models"]
     assert (state["status"], state["version"]) == ("unavailable", None)
+    assert (state["title"], state["description"]) == (None, None)
     assert state["last_error"] == "a source could not be used; the log says why"
 
 
