@@ -397,6 +397,18 @@ def test_log_survives_when_containers_are_removed(stack: Stack, house: dict[str,
     assert stack.read_logged(request_id) == record
 
 
+def test_faults_can_be_switched_on_when_lab_faults_is_set(stack: Stack) -> None:
+    faults = [f"{url}/faults" for url in stack.urls.values()]
+    assert [requests.get(url, timeout=5).status_code for url in faults] == [404, 404]
+
+    stack.environment["LAB_FAULTS"] = "1"
+    try:
+        stack.up()
+        assert [requests.get(url, timeout=5).status_code for url in faults] == [200, 200]
+    finally:
+        del stack.environment["LAB_FAULTS"]
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_service_exits_cleanly_within_ten_seconds_when_stopped(stack: Stack, service: str) -> None:
     started = time.monotonic()

@@ -84,7 +84,7 @@ class Gateway(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = JsonErrors(framework.app)
+        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
@@ -104,7 +104,7 @@ class Gateway(FastAPI):
             layers = JsonErrors(cors)  # it refuses in plain text
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
-        layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
+        layers = RequestLine(layers, self.state.metrics, self.state.lines)
         layers = RequestEvents(layers, self.state.watchers, self.state.latencies)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
@@ -149,6 +149,9 @@ def create_app(settings: Settings) -> FastAPI:
             ask_predictor=partial(asyncio.to_thread, read_predictor_state, side_calls),
             list_faults=faults.describe,
         )
+        if settings.faults:
+            fields = {"because_of": "LAB_FAULTS"}
+            _logger.warning("faults can be switched on", extra={"fields": fields})
         await _open_log(log_queue)
         tasks = [asyncio.create_task(each.run()) for each in (retention, lab_state)]
         yield
@@ -191,7 +194,6 @@ def create_app(settings: Settings) -> FastAPI:
         # The calls for Service B's first: their paths fit the others as well.
         app.include_router(service_b_faults.router)
         app.include_router(fault_routes.router)
-        _logger.warning("faults can be switched on", extra={"fields": {"because_of": "LAB_FAULTS"}})
     # Pages that need no internet access. Unfolded, the schemas would be longer than the calls.
     pages = FastAPIOffline(title=app.title, swagger_ui_parameters={"defaultModelsExpandDepth": 0})
     app.router.routes.extend(pages.routes)

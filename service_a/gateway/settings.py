@@ -1,6 +1,7 @@
 """Settings of the gateway, read from environment variables; and `--help`, which lists them."""
 
 import argparse
+import os
 import re
 import sqlite3
 import ssl
@@ -293,6 +294,10 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: a value is not allowed.
     """
+    # Where it is set, the metrics' library keeps files there.
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", ".")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(f"PROMETHEUS_MULTIPROC_DIR: not a folder to write to (was {folder!r})")
     try:
         return Settings()
     except ValidationError as error:

@@ -326,3 +326,14 @@ def test_foreign_variables_neither_stop_the_start_nor_change_what_is_found(
     (line,) = ended.stderr.splitlines()
     assert line.startswith("Cannot listen on x86_64-conda-linux-gnu port 8000: ")
     assert line.endswith(". Set HOST to choose another.")
+
+
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_folder_that_the_metrics_cannot_be_written_to_is_told_with_its_variable(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / name))
+
+    with pytest.raises(SettingsError, match=r"\APROMETHEUS_MULTIPROC_DIR: not a folder [^\n]+\Z"):
+        load_settings()

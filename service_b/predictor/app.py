@@ -60,7 +60,7 @@ class Predictor(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = JsonErrors(framework.app)
+        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
@@ -72,7 +72,7 @@ class Predictor(FastAPI):
         if settings.faults:
             registry: ModelRegistry = self.state.registry
             layers = FaultLayer(layers, self.state.faults, registry.default_name)
-        layers = RequestLine(HeadRequests(layers), self.state.metrics, self.state.lines)
+        layers = RequestLine(layers, self.state.metrics, self.state.lines)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
         return layers
@@ -98,6 +98,9 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_SECONDS)
+        if settings.faults:
+            fields = {"because_of": "LAB_FAULTS"}
+            _logger.warning("faults can be switched on", extra={"fields": fields})
         for entry in manifest.models:
             if not entry.create_endpoint:
                 _logger.info("model has no endpoint", extra={"fields": {"model": entry.name}})
@@ -140,7 +143,6 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     if settings.faults:
         app.include_router(fault_routes.router)
-        _logger.warning("faults can be switched on", extra={"fields": {"because_of": "LAB_FAULTS"}})
     # Pages that need no internet access. Unfolded, the fields of all models would be many hundred
     # lines.
     folded = {"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2}

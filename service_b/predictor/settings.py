@@ -216,6 +216,10 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: a value is not allowed.
     """
+    # Where it is set, the metrics' library keeps files there.
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", ".")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(f"PROMETHEUS_MULTIPROC_DIR: not a folder to write to (was {folder!r})")
     try:
         return Settings()
     except ValidationError as error:

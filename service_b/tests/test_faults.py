@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from predictor.errors import FaultUnknown
 from predictor.faults import Fault, Faults, PartialFault, SlowFault
 
-KINDS = {"plain": Fault, "slow": SlowFault, "partial": PartialFault}
+KINDS: dict[str, type[Fault]] = {"plain": Fault, "slow": SlowFault, "partial": PartialFault}
 
 
 def test_fault_is_in_force_until_it_is_ended() -> None:

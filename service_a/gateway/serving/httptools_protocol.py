@@ -19,8 +19,10 @@ from gateway.serving.bounded_protocol import (
 )
 from gateway.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
 
-# What the parser gets at once, so that it never runs far beyond a limit.
+# What the parser gets at once, so that it never runs far beyond a limit; and of a body whose length
+# is known, which has no limit but the budget.
 _SLICE_BYTES = 4096
+_BODY_SLICE_BYTES = 64 * 1024
 # A request that waits for its turn takes about this much besides its body.
 _WAITING_BYTES = 4096
 _LONG_URL_BYTES = MAX_HEAD_BYTES // 2
@@ -37,6 +39,7 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
         self._task: asyncio.Task[None]
         self._unread = b""  # what came after the requests that are under way
         self._framing_bytes = 0  # of a body, since its last chunk began
+        self._received_bytes = 0  # of a body
         self._refusal: tuple[int, str] | None = None  # for when all before it is answered
 
     def data_received(self, data: bytes) -> None:
@@ -68,16 +71,27 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
     def _read(self, data: bytes) -> None:
         """Read up to the first request that has to wait for its turn."""
         self._unread = b""
-        for start in range(0, len(data), _SLICE_BYTES):
+        start = 0
+        while start < len(data):
             if self._refused:
                 return
             if self.pipeline:
                 self._unread = data[start:]
                 self.flow.pause_reading()
                 break
-            self._feed(data[start : start + _SLICE_BYTES])
+            end = start + max(_SLICE_BYTES, min(self._count_body_left(), _BODY_SLICE_BYTES))
+            self._feed(data[start:end])
+            start = end
         if self._unread and not self._hold_all():
             self.refuse(503, TOO_BUSY)
+
+    def _count_body_left(self) -> int:
+        """Return how many bytes are to come of the body under way, 0 if that isn't known."""
+        cycle = self.cycle
+        if cycle is None or cycle.scope is not self.scope or not cycle.more_body:
+            return 0
+        length = int(dict(self.scope["headers"]).get(b"content-length", 0))
+        return max(0, length - self._received_bytes)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -160,7 +174,7 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
         before = self.cycle
         super().on_headers_complete()
         self.headers = []  # what follows are trailers, which nobody needs
-        self._framing_bytes = 0
+        self._framing_bytes = self._received_bytes = 0
         if not self.pipeline:
             if self._idle.pop(self, None) is None:
                 self._waits.end(self)
@@ -174,6 +188,7 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._framing_bytes -= len(body)
+        self._received_bytes += len(body)
         cycle = self.cycle
         if cycle.response_complete:
             return

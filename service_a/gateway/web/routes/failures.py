@@ -93,7 +93,7 @@ def add_failure_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(TooManyWatchers)
     async def answer_too_many_watchers(_: Request, __: TooManyWatchers) -> Response:
-        return _answer_later("As many watch as may")
+        return _answer_later("Too many are watching")
 
     @app.exception_handler(BodiesOverBudget)
     async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:

@@ -132,7 +132,7 @@ def test_stages_of_service_b_are_shown_beside_those_of_the_gateway(
     async def use(app: FastAPI) -> str:
         return (await post(app, '{"data": {}}'))[1]["server-timing"]
 
-    assert ", b_check;dur=0.50, b_total;dur=2.25, total;dur=" in run(use)
+    assert ", b_check;dur=0.5, b_total;dur=2.25, total;dur=" in run(use)
 
 
 def test_state_has_what_the_gateway_can_say_of_itself(run: Run) -> None:
@@ -177,7 +177,7 @@ def test_one_too_many_is_refused_until_another_has_gone(run: Run) -> None:
         refused = watch(app)
         status, headers = await refused.read_head()
         body = await refused.read()
-        assert (headers["retry-after"], body) == ("5", '{"detail":"As many watch as may"}')
+        assert (headers["retry-after"], body) == ("5", '{"detail":"Too many are watching"}')
         await calls[0].leave()
         return [status, (await watch(app).read_head())[0]]
 
