@@ -74,9 +74,8 @@ async function change({ kind, setting }, input) {
   const answer = await call(`faults/${kind.startsWith("log_") ? "" : "service_b/"}${kind}`, broken ? { method: "DELETE" }
     : { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }).catch(() => undefined);
   if (!answer?.ok) card.querySelector("[role=status]").textContent = `It did not work${answer ? `: ${answer.status}` : ""}`;
-  if (!answer?.ok || broken) return;
+  else if (!broken && find("under-load").checked) load(LOAD_PER_SECOND, Math.min(30, body.seconds + 5));
   say("broken");
-  if (find("under-load").checked) load(LOAD_PER_SECOND, Math.min(30, body.seconds + 5));
 }
 
 function showFault(card, fault) {

@@ -10,6 +10,7 @@ const CIRCUITS = {
 };
 let state;
 let versions = [];
+let centres = {};
 
 export function startDrawing() {
   on("request", drawRequest);
@@ -42,18 +43,23 @@ function drawCall({ inputs, outcome }) {
 
 /** Move a dot from place to place, beginning some steps from now. */
 function move(look, places, delay, text = "") {
-  const full = find("dots").childElementCount >= MAX_DOTS && text === ""; // calls are always shown
-  if (full || document.hidden || isStill()) return;
-  const dot = make("i", { class: `dot ${look}` }, String(text));
-  find("dots").append(dot);
-  const jitter = (Math.random() - 0.5) * 14;
-  const keyframes = places.map((id) => {
-    const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = find(id);
-    return { transform: `translate(${offsetLeft + offsetWidth / 2}px, ${offsetTop + offsetHeight / 2 + jitter}px) translate(-50%, -50%)` };
-  });
-  const times = { delay: delay * STEP_MS, duration: (places.length - 1) * STEP_MS, fill: "backwards", easing: "ease-in-out" };
-  dot.animate(keyframes, times).onfinish = () => dot.remove();
+  setTimeout(() => {
+    const full = find("dots").childElementCount >= (text ? 2 : 1) * MAX_DOTS; // calls have room of their own
+    if (full || document.hidden || isStill()) return;
+    const dot = make("i", { class: `dot ${look}` }, String(text));
+    const jitter = (Math.random() - 0.5) * 14;
+    const keyframes = places.map((id) =>
+      ({ transform: `translate(${findCentre(id)}) translate(-50%, calc(-50% + ${jitter}px))` }));
+    find("dots").append(dot);
+    const times = { duration: (places.length - 1) * STEP_MS, easing: "ease-in-out" };
+    dot.animate(keyframes, times).onfinish = () => dot.remove();
+  }, delay * STEP_MS);
 }
+
+/** Measured anew with each state: to measure for each dot would make the browser lay out all again. */
+const findCentre = (id) => (centres[id] ??= measure(find(id)));
+const measure = ({ offsetLeft, offsetTop, offsetWidth, offsetHeight }) =>
+  `${offsetLeft + offsetWidth / 2}px, ${offsetTop + offsetHeight / 2}px`;
 
 function showState(now) {
   const { requests_per_second: rate, waiting, circuit, service_b: b, log } = now;
@@ -71,6 +77,7 @@ function showState(now) {
   if (state && state.circuit !== circuit) report(CIRCUITS[circuit] ?? find("news").textContent);
   else if (state && state.service_b.status !== b.status) report(`Service B is ${b.status}.`);
   state = now;
+  centres = {};
 }
 
 function showVersions(models) {
