@@ -37,7 +37,11 @@ def measure_watchers(bench: Bench) -> Result:
             subjects = [case.subject for case in cases]
             check_answers(subjects, bench.houses[:_CHECKED_HOUSES])
             samples = bench.measure(cases)
-    rows = [row for group in groups for row in make_rows(group, samples)]
+    rows = [
+        row
+        for workload, group in zip(_WORKLOADS, groups, strict=True)
+        for row in make_rows(workload, group, samples)
+    ]
     return Result("watchers", "Watchers of the events", rows, samples=samples)
 
 
@@ -54,11 +58,13 @@ def _make_cases(
     now: tuple[Server, Server],
 ) -> list[Case]:
     """Make the case of the other revision, and one for each number of watchers."""
-    first = bench.make_case(workload.make_subject(*before), f"{workload}: {base}")
+    first = bench.make_case(workload.make_subject(*before), f"{workload.name}: {base}")
     case = bench.make_case(workload.make_subject(*now))
     watched = [
         replace(
-            case, label=f"{workload}: {count} watching", around=partial(watch, now[0].port, count)
+            case,
+            label=f"{workload.name}: {count} watching",
+            around=partial(watch, now[0].port, count),
         )
         for count in _WATCHERS
     ]
@@ -90,14 +96,17 @@ def _read(watchers: Sequence[socket.socket], stopped: threading.Event) -> None:
                 raise ConnectionError("Service A has ended a watcher's stream")
 
 
-def make_rows(cases: Sequence[Case], samples: Sequence[Sample]) -> Iterator[Row]:
+def make_rows(
+    workload: Workload, cases: Sequence[Case], samples: Sequence[Sample]
+) -> Iterator[Row]:
     """Compare each case with the first, which is the other revision."""
     first = summary.select(samples, cases[0])
     for case, row in zip(cases, summarise(cases, samples), strict=True):
         own = summary.select(samples, case)
         speed, cpu = (compare_rounds(own, first, read) for read in (read_speed, read_cpu))
         yield {
-            "load": case.label,
+            "load": str(workload),
+            "revision": case.label.partition(": ")[2],
             "requests/s": row["requests/s"],
             "speed": f"{speed.median - 1:+.1%}",
             "speed, rounds": f"{speed.lowest - 1:+.1%} to {speed.highest - 1:+.1%}",
