@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Playwright, Route
 
@@ -32,11 +33,14 @@ def start_chromium(playwright: Playwright, lab: Lab) -> Iterator[Browser]:
 class Tab:
     """A page, what it asked for elsewhere (in vain), and the errors in its console."""
 
-    def __init__(self, browser: Browser, *, width: int = 1200, scale: float = 1) -> None:
+    def __init__(
+        self, browser: Browser, *, width: int = 1200, scale: float = 1, **options: Any
+    ) -> None:
         self.page = browser.new_page(
             viewport={"width": width, "height": 800},
             device_scale_factor=scale,
             service_workers="block",
+            **options,
         )
         self.asked_elsewhere: list[str] = []
         self.errors: list[str] = []
