@@ -41,7 +41,7 @@ EFFECTS = {
     "log_slow": PRICE,
 }
 SLOW_MS = 700
-STATE = {
+STATE: dict[str, Any] = {
     "requests_per_second": 0.0,
     "p50_ms": None,
     "p99_ms": None,
