@@ -297,8 +297,9 @@ def test_two_pages_see_the_same(lab_page: LabPage, chromium: Browser) -> None:
     other = LabPage(chromium, width=380)
     other.expect_watching()
     lab_page.send()
-    request_id = lab_page.inputs.first.get_by_role("button").inner_text()
+    request_id = lab_page.answer.locator("dt", has_text="X-Request-ID").locator("+ dd").inner_text()
     expect(other.inputs.first).to_contain_text(request_id)
+    expect(lab_page.inputs.first).to_contain_text(request_id)
     expect(other.dots.first).to_be_attached()
     other.page.close()
 
