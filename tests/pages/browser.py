@@ -45,7 +45,7 @@ class Tab:
         )
         self.asked_elsewhere: list[str] = []
         self.errors: list[str] = []
-        # A pattern, which the browser's driver knows by itself: a function would slow every request.
+        # A function would be asked here, and slow every request; the driver matches a pattern.
         self.page.route(re.compile(rf"^(?!{A_URL}/|{B_URL}/)"), self._refuse)
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
