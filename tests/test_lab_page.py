@@ -244,6 +244,7 @@ def test_inputs_are_replayed_when_service_b_was_killed_and_is_back(
     lab_page.button("Replay").click()
     expect(lab_page.page.locator("#replayed")).to_contain_text("predicted")
     lab_page.page.locator("#outcome-all").click()
+    expect(lab_page.inputs.first).to_contain_text("predicted")
     lab_page.inputs.first.get_by_role("button").click()
     expect(lab_page.page.get_by_role("dialog")).to_contain_text("after 1 earlier attempt")
 
@@ -266,6 +267,7 @@ def test_markup_in_what_was_sent_stays_text(lab_page: LabPage) -> None:
     lab_page.page.locator("#json").fill(json.dumps({MARKUP: MARKUP}))
     lab_page.send()
     expect(lab_page.answer).to_contain_text(MARKUP)
+    expect(lab_page.inputs.first).to_contain_text("rejected")
     lab_page.inputs.first.get_by_role("button").click()
     expect(lab_page.page.get_by_role("dialog")).to_contain_text(MARKUP.replace('"', '\\"'))
     expect(lab_page.page.locator("img, main script")).to_have_count(0)
@@ -297,8 +299,9 @@ def test_two_pages_see_the_same(lab_page: LabPage, chromium: Browser) -> None:
     other = LabPage(chromium, width=380)
     other.expect_watching()
     lab_page.send()
-    request_id = lab_page.inputs.first.get_by_role("button").inner_text()
+    request_id = lab_page.answer.locator("dt", has_text="X-Request-ID").locator("+ dd").inner_text()
     expect(other.inputs.first).to_contain_text(request_id)
+    expect(lab_page.inputs.first).to_contain_text(request_id)
     expect(other.dots.first).to_be_attached()
     other.page.close()
 

@@ -14,7 +14,7 @@ const FAULTS = [
     look: "No: the numbers in the dots grow. What waits goes together in the next call." },
   { kind: "hang", title: "Service B hangs",
     question: "It takes calls and never answers. What will callers see, and after how long?",
-    look: "503, at first after 3 s, the limit for a forward; then the circuit opens, and 503 comes at once." },
+    look: "503 after 3 s, the limit for a forward. After five failed calls the circuit opens, and 503 comes at once." },
   { kind: "error", setting: SHARE, title: "Service B fails now and then",
     question: "Half of its answers are 500. Will half of the callers see an error?",
     look: "Fewer: Service A makes some calls a second time. Five failures in a row open the circuit." },
