@@ -9,6 +9,7 @@ Where scripts are not allowed to run: powershell -ExecutionPolicy Bypass -File r
 param(
     [string]$Prepare,
     [string[]]$Services = @('service_b', 'service_a'),
+    [switch]$Faults,
     [switch]$Help
 )
 
@@ -16,5 +17,6 @@ $ErrorActionPreference = 'Stop'
 . (Join-Path $PSScriptRoot 'lab/find_python.ps1')
 $arguments = @()
 if ($Help) { $arguments = @('--help') }
+elseif ($Faults) { $arguments = @('--faults') }
 elseif ($Prepare) { $arguments = @('--prepare', $Prepare) + $Services }
 Invoke-Lab 'run_services.ps1' $arguments

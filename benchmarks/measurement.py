@@ -1,7 +1,7 @@
 """Loading subjects in interleaved rounds, so that a noisy machine disturbs all alike."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,13 +16,17 @@ MOST_CONNECTIONS = 64
 
 @dataclass(frozen=True)
 class Case:
-    """A subject with the bodies that it is sent, each a batch of so many houses if it is one."""
+    """A subject with the bodies that it is sent, each a batch of so many houses if it is one.
+
+    `around` is a context for each load.
+    """
 
     label: str
     subject: Subject
     bodies: Path
     houses_per_request: int | None = None
     connections: int = MOST_CONNECTIONS
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def count_connections(count: int) -> str:
@@ -92,9 +96,10 @@ def _take_sample(case: Case, number: int, seconds: float) -> Sample:
     servers = case.subject.servers
     for server in servers:
         server.wait_until_idle()
-    before = [server.read_cpu_seconds() for server in servers]
-    load = run_wrk(case.subject.url, case.bodies, connections=case.connections, seconds=seconds)
-    after = [server.read_cpu_seconds() for server in servers]
+    with case.around():
+        before = [server.read_cpu_seconds() for server in servers]
+        load = run_wrk(case.subject.url, case.bodies, connections=case.connections, seconds=seconds)
+        after = [server.read_cpu_seconds() for server in servers]
     costs = {
         server.name: Cost(
             cpu_us_per_request=(end - start) / max(1, load.requests) * 1e6,

@@ -172,6 +172,14 @@ SECTIONS = [
         list,
     ),
     Section(
+        "watchers",
+        "What does it cost that somebody may watch, or does?",
+        "The first row of each load is a revision without the events of `GET /lab/events`; speed"
+        " and processor time per request are compared with it in the same rounds. Whoever watches"
+        " reads as fast as the events come, on the same two cores.",
+        list,
+    ),
+    Section(
         "batches",
         "How does it grow with batches?",
         "Houses per second.",

@@ -11,12 +11,14 @@ from benchmarks.report import Result
 from benchmarks.revisions import compare_revisions
 from benchmarks.scale import measure_log_sizes, measure_replicas, measure_workers
 from benchmarks.tricks import measure_tricks
+from benchmarks.watchers import measure_watchers
 
 PARTS: dict[str, Callable[[Bench], Result]] = {
     "compare": compare,
     "peers": compare_peers,
     "tricks": measure_tricks,
     "revisions": compare_revisions,
+    "watchers": measure_watchers,
     "fields": measure_fields,
     "batches": measure_batches,
     "model": measure_model,

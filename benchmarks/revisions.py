@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.bench import Bench
+from benchmarks.bench import Bench, Plan
 from benchmarks.lineup import ROOT, Lineup
 from benchmarks.report import Result
 from benchmarks.summary import Row, round_figure
@@ -26,7 +26,7 @@ _WORKLOADS = (PROCESS, PROCESS_ALONE, LOG_ONLY, PREDICT, PUBLIC_BATCH)
 def compare_revisions(bench: Bench) -> Result:
     """The working tree beside the revision that --base names."""
     scratch = bench.plan.scratch
-    base = _run_git("rev-parse", "--verify", "--short", f"{bench.plan.base}^{{commit}}")
+    base = find_base(bench.plan)
     with check_out(base, scratch / "checkout") as root:
         variants = {
             base: Lineup(scratch / "base", root=root),
@@ -35,6 +35,11 @@ def compare_revisions(bench: Bench) -> Result:
         comparisons, samples = compare_variants(bench, variants, _WORKLOADS)
     rows = [row for each in comparisons for row in make_rows(base, each)]
     return Result("revisions", f"{base} and the working tree", rows, samples=samples)
+
+
+def find_base(plan: Plan) -> str:
+    """Return the short name of the revision that is compared with."""
+    return _run_git("rev-parse", "--verify", "--short", f"{plan.base}^{{commit}}")
 
 
 @contextmanager

@@ -65,6 +65,7 @@ class Server:
             ServerFailed: it ended, or was not healthy in time.
         """
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        inherited["LAB_ENV_FILE"] = os.devnull  # what is in .env would be measured, too
         started = time.monotonic()
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(

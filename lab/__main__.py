@@ -51,6 +51,8 @@ def _run(arguments: tuple[str, ...], shell: Shell) -> bool:
     match arguments:
         case ():
             run(shell)
+        case ("--faults",):
+            run(shell, faults=True)
         case ("--prepare", lock, *folders) if folders:
             for folder in folders:
                 prepare(folder, lock)

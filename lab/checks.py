@@ -20,6 +20,10 @@ TYPED = {  # what mypy checks
     "service_b": ["main.py", "predictor", "training", "tests"],
     "system": ["lab", "tests", "benchmarks"],
 }
+LEAST_COVERED = {  # percent of the lines and branches of a package that its tests must reach
+    "service_a": {"gateway": 95},
+    "service_b": {"predictor": 95, "training": 90},
+}
 PARTS = [*TYPED, "walkthrough"]
 
 
@@ -58,11 +62,14 @@ def _check(steps: Steps, part: str) -> None:
     with Beside(linters, folder) as beside:
         # A service's tests share the cores. Those of the system mostly wait for its processes, and
         # a module's tests share some of them.
-        spread = ["-n", "logical", "--dist", "worksteal"]
+        options = ["-n", "logical", "--dist", "worksteal", "--cov", "--cov-report=xml"]
         if part == "system":
-            spread = ["-n", "3", "--dist", "loadfile"]
-        tests = [*module, "pytest", *spread, "tests"]
+            options = ["-n", "3", "--dist", "loadfile"]
+        tests = [*module, "pytest", *options, "tests"]
         steps.take(f"{part}: tests", partial(run, tests, folder))
+        for package, percent in LEAST_COVERED.get(part, {}).items():
+            report = ["coverage", "report", f"--include={package}/*", f"--fail-under={percent}"]
+            steps.take(f"{part}: coverage of {package}", partial(run, [*module, *report], folder))
         steps.take(f"{part}: ruff and mypy", beside.finish)
 
 
@@ -71,12 +78,15 @@ def _walk_through_own_services(shell: Shell) -> bool:
     ports = {"SERVICE_A_PORT": str(a), "SERVICE_B_PORT": str(b)}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         log = Path(scratch, "services.log")
-        input_log = {"INPUT_LOG_URL": f"sqlite:///{Path(scratch, 'inputs.db').as_posix()}"}
+        own = {
+            "INPUT_LOG_URL": f"sqlite:///{Path(scratch, 'inputs.db').as_posix()}",
+            "LAB_ENV_FILE": os.devnull,
+        }
         passed = False
         try:
             with (
                 log.open("wb") as output,
-                run_both(read_settings(os.environ | ports), input_log, output),
+                run_both(read_settings(os.environ | ports), own, output),
             ):
                 passed = walk_through(f"http://localhost:{a}", f"http://localhost:{b}", shell)
         finally:

@@ -9,9 +9,16 @@ Ctrl-C stops both. Both listen on 127.0.0.1 only.
 The first start makes service_a/.venv and service_b/.venv and installs what each service's
 requirements.txt lists. Later starts do so only when that list changed or the folder was moved.
 
+       {shell.run} {shell.faults}
+
+The same, with faults for teaching that can be switched on while both run: docs/break-it.md.
+
        {shell.run} {shell.prepare}
 
 Only installs, for example: {shell.prepare_example}
+
+Each service also reads variables from the file .env in its folder, service_a or service_b, or from
+the one that LAB_ENV_FILE names; HOST, PORT and SERVICE_B_URL come from here.
 
 Environment:
   SERVICE_A_PORT         port of Service A (8000)
@@ -39,6 +46,6 @@ Parts:
 
 {shell.walkthrough} shows each call as a command to copy and its answer, and checks the answer.
 Both services must be running: at http://localhost:8000 and http://localhost:8001, or where you
-say. If they ask for keys, set the same variables as for them: the first key of GATEWAY_API_KEYS
-goes to Service A, PREDICTOR_API_KEY to Service B.
+say. If they ask for keys, set the same variables here, also where they have them from .env: the
+first key of GATEWAY_API_KEYS goes to Service A, PREDICTOR_API_KEY to Service B.
 """

@@ -2,6 +2,7 @@
 
 import os
 
+from lab.calls import call
 from lab.ports import check_port_is_free
 from lab.services import run_both, watch
 from lab.settings import Settings, read_settings
@@ -10,7 +11,7 @@ from lab.venvs import prepare
 from lab.walkthrough import HOUSE
 
 
-def run(shell: Shell) -> None:
+def run(shell: Shell, *, faults: bool = False) -> None:
     """Never return: end by a signal, or by a failure."""
     # This process has replaced a POSIX shell. PowerShell goes on beside it, and may be killed.
     parent = os.getppid() if shell is POWERSHELL else None
@@ -19,17 +20,20 @@ def run(shell: Shell) -> None:
     check_port_is_free("Service B", "SERVICE_B_PORT", settings.b_port, shell)
     prepare("service_b", "requirements.txt")
     prepare("service_a", "requirements.txt")
-    with run_both(settings) as services:
-        print(_write_welcome(settings, shell))
+    with run_both(settings, {"LAB_FAULTS": "1"} if faults else None) as services:
+        wants_key = call(f"http://127.0.0.1:{settings.a_port}/").status == 401
+        print(_write_welcome(settings, shell, wants_key))
         watch(services, parent)
 
 
-def _write_welcome(settings: Settings, shell: Shell) -> str:
+def _write_welcome(settings: Settings, shell: Shell, wants_key: bool) -> str:
     a, b = (f"http://localhost:{port}" for port in (settings.a_port, settings.b_port))
-    header = shell.any_key if os.environ.get("GATEWAY_API_KEYS") else ""
+    header = shell.any_key if wants_key else ""
     body = f'{{"data": {HOUSE}}}'
     return f"""
 Both services are up. Ctrl-C stops them.
+
+  {a}/lab  shows what happens in a browser
 
   Service A  {a}  {a}/docs
   Service B  {b}  {b}/docs

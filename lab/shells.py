@@ -17,6 +17,7 @@ class Shell(NamedTuple):
     gateway_key: str = ' -H "X-API-Key: ${GATEWAY_API_KEYS%%,*}"'
     predictor_key: str = ' -H "X-API-Key: $PREDICTOR_API_KEY"'
     help: str = "--help"
+    faults: str = "--faults"
     prepare: str = "--prepare LOCK SERVICE..."
     prepare_example: str = "--prepare requirements-dev.txt service_a service_b"
     only: str = "--only PART"
@@ -40,6 +41,7 @@ POWERSHELL = Shell(
     gateway_key=" -Headers @{ 'X-API-Key' = \"$env:GATEWAY_API_KEYS\".Split(',')[0] }",
     predictor_key=" -Headers @{ 'X-API-Key' = $env:PREDICTOR_API_KEY }",
     help="-Help",
+    faults="-Faults",
     prepare="-Prepare LOCK -Services SERVICE, ...",
     prepare_example="-Prepare requirements-dev.txt -Services service_a, service_b",
     only="-Only PART",

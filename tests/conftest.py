@@ -1,5 +1,6 @@
 """What the whole-system tests share."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.running_lab import Lab
+
+# The tests begin without what a developer has in .env.
+os.environ["LAB_ENV_FILE"] = os.devnull
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 300  # however busy the machine is
 STOP_SECONDS = 10
 WAIT_SECONDS = 60
+INHERITED = ("PATH", "HOME", "LAB_ENV_FILE")
 
 
 def find_free_port() -> int:
@@ -51,7 +52,7 @@ class Service:
 
     def start(self, *, path: str = "/health", status: int = 200) -> None:
         """Start, and wait until `path` answers with `status`."""
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 self.command,

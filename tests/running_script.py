@@ -32,7 +32,7 @@ def answers(port: int) -> bool:
 
 
 def clean_environment(**changes: str) -> dict[str, str]:
-    ours = ("SERVICE_A_PORT", "SERVICE_B_PORT", "SERVICE_B_URL", "PYTHON", *KEYS)
+    ours = ("SERVICE_A_PORT", "SERVICE_B_PORT", "SERVICE_B_URL", "PYTHON", "LAB_FAULTS", *KEYS)
     return {name: value for name, value in os.environ.items() if name not in ours} | changes
 
 

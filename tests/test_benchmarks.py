@@ -81,6 +81,16 @@ def test_service_b_is_much_faster_with_its_fast_path_than_without(tmp_path: Path
 
 
 @measures
+def test_as_many_watch_as_a_row_says(tmp_path: Path) -> None:
+    finished = run_benchmarks("watchers", "--quick", "--rounds=1", f"--results={tmp_path}")
+
+    assert finished.returncode == 0, finished.stderr
+    rows = json.loads((tmp_path / "watchers.json").read_text())["rows"]
+    assert [row["revision"] for row in rows][1:4] == ["0 watching", "1 watching", "20 watching"]
+    assert [row["failures"] for row in rows] == [0] * 12
+
+
+@measures
 def test_models_are_timed_in_process(tmp_path: Path) -> None:
     finished = run_benchmarks("model", "--quick", f"--results={tmp_path}")
 

@@ -7,6 +7,7 @@ beside whatever else runs on the machine.
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from threading import Timer
 from typing import Any
 
@@ -25,6 +27,7 @@ from tests.documentation.document import Block, read_document
 from tests.running_lab import ROOT, find_free_port, wait_until
 
 SERVICES = ["service_a", "service_b"]
+IN_PROFILES = ["mlflow", "service_b_mlflow"]
 ERASE_LINE = "\x1b[2K"  # which a terminal doesn't show
 UNAVAILABLE = {"detail": "Service B is unavailable"}
 
@@ -66,7 +69,7 @@ class Stack:
 
     def __init__(self) -> None:
         self.project = f"lab-test-{uuid.uuid4().hex[:8]}"
-        ports = {name: find_free_port() for name in SERVICES}
+        ports = {name: find_free_port() for name in [*SERVICES, *IN_PROFILES]}
         self.urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         self.environment = {
             **without_own_settings(os.environ),
@@ -96,6 +99,14 @@ class Stack:
             timeout=15,
         )
 
+    def predict_version(self, house: dict[str, Any]) -> str | None:
+        """The version behind a price that Service A gives now; None if it gives none."""
+        answer = self.process(house, uuid.uuid4().hex)
+        if answer.status_code != 200:
+            return None
+        version: str = answer.json()["model_prediction"]["prediction"]["model_version"]
+        return version
+
     def read_logged(self, request_id: str) -> dict[str, Any]:
         """The one record of the request, read from the log's own file in A's volume."""
         code = (
@@ -124,6 +135,9 @@ def without_own_settings(environment: os._Environ[str]) -> dict[str, str]:
         "GATEWAY_",
         "PREDICTOR_",
         "INPUT_LOG_",
+        "MLFLOW_",
+        "MODELS_FOLDER",
+        "TRAINING",
     )
     return {name: value for name, value in environment.items() if not name.startswith(own)}
 
@@ -133,9 +147,24 @@ def compose(*arguments: str, environment: dict[str, str]) -> str:
     return run("docker", "compose", "--env-file", os.devnull, *arguments, environment=environment)
 
 
+def write_next_version(family: Path, number: str) -> None:
+    """Write version 1 once more, under the next number."""
+    shutil.copytree(family / "1", family / number)
+    card = json.loads((family / "1/card.json").read_bytes())
+    (family / number / "card.json").write_text(json.dumps(card | {"version": number}))
+
+
 @pytest.fixture(scope="module")
-def built_stack() -> Iterator[Stack]:
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models in the place of `service_b/models`."""
+    folder = tmp_path_factory.mktemp("models") / "models"
+    return shutil.copytree(ROOT / "service_b/models", folder)
+
+
+@pytest.fixture(scope="module")
+def built_stack(models: Path) -> Iterator[Stack]:
     stack = Stack()
+    stack.environment["MODELS_FOLDER"] = str(models)
     try:
         stack.compose("build")
         stack.up()
@@ -234,6 +263,42 @@ def test_root_file_system_is_read_only_even_for_root(stack: Stack, service: str)
     assert stack.run_python(service, code, user="root") == "EROFS"
 
 
+@pytest.mark.parametrize(
+    ("service", "package"), [("service_a", "gateway"), ("service_b", "predictor")]
+)
+def test_image_says_how_healthy_it_is_and_which_version(
+    stack: Stack, service: str, package: str
+) -> None:
+    image = json.loads(run("docker", "image", "inspect", stack.inspect(service)["Image"]))[0]
+    number = stack.run_python(service, f"import {package}; print({package}.__version__)")
+
+    assert image["Config"]["Labels"]["org.opencontainers.image.version"] == number
+    assert image["Config"]["Healthcheck"]["Test"][:3] == ["CMD", "python", "-c"]
+
+
+def test_new_version_is_served_by_the_same_container_when_its_folder_is_there(
+    stack: Stack, house: dict[str, Any], models: Path
+) -> None:
+    before = stack.inspect("service_b")
+    write_next_version(models / "ames", "2")
+    champion = json.loads((models / "ames/alias.json").read_bytes()) | {"champion": "2"}
+    (models / "ames/alias.json").write_text(json.dumps(champion))
+
+    wait_until(lambda: stack.predict_version(house) == "2")
+
+    after = stack.inspect("service_b")
+    assert [after["Id"], after["State"]["StartedAt"]] == [
+        before["Id"],
+        before["State"]["StartedAt"],
+    ]
+    code = (
+        "import errno\n"
+        "try:\n    open('/app/models/x', 'w')\n"
+        "except OSError as error:\n    print(errno.errorcode[error.errno])"
+    )
+    assert stack.run_python("service_b", code, user="root") == "EROFS"
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_memory_is_limited_and_service_is_restarted(stack: Stack, service: str) -> None:
     host_config = stack.inspect(service)["HostConfig"]
@@ -284,7 +349,10 @@ def test_environment_chooses_published_address_and_ports(
         ),
         (
             "service_b",
-            {"main.py", "requirements.txt", "models.yaml", "predictor", "models"},
+            {
+                *("main.py", "requirements.txt", "models.yaml", "models-mlflow.yaml"),
+                *("predictor", "models"),
+            },
             550,
         ),
     ],
@@ -393,6 +461,57 @@ def test_log_is_in_postgresql_when_the_commands_of_the_handbook_are_followed(
         stack.compose("--profile", "postgres", "down", "--volumes", "--rmi", "local")
 
 
+def test_registry_is_followed_from_empty_to_a_new_version_with_no_container_restarted(
+    house: dict[str, Any],
+) -> None:
+    """The commands of `docs/training.md`; the new version is made from the one that ships."""
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    start, publish = re.findall(
+        r"^```bash\n((?:export TRAINING|docker compose )[^`]*?)\n```", text, re.MULTILINE
+    )
+    stack = Stack()
+    stack.environment["COMPOSE_PROFILES"] = "mlflow,training"
+    environment = {**stack.environment, "COMPOSE_PROJECT_NAME": stack.project}
+    services = [*SERVICES, *IN_PROFILES]
+
+    def describe_runs() -> list[tuple[str, str, int]]:
+        states = [stack.inspect(service) for service in services]
+        return [(each["Id"], each["State"]["StartedAt"], each["RestartCount"]) for each in states]
+
+    try:
+        run("bash", "-ec", start, environment=environment)
+        before = describe_runs()
+        assert run("docker", "wait", stack.inspect("training")["Id"]).strip() == "0"
+        wait_until(lambda: stack.predict_version(house) == "1")
+
+        write = (
+            "import json, pathlib, shutil; family = pathlib.Path('models/ames');"
+            "shutil.copytree(family / '1', family / '2'); card = family / '2/card.json';"
+            "card.write_text(json.dumps(json.loads(card.read_text()) | {'version': '2'}))"
+        )
+        stack.compose("run", "--rm", "--entrypoint", "python", "training", "-c", write)
+        run("bash", "-ec", publish, environment=environment)
+        wait_until(lambda: stack.predict_version(house) == "2")
+        # Back again: the registry has that version, and only its alias moves.
+        run("bash", "-ec", publish.replace("ames 2", "ames 1"), environment=environment)
+        wait_until(lambda: stack.predict_version(house) == "1")
+
+        assert describe_runs() == before
+        registry = f"{stack.urls['mlflow']}/api/2.0/mlflow/model-versions/search"
+        versions = requests.get(registry, timeout=10).json()["model_versions"]
+        assert sorted(each["version"] for each in versions) == ["1", "2"]
+        for service in [*services, "training"]:
+            container = stack.inspect(service)
+            assert container["HostConfig"]["ReadonlyRootfs"]
+            assert container["Config"]["User"] == "10001:10001"
+            assert container["HostConfig"]["CapDrop"] == ["ALL"]
+    except BaseException:
+        stack.print_logs()
+        raise
+    finally:
+        stack.compose("down", "--volumes", "--rmi", "local")
+
+
 def test_callers_notice_nothing_when_one_of_two_copies_of_service_b_is_killed(
     stack: Stack, house: dict[str, Any]
 ) -> None:
@@ -443,6 +562,18 @@ def test_log_survives_when_containers_are_removed(stack: Stack, house: dict[str,
     stack.up()
 
     assert stack.read_logged(request_id) == record
+
+
+def test_faults_can_be_switched_on_when_lab_faults_is_set(stack: Stack) -> None:
+    faults = [f"{url}/faults" for url in stack.urls.values()]
+    assert [requests.get(url, timeout=5).status_code for url in faults] == [404, 404]
+
+    stack.environment["LAB_FAULTS"] = "1"
+    try:
+        stack.up()
+        assert [requests.get(url, timeout=5).status_code for url in faults] == [200, 200]
+    finally:
+        del stack.environment["LAB_FAULTS"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

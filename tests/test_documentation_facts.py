@@ -17,8 +17,10 @@ from tests.running_lab import ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGES = {"A": "gateway", "B": "predictor"}
 PORTS = {"A": 8000, "B": 8001}
-# Pages rather than calls; the contract doesn't list itself.
-PAGES = {("GET", "/docs"), ("GET", "/redoc"), ("GET", "/openapi.json")}
+METHODS = ("GET", "POST", "PUT", "DELETE")
+# The contract doesn't list itself, nor pages rather than calls, nor an answer without an end.
+LAB = {("GET", "/lab"), ("GET", "/lab/events")}
+PAGES = {("GET", "/docs"), ("GET", "/redoc"), ("GET", "/openapi.json"), *LAB}
 
 READ_CODE = """
 import json, re
@@ -42,14 +44,14 @@ print(json.dumps({{
 
 
 @cache
-def read_code(service: str) -> dict[str, Any]:
+def read_code(service: str, faults: str = "") -> dict[str, Any]:
     """Return the settings, metrics and contract of a service, as its code has them."""
     folder = ROOT / f"service_{service.lower()}"
     facts: dict[str, Any] = json.loads(
         subprocess.run(
             [folder / ".venv/bin/python", "-c", READ_CODE.format(package=PACKAGES[service])],
             cwd=folder,
-            env={},
+            env={"LAB_FAULTS": faults},
             check=True,
             capture_output=True,
             text=True,
@@ -71,9 +73,21 @@ def read_routes(service: str) -> set[tuple[str, str]]:
     }
 
 
+def read_all_routes(service: str) -> set[tuple[str, str]]:
+    """Return those for faults and for the lab's page as well."""
+    paths = read_code(service, faults="1")["contract"]["paths"]
+    faults = {
+        (method.upper(), path)
+        for path, methods in paths.items()
+        if path.startswith("/faults")
+        for method in methods
+    }
+    return read_routes(service) | faults | (LAB if service == "A" else set())
+
+
 def find_route(service: str, method: str, path: str) -> tuple[str, str] | None:
     """Return the route that takes a call; one without a parameter comes first."""
-    for route in sorted(read_routes(service) | PAGES, key=lambda route: route[1].count("{")):
+    for route in sorted(read_all_routes(service) | PAGES, key=lambda route: route[1].count("{")):
         pattern = re.sub(r"\{\w+\}", "[^/]+", route[1])
         if route[0] == method and re.fullmatch(pattern, path):
             return route
@@ -100,7 +114,7 @@ def test_the_contract_table_names_every_route(service: str) -> None:
     documented = {
         (method, path) for cell in cells for method, path in re.findall(r"`([A-Z]+) (/.*?)`", cell)
     }
-    assert documented == read_routes(service)
+    assert documented == read_all_routes(service)
 
 
 def test_the_walkthrough_calls_every_route() -> None:
@@ -109,7 +123,8 @@ def test_the_walkthrough_calls_every_route() -> None:
         for service, *call in read_calls("docs/walkthrough.md")
         if (route := find_route(service, *call))
     }
-    assert called == {(service, *route) for service in PORTS for route in read_routes(service)}
+    routes = {(service, *route) for service in PORTS for route in read_routes(service)}
+    assert called - {("A", *route) for route in LAB} == routes
 
 
 def test_every_route_that_a_document_names_exists() -> None:
@@ -117,19 +132,20 @@ def test_every_route_that_a_document_names_exists() -> None:
     named = [
         (name, method, path)
         for name, text in texts
-        for method, path in re.findall(r"`(GET|POST) (/[^`?\s]*)", text)
+        for method, path in re.findall(r"`(GET|POST|PUT|DELETE) (/[^`?\s]*)", text)
     ]
     assert [
         each
         for each in named
         if not any(
-            find_route(service, *each[1:]) or each[1:] in read_routes(service) for service in PORTS
+            find_route(service, *each[1:]) or each[1:] in read_all_routes(service)
+            for service in PORTS
         )
     ] == []
     for name, text in texts:
         for port, path in re.findall(r"http://localhost:(800[01])(/[^\s'\"`>?#)]*)", text):
             service = "A" if port == "8000" else "B"
-            assert any(find_route(service, method, path) for method in ("GET", "POST")), (
+            assert any(find_route(service, method, path) for method in METHODS), (
                 name,
                 path,
             )

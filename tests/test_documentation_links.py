@@ -18,7 +18,10 @@ LINK = re.compile(r"\]\(([^)\s]+)\)|<(https?://[^>]+)>")
 # A path, or the name of a file that somebody wrote.
 FILE = re.compile(r"`((?:[\w-]+/)+[\w.-]*|[\w.-]+\.(?:py|md|ya?ml|sh|ps1|toml|txt))`")
 # What a program makes; it is in no clone.
-MADE_LATER = {"benchmarks/results/", "candidates.md", "report.md", "models/iris"}
+MADE_LATER = {
+    *("benchmarks/results/", "candidates.md", "report.md", "models/iris"),
+    *("data/inputs.db", "service_a/data/inputs.db"),
+}
 
 
 @cache

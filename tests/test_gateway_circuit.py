@@ -110,7 +110,7 @@ def test_inputs_are_logged_while_as_many_as_may_wait_for_a_hung_service_b(
 
 
 class Clock(threading.Thread):
-    """At each tick, 100 a second, callers want three more inputs, and one may be predicted."""
+    """At each tick, 50 a second, callers want three more inputs, and one may be predicted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class Clock(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        while not self._stopped.wait(0.01):
+        while not self._stopped.wait(0.02):
             self.wanted.release(3)
             with suppress(ValueError):  # time in which nothing was predicted is lost
                 self.predictable.release()
@@ -151,9 +151,9 @@ def test_most_of_what_service_b_can_do_reaches_callers_when_they_want_three_time
     clock = Clock()
     slow = stub.compute = SlowPredictor(clock)
     lab = start_in_front_of(
-        stub, tmp_path, GATEWAY_FORWARD_TIMEOUT_SECONDS="1", GATEWAY_FORWARD_MAX_BATCH="16"
+        stub, tmp_path, GATEWAY_FORWARD_TIMEOUT_SECONDS="2", GATEWAY_FORWARD_MAX_BATCH="16"
     )
-    could_be_predicted = 500
+    could_be_predicted = 300
 
     def call(_: int) -> int:
         clock.wanted.acquire()

@@ -49,7 +49,7 @@ def read_houses() -> list[dict[str, Any]]:
 def log_model(folder: Path) -> str:
     """Log the version to a store in the folder, and return the store's address."""
     uri = f"sqlite:///{folder}/mlflow.db"
-    command = [PROGRAMS / "python", "-c", LOG_VERSION, uri, VERSION]
+    command: list[str | Path] = [PROGRAMS / "python", "-c", LOG_VERSION, uri, VERSION]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "service_b")}
     logged = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
@@ -92,10 +92,10 @@ def model_server(
         yield service_b.url
         return
     folder = tmp_path_factory.mktemp("mlflow")
-    command = [PROGRAMS / "mlflow", "models", "serve", "--model-uri", "models:/ames@champion"]
+    options = ["--env-manager", "local", "--workers", "1", "--port", "{port}"]
     server = Server(
         "mlflow",
-        [*command, "--env-manager", "local", "--workers", "1", "--port", "{port}"],
+        [PROGRAMS / "mlflow", "models", "serve", "-m", "models:/ames@champion", *options],
         cwd=folder,
         output=folder / "mlflow.log",
         # It starts uvicorn by its name.

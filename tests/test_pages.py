@@ -1,7 +1,7 @@
 """Swagger UI, ReDoc and the documents' diagrams, seen in a real browser that is cut off.
 
 `.ci/run pages` provides the browser and runs this; with UPDATE_PICTURES=1 it also takes the
-pictures in docs/images anew.
+pictures in docs/images anew. `test_lab_page.py` is about the lab's own page.
 """
 
 import os

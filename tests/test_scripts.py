@@ -41,8 +41,12 @@ def script(tmp_path: Path) -> Iterator[RunningScript]:
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningScript]:
-    """The script with both services up, which want keys: for all tests that only talk to them."""
-    script = RunningScript(tmp_path_factory.mktemp("services"), environment=KEYS)
+    """Both services up, with keys from a file: for all tests that only talk to them."""
+    folder = tmp_path_factory.mktemp("services")
+    file = folder / "keys.env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in KEYS.items()))
+    environment = {"LAB_ENV_FILE": str(file)}
+    script = RunningScript(folder, command=(RUN, "--faults"), environment=environment)
     try:
         script.wait_until_up()
         yield script
@@ -74,11 +78,29 @@ def test_both_logs_have_a_plain_prefix_when_output_is_no_terminal(services: Runn
 def test_urls_are_shown_when_both_services_are_up(services: RunningScript) -> None:
     output = services.read_output()
 
+    welcome = output.partition("Both services are up.")[2]
+    assert re.findall(r"http://\S+", welcome)[0] == f"http://localhost:{services.a_port}/lab"
     assert f"http://localhost:{services.a_port}/docs" in output
     assert f"http://localhost:{services.b_port}/docs" in output
     assert f"curl -X POST http://localhost:{services.a_port}/process" in output
     assert "-H 'X-API-Key: ONE-OF-GATEWAY_API_KEYS'" in output
     assert "first-key" not in output
+
+
+def test_faults_can_be_switched_on_when_the_script_is_asked_for_them(
+    services: RunningScript,
+) -> None:
+    a, b = (f"http://localhost:{port}/faults" for port in (services.a_port, services.b_port))
+    headers = {"X-API-Key": "first-key"}
+
+    requests.put(f"{a}/service_b/hang", json={"seconds": 300}, headers=headers, timeout=10)
+
+    answer = requests.get(b, headers={"X-API-Key": KEYS["PREDICTOR_API_KEY"]}, timeout=10)
+    assert [fault["kind"] for fault in answer.json()["faults"]] == ["hang"]
+    ended = requests.delete(f"{a}/service_b", headers=headers, timeout=10)
+    assert (ended.status_code, ended.json()) == (200, {"faults": []})
+    for service in ("gateway", "predictor"):
+        assert f'logger={service}.app event="faults can be switched on"' in services.read_output()
 
 
 def test_walkthrough_passes_when_both_services_run(services: RunningScript) -> None:

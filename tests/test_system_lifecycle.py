@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running_lab import ROOT, STOP_SECONDS, Lab, Service, wait_until
+from tests.running_lab import INHERITED, ROOT, STOP_SECONDS, Lab, Service, wait_until
 from tests.stub_predictor import StubPredictor
 
 SERVICES = ["service_a", "service_b"]
@@ -67,7 +67,7 @@ def test_services_stop_in_time_whatever_their_callers_do(
     services = []
     for name in SERVICES:
         for number, command in enumerate(COMMANDS):
-            log = {"INPUT_LOG_URL": f"sqlite:///{tmp_path}/{number}.db"}
+            log = {"INPUT_LOG_URL": f"sqlite:///{tmp_path}/{number}.db", "LAB_FAULTS": "1"}
             # uvicorn's own command ends only when Service B has answered.
             more = forward if command == COMMANDS[0] else {}
             service = Service(name, tmp_path / f"{name}-{number}.log", log | more)
@@ -86,6 +86,13 @@ def test_services_stop_in_time_whatever_their_callers_do(
     forwarding = socket.create_connection(("127.0.0.1", services[0].port))
     forwarding.sendall(HALF_A_REQUEST.replace(b" 100", b" 11") + b"1}")
     wait_until(lambda: stub.received)
+    # These two have no end by themselves: the events, and a prediction that hangs on purpose.
+    watching = socket.create_connection(("127.0.0.1", services[0].port))
+    watching.sendall(b"GET /lab/events HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert watching.recv(15) == b"HTTP/1.1 200 OK"
+    requests.put(f"{services[2].url}/faults/hang", json={"seconds": 300}, timeout=10)
+    hanging = socket.create_connection(("127.0.0.1", services[2].port))
+    hanging.sendall(HALF_A_REQUEST.replace(b"/process", b"/predict").replace(b" 100", b" 9"))
 
     for service in services:
         service.signal(signal.SIGTERM)
@@ -99,6 +106,8 @@ def test_services_stop_in_time_whatever_their_callers_do(
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nretry-after: 5\r\n" in answer
     assert answer.endswith(b'{"detail":"The service is stopping"}')
+    assert read_to_end(watching).endswith(b"\r\n0\r\n\r\n")
+    assert read_to_end(hanging).startswith(b"HTTP/1.1 422 ")
     for caller in (*callers, forwarding):
         caller.close()
     # uvicorn's own command ends by the signal itself.
@@ -107,8 +116,13 @@ def test_services_stop_in_time_whatever_their_callers_do(
         assert "Traceback" not in service.read_output()
 
 
+def read_to_end(caller: socket.socket) -> bytes:
+    with caller:
+        return b"".join(iter(lambda: caller.recv(65536), b""))
+
+
 def run_until_it_ends(name: str, *arguments: str, **settings: str) -> tuple[int, str, str]:
-    inherited = {each: os.environ[each] for each in ("PATH", "HOME") if each in os.environ}
+    inherited = {each: os.environ[each] for each in INHERITED if each in os.environ}
     done = subprocess.run(
         [ROOT / name / ".venv/bin/python", *arguments],
         cwd=ROOT / name,

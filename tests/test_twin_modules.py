@@ -22,6 +22,8 @@ NAMES = {
 
 # Equal from the first line to the last. Their tests are too.
 EQUAL = [
+    "env_file.py",
+    "faults.py",
     "serving/bounded_protocol.py",
     "serving/byte_budget.py",
     "serving/direct_routes.py",
@@ -46,6 +48,7 @@ EQUAL = [
     "web/middleware/request_line.py",
     "web/middleware/root_path.py",
     "web/query_parameters.py",
+    "web/routes/faults.py",
     "web/shared_timeout.py",
     "web/suggestion.py",
 ]
@@ -53,8 +56,9 @@ EQUAL = [
 NO_TESTS = {"serving/h11_protocol.py"}
 # What equal tests have in common.
 FOR_TESTS = ["serving/conftest.py", "serving/running_server.py"]
-# These two start a process of their own service, or look into its own log lines.
+# These start a process of their own service, look into its own log lines, or have its faults.
 OWN_TESTS = {
+    "web/routes/faults.py",
     "serving/server.py",
     "telemetry/log_lines.py",
     "web/middleware/request_line.py",
@@ -62,6 +66,7 @@ OWN_TESTS = {
 # In other modules of the same name, what has the same name is equal as well, except for these.
 OWN = {
     "app.py": {"Predictor", "create_app"},
+    "command.py": {"_parse", "_write_openapi", "make_app"},  # Service B has models
     "errors.py": {"InputRejected"},  # by a hook of Service B; by Service B itself
     "settings.py": {
         "Settings",

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +18,10 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 from urllib3.util import parse_url
 
+from gateway import __version__
 from gateway.errors import InputLogUnavailable, PredictorUnavailable
+from gateway.faults import Faults
+from gateway.forwarding.calls import Calls
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.forwarding.client import PredictorClient
 from gateway.forwarding.deadline import DeadlineAdapter
@@ -27,9 +31,12 @@ from gateway.forwarding.joined_sends import JoinedSendsAdapter
 from gateway.forwarding.mlflow_predictor import MlflowPredictor
 from gateway.forwarding.mlflow_protocol import PING
 from gateway.forwarding.predict_protocol import PredictProtocol
+from gateway.forwarding.predictor_state import read_predictor_state
 from gateway.forwarding.retries import Retries, RetryBudget
+from gateway.forwarding.side_calls import SideCalls
 from gateway.forwarding.tls import make_tls_context
 from gateway.input_log.database import LogDatabase
+from gateway.input_log.faulty_log import KINDS, FaultyLog
 from gateway.input_log.reader import LogReader
 from gateway.input_log.replay_queue import ReplayQueue
 from gateway.input_log.retention import Retention
@@ -45,19 +52,24 @@ from gateway.intake.read_queue import ReadQueue
 from gateway.intake.replay import Replay
 from gateway.serving.direct_routes import DirectRoutes
 from gateway.settings import Settings, SettingsError
+from gateway.telemetry.events import Watchers
+from gateway.telemetry.latencies import Latencies
 from gateway.telemetry.log_lines import configure_logging
 from gateway.telemetry.metrics import Metrics
 from gateway.web.json_body import BodyReader, parse_strictly
 from gateway.web.key_count import parse_counting_keys
+from gateway.web.lab_state import LabState
 from gateway.web.middleware.allowed_hosts import AllowedHosts
 from gateway.web.middleware.api_keys import ApiKeys
 from gateway.web.middleware.head_requests import HeadRequests
 from gateway.web.middleware.json_errors import JsonErrors
+from gateway.web.middleware.request_events import RequestEvents
 from gateway.web.middleware.request_line import RequestLine
 from gateway.web.middleware.root_path import WithoutRootPath, WithRootPath
 from gateway.web.openapi import build_openapi
 from gateway.web.query_parameters import refuse_unknown_parameters
-from gateway.web.routes import inputs, instances, price, process, status
+from gateway.web.routes import faults as fault_routes
+from gateway.web.routes import inputs, instances, lab, price, process, service_b_faults, status
 from gateway.web.routes.failures import add_failure_handlers
 from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
 from gateway.web.shared_timeout import SharedTimeout
@@ -95,13 +107,14 @@ class Gateway(FastAPI):
                 allow_origins=sorted(settings.cors_origins),
                 allow_methods=["GET", "POST"],
                 allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
-                expose_headers=["X-Request-ID", "Retry-After"],
+                expose_headers=["X-Request-ID", "Retry-After", "Server-Timing"],
                 max_age=_PREFLIGHT_SECONDS,
             )
             layers = JsonErrors(cors)  # it refuses in plain text
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
         layers = RequestLine(layers, self.state.metrics, self.state.lines)
+        layers = RequestEvents(layers, self.state.watchers, self.state.latencies)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
         return layers
@@ -118,6 +131,8 @@ def create_app(settings: Settings) -> FastAPI:
     """
     lines = configure_logging(settings.log_level, settings.log_format)
     metrics = Metrics(FORWARD_OUTCOMES, CircuitState)
+    watchers, latencies = Watchers(), Latencies()
+    faults = Faults(KINDS)
     columns = _read_columns(settings) if settings.service_b_protocol == "mlflow" else None
 
     @asynccontextmanager
@@ -129,31 +144,46 @@ def create_app(settings: Settings) -> FastAPI:
             database, max_days=settings.retention_days, max_inputs=settings.retention_inputs
         )
         exchanges = _make_exchanges(settings)
-        lanes = Lanes(partial(_make_lane, exchanges, metrics, settings, columns))
-        log_queue = LogQueue(log, metrics)
+        app.state.side_calls = side_calls = _make_side_calls(settings)
+        calls = Calls(watchers)
+        lanes = Lanes(partial(_make_lane, exchanges, calls, metrics, settings, columns))
+        log_queue = LogQueue(FaultyLog(log, faults) if settings.faults else log, metrics)
         intake = Intake(log_queue, lanes, metrics)
         app.state.lanes = lanes
         app.state.intake = intake
         app.state.log_queue = log_queue
-        app.state.log_reader = LogReader(database)
+        app.state.log_reader = reader = LogReader(database)
         app.state.read_queue = read_queue = ReadQueue()
         app.state.replay = Replay(ReplayQueue(database), intake)
+        lab_state = LabState(
+            watchers,
+            latencies,
+            lanes,
+            log_queue,
+            count_log=partial(read_queue.read_part, reader.count_outcomes),
+            ask_predictor=partial(asyncio.to_thread, read_predictor_state, side_calls),
+            list_faults=faults.describe,
+        )
+        if settings.faults:
+            fields = {"because_of": "LAB_FAULTS"}
+            _logger.warning("faults can be switched on", extra={"fields": fields})
         await _open_log(log_queue)
         if columns is not None:
             await asyncio.to_thread(_ping, exchanges, settings.connect_timeout_seconds)
-        retaining = asyncio.create_task(retention.run())
+        tasks = [asyncio.create_task(each.run()) for each in (retention, lab_state)]
         yield
-        retaining.cancel()
+        for task in tasks:
+            task.cancel()
         await intake.close()
         database.stop()  # what still reads would hold up the end
         await read_queue.close()
-        for part in (exchanges, log, database):
+        for part in (exchanges, side_calls, log, database):
             part.close()
 
     app = Gateway(
         title="Service A - Input Logger",
         description="Logs every input and, on request, has Service B predict for it.",
-        version="1.0.0",
+        version=__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -170,9 +200,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.body_reader = _make_body_reader(settings)
     app.state.listed_pages = settings.cors_origins or frozenset()
     app.state.metrics = metrics
+    app.state.watchers = watchers
+    app.state.latencies = latencies
+    app.state.faults = faults
+    app.state.at_stop = [watchers.close, faults.end_all]
     app.state.lines = lines
-    for group in (status, process, price, instances, inputs):
+    for group in (status, process, price, instances, inputs, lab):
         app.include_router(group.router)
+    if settings.faults:
+        # The calls for Service B's first: their paths fit the others as well.
+        app.include_router(service_b_faults.router)
+        app.include_router(fault_routes.router)
     # Pages that need no internet access. Unfolded, the schemas would be longer than the calls.
     pages = FastAPIOffline(title=app.title, swagger_ui_parameters={"defaultModelsExpandDepth": 0})
     app.router.routes.extend(pages.routes)
@@ -196,14 +234,22 @@ def _make_writer(database: LogDatabase, settings: Settings) -> LogWriter:
 
 def _make_exchanges(settings: Settings) -> Exchanges:
     adapter_class = DeadlineAdapter if "joined_sends" in settings.plain else JoinedSendsAdapter
-    by_tls = parse_url(settings.predictor_url).scheme == "https"
-    tls = make_tls_context(settings.service_b_ca_file) if by_tls else None
     return Exchanges(
         settings.predictor_url,
-        adapter_class(tls, max_connections=MAX_LANES * CALLS_AT_ONCE),
+        adapter_class(_make_tls(settings), max_connections=MAX_LANES * CALLS_AT_ONCE),
         connect_timeout_seconds=settings.connect_timeout_seconds,
         api_key=settings.predictor_api_key,
     )
+
+
+def _make_side_calls(settings: Settings) -> SideCalls:
+    adapter = DeadlineAdapter(_make_tls(settings))
+    return SideCalls(settings.predictor_url, adapter, settings.predictor_api_key)
+
+
+def _make_tls(settings: Settings) -> ssl.SSLContext | None:
+    by_tls = parse_url(settings.predictor_url).scheme == "https"
+    return make_tls_context(settings.service_b_ca_file) if by_tls else None
 
 
 def _read_columns(settings: Settings) -> FrameColumns:
@@ -222,6 +268,7 @@ def _read_columns(settings: Settings) -> FrameColumns:
 
 def _make_lane(
     exchanges: Exchanges,
+    calls: Calls,
     metrics: Metrics,
     settings: Settings,
     columns: FrameColumns | None,
@@ -235,7 +282,7 @@ def _make_lane(
     if model is None:
         metrics.set_circuit(breaker.state)
     budget = RetryBudget(share=_RETRY_SHARE, window_seconds=_RETRY_WINDOW_SECONDS)
-    make_client = partial(PredictorClient, exchanges, breaker, Retries(breaker, budget))
+    make_client = partial(PredictorClient, exchanges, breaker, Retries(breaker, budget), calls)
     predictor: Predictor = (
         make_client(PredictProtocol())
         if columns is None

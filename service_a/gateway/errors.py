@@ -27,6 +27,10 @@ class BatchFailed(PredictorUnavailable):
     """Service B failed at several inputs. One of them may be the cause, or B itself."""
 
 
+class TooManyWatchers(GatewayError):
+    """As many watch the gateway's events as may."""
+
+
 class TooBusy(GatewayError):
     """More is waiting than there is room for."""
 
@@ -79,3 +83,10 @@ class BodyTimeout(GatewayError):
 
 class BodiesOverBudget(GatewayError):
     """The bodies under way leave no room for another."""
+
+
+class FaultUnknown(GatewayError):
+    """There is no fault of this kind."""
+
+    def __init__(self, kind: str, kinds: list[str]) -> None:
+        super().__init__(f"There is no fault '{kind}'. The kinds are {', '.join(kinds)}")

@@ -1,11 +1,10 @@
-"""Settings of the gateway, read from environment variables; and `--help`, which lists them."""
+"""Settings of the gateway, read from environment variables."""
 
-import argparse
 import os
 import re
 import sqlite3
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -22,7 +21,10 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from urllib3.util import Url, parse_url
 
+# Beside main.py, as in a checkout; an installed service has what is its own where it is started.
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
+if not (SERVICE_FOLDER / "main.py").is_file():
+    SERVICE_FOLDER = Path()
 
 # The first with RETURNING; UPDATE … FROM came before.
 _MIN_SQLITE = (3, 35)
@@ -117,6 +119,10 @@ def _check_host(value: str) -> str:
 
 def _none_if_empty(value: object) -> object:
     return value or None
+
+
+def _false_if_empty(value: object) -> object:
+    return value or False
 
 
 Key = Annotated[str, Field(pattern="^[!-~]+$")]
@@ -263,6 +269,11 @@ class Settings(BaseSettings):
     max_connections: int = Field(default=1000, ge=1)
     """Most open connections, or 100 fewer than the files that the system lets a process open."""
 
+    faults: Annotated[bool, BeforeValidator(_false_if_empty)] = Field(
+        default=False, validation_alias="LAB_FAULTS"
+    )
+    """Whether callers may switch on faults, for teaching; unset: the calls don't exist."""
+
     plain: Annotated[frozenset[Trick], NoDecode, BeforeValidator(_read_tricks)] = Field(
         default=frozenset(), validation_alias="LAB_PLAIN"
     )
@@ -295,8 +306,8 @@ def load_settings() -> Settings:
         SettingsError: a value is not allowed.
     """
     # Where it is set, the metrics' library keeps files there.
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", ".")
-    if not os.access(folder, os.W_OK | os.X_OK):
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
         raise SettingsError(f"PROMETHEUS_MULTIPROC_DIR: not a folder to write to (was {folder!r})")
     try:
         return Settings()
@@ -314,16 +325,10 @@ def _describe(error: ValidationError) -> Iterator[str]:
         yield f"{name}: {problem['msg']}{given}"
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> None:
-    """Refuse any argument, and say what can be set instead."""
-    lines = [f"  {_name(field)} ({_describe_default(field)})" for field in Settings.model_fields]
-    argparse.ArgumentParser(
-        prog="python main.py",
-        description="Runs Service A until it is stopped, with Ctrl-C or SIGTERM.",
-        epilog="Environment variables; README.md says under Settings what each does:\n\n"
-        + "\n".join(lines),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args(arguments)
+def list_settings() -> Iterator[str]:
+    """Yield the variable of each setting, with its default."""
+    for field in Settings.model_fields:
+        yield f"{_name(field)} ({_describe_default(field)})"
 
 
 def _name(field: str) -> str:

@@ -24,6 +24,7 @@ _SETTINGS = {
     "LOG_LEVEL",
     "LOG_FORMAT",
     "LAB_PLAIN",
+    "LAB_FAULTS",
     "SERVICE_B_URL",
     "SERVICE_B_CA_FILE",
     "SERVICE_B_PROTOCOL",
@@ -32,6 +33,9 @@ _SETTINGS = {
 }
 
 _POSTGRES = find_programs()
+
+# The tests begin without what a developer has in .env.
+os.environ["LAB_ENV_FILE"] = os.devnull
 
 # On a busy machine an example may take long; that says nothing of the code.
 hypothesis_settings.register_profile("busy machine", hypothesis_settings.default, deadline=None)

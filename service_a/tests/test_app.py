@@ -190,7 +190,8 @@ def test_head_is_answered_wherever_get_is(client: TestClient) -> None:
 
 
 def test_page_takes_any_parameter(client: TestClient) -> None:
-    for path in ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/swagger-ui.css"):
+    pages = ("/docs", "/redoc", "/openapi.json", "/lab", "/lab/index.html")
+    for path in (*pages, "/static-offline-docs/swagger-ui.css"):
         assert client.get(f"{path}?v=1").status_code == 200
 
 

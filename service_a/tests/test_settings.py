@@ -13,11 +13,9 @@ from gateway.input_log.database import LogDatabase
 from gateway.input_log.writer import LogWriter
 from gateway.settings import (
     SERVICE_FOLDER,
-    Settings,
     SettingsError,
     Trick,
     load_settings,
-    parse_arguments,
 )
 from tests.stub_server import CERTIFICATES
 
@@ -59,6 +57,8 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "1.5", "body_timeout_seconds", 1.5),
         ("GATEWAY_HEAD_TIMEOUT_SECONDS", "2.5", "head_timeout_seconds", 2.5),
         ("GATEWAY_MAX_CONNECTIONS", "7", "max_connections", 7),
+        ("LAB_FAULTS", "1", "faults", True),
+        ("LAB_FAULTS", "", "faults", False),
         ("GATEWAY_MLFLOW_COLUMNS", "my.json", "mlflow_columns", Path("my.json")),
     ],
 )
@@ -164,6 +164,7 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("ROOT_PATH", "/la//b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
+        ("LAB_FAULTS", "2"),
         ("SERVICE_B_URL", "service_b:8001"),
         ("SERVICE_B_URL", "ftp://service_b/predict"),
         ("SERVICE_B_URL", "http://"),
@@ -231,37 +232,21 @@ def test_too_old_a_sqlite_stops_the_start_with_the_version_that_is_needed(
 def test_default_log_is_in_the_folder_of_the_service_whatever_its_name_is(tmp_path: Path) -> None:
     folder = tmp_path / "a b?c=d#e%20f"
     shutil.copytree(SERVICE_FOLDER / "gateway", folder / "gateway")
+    (folder / "main.py").touch()
     program = "from gateway.settings import load_settings; print(load_settings().input_log_url)"
     url = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, check=True, capture_output=True, text=True
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(folder)},
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.strip()
 
     with closing(LogDatabase(url)) as database:
         LogWriter(database).write([])
 
     assert [path.name for path in (folder / "data").glob("*.db")] == ["inputs.db"]
-
-
-def test_every_setting_is_named_when_help_is_asked_for(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse_arguments(["--help"])
-
-    usage = capsys.readouterr().out
-    assert caught.value.code == 0
-    assert "\n  PORT (8000)\n" in usage
-    assert "\n  GATEWAY_API_KEYS (unset)\n" in usage
-    assert usage.count("\n  ") == len(Settings.model_fields) + 1  # and --help itself
-
-
-@pytest.mark.parametrize("argument", ["--port=9000", "start"])
-def test_arguments_are_refused(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse_arguments([argument])
-
-    assert caught.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: python main.py")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,3 @@
 """Service B: the models, behind HTTP."""
 
-import os
-
-# A prediction is done before a second OpenMP thread has woken up. This must be set before the
-# library is loaded.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+__version__ = "1.0.0"

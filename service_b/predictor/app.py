@@ -13,7 +13,9 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
+from predictor import __version__
 from predictor.errors import ManifestError
+from predictor.faults import Faults
 from predictor.inference.runner import Runner
 from predictor.serving.direct_routes import DirectRoutes
 from predictor.settings import Settings
@@ -29,12 +31,14 @@ from predictor.web.json_body import BodyReader, parse_strictly
 from predictor.web.key_count import parse_counting_keys
 from predictor.web.middleware.allowed_hosts import AllowedHosts
 from predictor.web.middleware.api_key import ApiKey
+from predictor.web.middleware.fault_layer import KINDS, FaultLayer
 from predictor.web.middleware.head_requests import HeadRequests
 from predictor.web.middleware.json_errors import JsonErrors
 from predictor.web.middleware.request_line import RequestLine
 from predictor.web.middleware.root_path import WithoutRootPath, WithRootPath
 from predictor.web.openapi import Contract
 from predictor.web.query_parameters import refuse_unknown_parameters
+from predictor.web.routes import faults as fault_routes
 from predictor.web.routes import invocations, models, predict, status
 from predictor.web.routes.failures import add_failure_handlers
 from predictor.web.schemas import ErrorAnswer, InvalidInputAnswer
@@ -66,6 +70,9 @@ class Predictor(FastAPI):
             layers = ApiKey(layers, settings.api_key)
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
+        if settings.faults:
+            registry: ModelRegistry = self.state.registry
+            layers = FaultLayer(layers, self.state.faults, registry.default_name)
         layers = RequestLine(layers, self.state.metrics, self.state.lines)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
@@ -92,6 +99,9 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_SECONDS)
+        if settings.faults:
+            fields = {"because_of": "LAB_FAULTS"}
+            _logger.warning("faults can be switched on", extra={"fields": fields})
         for entry in manifest.models:
             if not entry.create_endpoint:
                 _logger.info("model has no endpoint", extra={"fields": {"model": entry.name}})
@@ -103,7 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = Predictor(
         title=manifest.title,
         description="Predicts with the models it hosts.",
-        version="1.0.0",
+        version=__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -121,6 +131,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.quick_check = "quick_check" not in settings.plain
     app.state.listed_pages = frozenset()
     app.state.metrics = metrics
+    app.state.faults = faults = Faults(KINDS)
+    app.state.at_stop = [faults.end_all]
     app.state.lines = lines
     app.state.registry = registry
     app.state.deployments = deployments
@@ -130,6 +142,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.contract = Contract(app, registry, app.state.endpoints)
     for router in (status.router, predict.router, models.router, invocations.router):
         app.include_router(router)
+    if settings.faults:
+        app.include_router(fault_routes.router)
     # Pages that need no internet access. Unfolded, the fields of all models would be many hundred
     # lines.
     folded = {"defaultModelsExpandDepth": 0, "defaultModelExpandDepth": 2}

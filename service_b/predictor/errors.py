@@ -81,3 +81,10 @@ class BodyTimeout(PredictorError):
 
 class BodiesOverBudget(PredictorError):
     """The bodies under way leave no room for another."""
+
+
+class FaultUnknown(PredictorError):
+    """There is no fault of this kind."""
+
+    def __init__(self, kind: str, kinds: list[str]) -> None:
+        super().__init__(f"There is no fault '{kind}'. The kinds are {', '.join(kinds)}")

@@ -1,9 +1,8 @@
-"""Settings of the predictor, read from environment variables; and `--help`, which lists them."""
+"""Settings of the predictor, read from environment variables."""
 
-import argparse
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -19,7 +18,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from predictor.telemetry.redaction import hide_secrets
 
+# Beside main.py, as in a checkout; an installed service has what is its own where it is started.
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
+if not (SERVICE_FOLDER / "main.py").is_file():
+    SERVICE_FOLDER = Path()
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -44,6 +46,10 @@ def _split(value: object) -> object:
 
 def _none_if_empty(value: object) -> object:
     return value or None
+
+
+def _false_if_empty(value: object) -> object:
+    return value or False
 
 
 # A name or an address, without a port.
@@ -161,6 +167,11 @@ class Settings(BaseSettings):
     max_connections: int = Field(default=1000, ge=1)
     """Most open connections, or 100 fewer than the files that the system lets a process open."""
 
+    faults: Annotated[bool, BeforeValidator(_false_if_empty)] = Field(
+        default=False, validation_alias="LAB_FAULTS"
+    )
+    """Whether callers may switch on faults, for teaching; unset: the calls don't exist."""
+
     plain: Annotated[frozenset[Trick], NoDecode, BeforeValidator(_read_tricks)] = Field(
         default=frozenset(), validation_alias="LAB_PLAIN"
     )
@@ -208,8 +219,8 @@ def load_settings() -> Settings:
         SettingsError: a value is not allowed.
     """
     # Where it is set, the metrics' library keeps files there.
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", ".")
-    if not os.access(folder, os.W_OK | os.X_OK):
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
         raise SettingsError(f"PROMETHEUS_MULTIPROC_DIR: not a folder to write to (was {folder!r})")
     try:
         return Settings()
@@ -228,16 +239,10 @@ def _describe(error: ValidationError) -> Iterator[str]:
         yield f"{name}: {problem['msg']}{given}"
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> None:
-    """Refuse any argument, and say what can be set instead."""
-    lines = [f"  {_name(field)} ({_describe_default(field)})" for field in Settings.model_fields]
-    argparse.ArgumentParser(
-        prog="python main.py",
-        description="Runs Service B until it is stopped, with Ctrl-C or SIGTERM.",
-        epilog="Environment variables; README.md says under Settings what each does:\n\n"
-        + "\n".join(lines),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args(arguments)
+def list_settings() -> Iterator[str]:
+    """Yield the variable of each setting, with its default."""
+    for field in Settings.model_fields:
+        yield f"{_name(field)} ({_describe_default(field)})"
 
 
 def _name(field: str) -> str:

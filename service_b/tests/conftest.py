@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import logging
+import os
 import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -26,6 +27,9 @@ from predictor.card import ModelCard, read_card
 from predictor.settings import SERVICE_FOLDER, Settings
 from predictor.telemetry.log_lines import LineFormatter
 from predictor.versions.repository import ModelRepository
+
+# The tests begin without what a developer has in .env.
+os.environ["LAB_ENV_FILE"] = os.devnull
 
 # One feature of every kind that a card has, required, nullable and neither.
 FEATURES: list[dict[str, Any]] = [

@@ -8,12 +8,10 @@ import pytest
 
 from predictor.settings import (
     SERVICE_FOLDER,
-    Settings,
     SettingsError,
     Trick,
     check_foreign_variables,
     load_settings,
-    parse_arguments,
 )
 from predictor.versions.manifest import read_manifest
 
@@ -36,6 +34,7 @@ VARIABLES = [
     "PREDICTOR_MAX_BYTES_UNDER_WAY",
     "PREDICTOR_HEAD_TIMEOUT_SECONDS",
     "PREDICTOR_MAX_CONNECTIONS",
+    "LAB_FAULTS",
     "LAB_PLAIN",
 ]
 
@@ -56,7 +55,7 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
     values = ["0.0.0.0", "9001", "/lab/b/", "DEBUG", "json"]  # noqa: S104
     values += ["the-key", "lab.example, [::1]"]
     values += ["/srv/models.yaml", "2.5", '["s3://models/", "memory:"]', "4096", "2048", "5000"]
-    values += ["50", "1.5", "65536", "7.5", "64", "quick_check"]
+    values += ["50", "1.5", "65536", "7.5", "64", "1", "quick_check"]
     for variable, value in zip(VARIABLES, values, strict=True):
         monkeypatch.setenv(variable, value)
     assert load_settings().model_dump() == {
@@ -78,6 +77,7 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "max_bytes_under_way": 65536,
         "head_timeout_seconds": 7.5,
         "max_connections": 64,
+        "faults": True,
         "plain": {"quick_check"},
     }
 
@@ -171,6 +171,7 @@ def test_variable_of_a_library_is_named_when_its_value_is_wrong(
         ("ROOT_PATH", "/la//b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
+        ("LAB_FAULTS", "2"),
         ("PREDICTOR_ALLOWED_HOSTS", "http://lab.example"),
         ("PREDICTOR_ALLOWED_HOSTS", "lab.example:8001"),
         ("PREDICTOR_ALLOWED_HOSTS", "*"),
@@ -194,28 +195,6 @@ def test_error_is_one_line_naming_the_variable_and_its_value(
     assert message.startswith(f"{variable}: ")
     assert message.endswith(f"(was {value!r})")
     assert "\n" not in message
-
-
-def test_every_setting_is_named_when_help_is_asked_for(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse_arguments(["--help"])
-
-    usage = capsys.readouterr().out
-    assert caught.value.code == 0
-    assert "\n  PORT (8001)\n" in usage
-    assert "\n  PREDICTOR_API_KEY (unset)\n" in usage
-    assert usage.count("\n  ") == len(Settings.model_fields) + 1  # and --help itself
-
-
-@pytest.mark.parametrize("argument", ["--port=9000", "start"])
-def test_arguments_are_refused(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse_arguments([argument])
-
-    assert caught.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: python main.py")
 
 
 def test_each_wrong_value_has_a_line_when_there_are_several(

@@ -8,13 +8,12 @@ from pydantic import TypeAdapter, ValidationError
 from threadpoolctl import threadpool_limits
 
 from predictor.version import CHAMPION, AliasName
-from training import versions
+from training import tracking, versions
 from training.ames import RECIPE as AMES
 from training.california import RECIPE as CALIFORNIA
 from training.pipeline import STEPS, run_pipeline
 from training.reproduction import reproduce
 from training.steps import Options, Run
-from training.tracking import check_installed
 from training.workspace import Workspace
 
 RECIPES = {recipe.name: recipe for recipe in (AMES, CALIFORNIA)}
@@ -63,6 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     command = _add_command(commands, "retire", "serve an alias no more", retire)
     command.add_argument("alias", help="the alias, such as `challenger`")
+    command = _add_command(commands, "publish", "have an MLflow registry serve a version", publish)
+    command.add_argument("version", help="the version that gets the alias champion there")
+    _add_mlflow(command, required=True)
     _add_command(commands, "rollback", "serve again what was served before", roll_back)
     _add_command(commands, "list", "say which versions there are", list_versions, optional=True)
     command = _add_command(commands, "show", "say how a version was made and how good it is", show)
@@ -79,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def train(options: argparse.Namespace) -> None:
     if options.mlflow:
-        check_installed()
+        tracking.check_installed()
     chosen = Options(
         data=options.data,
         models=options.models,
@@ -100,6 +102,13 @@ def promote(options: argparse.Namespace) -> None:
 
 def retire(options: argparse.Namespace) -> None:
     print(versions.retire(options.models / options.model, options.alias))
+
+
+def publish(options: argparse.Namespace) -> None:
+    tracking.check_installed()
+    family = options.models / options.model
+    card = versions.read_version(family, options.version)
+    tracking.log_version(options.mlflow, family / card.version)
 
 
 def roll_back(options: argparse.Namespace) -> None:
@@ -163,12 +172,7 @@ def _add_training(command: argparse.ArgumentParser, model: str) -> None:
         metavar="N",
         help="seed of everything random but the hold-out (default: %(default)s)",
     )
-    command.add_argument(
-        "--mlflow",
-        type=_parse_uri,
-        metavar="URI",
-        help="also log to this MLflow tracking server and register there",
-    )
+    _add_mlflow(command)
 
 
 def _add_command(  # type: ignore[no-untyped-def]
@@ -188,6 +192,16 @@ def _add_models(command: argparse.ArgumentParser) -> None:
         metavar="DIR",
         default=SERVICE_FOLDER / "models",
         help="folder of models; versions are DIR/MODEL/N (default: %(default)s)",
+    )
+
+
+def _add_mlflow(command: argparse.ArgumentParser, *, required: bool = False) -> None:
+    command.add_argument(
+        "--mlflow",
+        type=_parse_uri,
+        required=required,
+        metavar="URI",
+        help="log to this MLflow tracking server and register there",
     )
 
 

@@ -27,8 +27,9 @@ def check_installed() -> None:
 def log_version(uri: str, version: Path, evaluation: Path | None = None) -> None:
     """Log a version's parameters, metrics, plots and model; register it and give it the alias.
 
-    The registered model holds the version folder as it is, under `artifacts/`, from which the
-    predictor loads it, and can be served by MLflow itself: it takes the training columns.
+    A version that is registered there already only gets the alias. The registered model holds the
+    version folder as it is, under `artifacts/`, from which the predictor loads it, and can be
+    served by MLflow itself: it takes the training columns.
 
     Raises:
         TrainingError: MLflow isn't installed, or the server doesn't take it.
@@ -39,32 +40,47 @@ def log_version(uri: str, version: Path, evaluation: Path | None = None) -> None
     card = read_card(version)
     try:
         mlflow.set_tracking_uri(uri)
-        mlflow.set_experiment(card.name)
-        with mlflow.start_run(run_name=f"{card.name} version {card.version}", tags=_tags(card)):
-            mlflow.log_params({**card.training.parameters, "seed": card.training.seed})
-            mlflow.log_metrics(flatten(card.metrics))
-            if evaluation is not None:
-                mlflow.log_artifacts(str(evaluation), "evaluation")
-            logged = mlflow.pyfunc.log_model(
-                name=card.name,
-                python_model=str(_MODEL_CODE),
-                artifacts={"version": str(version)},
-                code_paths=[str(_PREDICTOR)],
-                signature=_sign(card),
-                pip_requirements=[f"{name}=={each}" for name, each in card.libraries.items()]
-                + [f"mlflow=={mlflow.__version__}", "fsspec", "pandas", "pydantic"],
-                registered_model_name=card.name,
-            )
         client = mlflow.MlflowClient()
-        number = str(logged.registered_model_version)
-        for key, value in _tags(card).items():
-            client.set_model_version_tag(card.name, number, key, value)
+        number = _find(client, card) or _register(client, card, version, evaluation)
         client.set_registered_model_alias(card.name, ALIAS, number)
     except (mlflow.exceptions.MlflowException, OSError) as error:
         raise TrainingError(
             f"{version} is registered, but {uri} didn't take it: {error}"
         ) from error
     print(f"    {uri}: {card.name} version {number}, alias {ALIAS}")
+
+
+def _find(client: Any, card: ModelCard) -> str | None:
+    """Find the number that a version has in the registry, if it is there."""
+    tags = _tags(card).items()
+    versions = client.search_model_versions(f"name = '{card.name}'")
+    return next((str(each.version) for each in versions if tags <= each.tags.items()), None)
+
+
+def _register(client: Any, card: ModelCard, version: Path, evaluation: Path | None) -> str:
+    """Log a version as a run, register its model, and return the registry's number for it."""
+    import mlflow
+
+    mlflow.set_experiment(card.name)
+    with mlflow.start_run(run_name=f"{card.name} version {card.version}", tags=_tags(card)):
+        mlflow.log_params({**card.training.parameters, "seed": card.training.seed})
+        mlflow.log_metrics(flatten(card.metrics))
+        if evaluation:
+            mlflow.log_artifacts(str(evaluation), "evaluation")
+        logged = mlflow.pyfunc.log_model(
+            name=card.name,
+            python_model=str(_MODEL_CODE),
+            artifacts={"version": str(version)},
+            code_paths=[str(_PREDICTOR)],
+            signature=_sign(card),
+            pip_requirements=[f"{name}=={each}" for name, each in card.libraries.items()]
+            + [f"mlflow=={mlflow.__version__}", "fsspec", "pandas", "pydantic"],
+            registered_model_name=card.name,
+        )
+    number = str(logged.registered_model_version)
+    for key, value in _tags(card).items():
+        client.set_model_version_tag(card.name, number, key, value)
+    return number
 
 
 def flatten(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

@@ -6,11 +6,13 @@ from functools import partial
 from typing import Protocol
 
 from gateway.errors import BatchFailed, GatewayError, PredictorUnavailable
+from gateway.forwarding.calls import Calls, read_stages
 from gateway.forwarding.circuit_breaker import CircuitBreaker
 from gateway.forwarding.exchanges import Exchanges
 from gateway.forwarding.isolation import Isolation
 from gateway.forwarding.retries import Retries
 from gateway.intake.entries import Answer, Forward
+from gateway.telemetry.passage import Call
 
 # Service B takes up to 8 MiB in one body.
 _MAX_CALL_BYTES = 4 * 1024 * 1024
@@ -39,9 +41,11 @@ class PredictorClient:
         exchanges: Exchanges,
         breaker: CircuitBreaker,
         retries: Retries,
+        calls: Calls,
         protocol: PredictionProtocol,
     ) -> None:
         self._exchanges = exchanges
+        self._calls = calls
         self._breaker = breaker
         self._retries = retries
         self._protocol = protocol
@@ -93,9 +97,21 @@ class PredictorClient:
         self, forwards: Sequence[Forward], deadline: float
     ) -> list[Answer | GatewayError] | None:
         """Return each forward's result, or None if they are too much for one call."""
+        call = self._calls.begin(forwards)
+        results: list[Answer | GatewayError] | None = []
+        try:
+            results = self._ask(call, forwards, deadline)
+        finally:
+            self._calls.end(call, results)
+        return results
+
+    def _ask(
+        self, call: Call, forwards: Sequence[Forward], deadline: float
+    ) -> list[Answer | GatewayError] | None:
         path, content = self._protocol.write(forwards)
         request_ids = [forward.request_id for forward in forwards]
         # A call has one parent. The traces of the others are found by their request ids.
         traceparent = forwards[0].traceparent
-        status, body = self._exchanges.post(path, content, request_ids, traceparent, deadline)
-        return self._protocol.read(status, body, forwards)
+        reply = self._exchanges.post(path, content, request_ids, traceparent, deadline)
+        call.stages = read_stages(reply.server_timing)
+        return self._protocol.read(reply.status, reply.body, forwards)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -13,6 +13,14 @@ from gateway.errors import PredictorTimeout, PredictorUnavailable
 from gateway.forwarding.answers import MAX_ANSWER_BYTES
 from gateway.forwarding.deadline import DeadlineAdapter, keep_deadline
 from gateway.forwarding.echo import CallIds
+
+
+class Reply(NamedTuple):
+    """What Service B answered, and what it says of the time that it took."""
+
+    status: int
+    body: bytes
+    server_timing: str
 
 
 class Exchanges:
@@ -50,8 +58,8 @@ class Exchanges:
         request_ids: Sequence[str],
         traceparent: str,
         deadline: float,
-    ) -> tuple[int, bytes]:
-        """Return the status and the body of Service B's answer.
+    ) -> Reply:
+        """Return Service B's answer.
 
         Raises:
             PredictorTimeout: there is none at `deadline`, of `time.monotonic()`.
@@ -69,12 +77,13 @@ class Exchanges:
         """Return the status and the body of the answer to a GET, or raise as `post` does."""
         headers = {"X-Request-ID": self._call_ids.make([path.strip("/")])}
         request = requests.Request("GET", f"{self._base_url}{path}", headers)
-        return self._send(self._session.prepare_request(request), deadline)
+        reply = self._send(self._session.prepare_request(request), deadline)
+        return reply.status, reply.body
 
     def close(self) -> None:
         self._session.close()
 
-    def _send(self, request: requests.PreparedRequest, deadline: float) -> tuple[int, bytes]:
+    def _send(self, request: requests.PreparedRequest, deadline: float) -> Reply:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise PredictorTimeout("no time was left for the call")
@@ -95,4 +104,5 @@ class Exchanges:
             late = isinstance(error, requests.Timeout) or time.monotonic() >= deadline
             kind = PredictorTimeout if late else PredictorUnavailable
             raise kind(f"{type(error).__name__}: {error}") from error
-        return response.status_code, body
+        timing = response.raw.headers.get("Server-Timing", "")
+        return Reply(response.status_code, body, timing)

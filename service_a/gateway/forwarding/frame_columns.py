@@ -18,6 +18,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticKnownError
 
+from gateway.spelling import AnySpelling
+
 # Checks an input and returns it as an instance of the type, or raises `InvalidInput`.
 Check = Callable[[type[BaseModel], Any, Sequence[str | int]], BaseModel]
 
@@ -87,7 +89,11 @@ class FrameColumns(BaseModel):
 def _annotate(feature: Feature) -> Any:
     domain: Any
     if feature.kind == "category":
-        domain = Literal[feature.categories] if feature.categories else StrictStr
+        domain = (
+            Annotated[Literal[feature.categories], AnySpelling()]
+            if feature.categories
+            else StrictStr
+        )
     else:
         bounds = Field(strict=True, ge=feature.minimum, le=feature.maximum, allow_inf_nan=False)
         domain = Annotated[float, bounds]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, func, select, tuple_
 
 from gateway.errors import InputNotFound
 from gateway.input_log.database import LogDatabase
@@ -72,6 +72,13 @@ class LogReader:
 
     def __init__(self, database: LogDatabase) -> None:
         self._database = database
+
+    def count_outcomes(self) -> dict[str, int]:
+        """Return how many inputs there are with each outcome. Reads the whole of an index."""
+        query = select(inputs.c.outcome, func.count()).group_by(inputs.c.outcome)
+        counts = dict.fromkeys(map(str, OutcomeKind), 0)
+        with self._database.transaction() as connection:
+            return counts | {row[0]: row[1] for row in connection.execute(query)}
 
     def read_page(self, wanted: InputFilter, after: Place | None, limit: int) -> Page:
         """Return inputs, newest first, that come after a place: `limit`, or fewer large ones."""

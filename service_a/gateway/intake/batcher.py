@@ -145,6 +145,11 @@ class Batcher(Generic[Item, Result]):
         for thread in self._threads:
             thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """How many items wait for their turn."""
+        return len(self._waiting)
+
     def put(self, items: Sequence[Item]) -> Group[Result]:
         """Take in what one caller has. The items may end up in several batches."""
         group: Group[Result] = Group(len(items), self._loop.create_future(), self._clock())

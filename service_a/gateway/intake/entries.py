@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from gateway.telemetry.passage import Passage
+
 
 class OutcomeKind(StrEnum):
     """What became of an input."""
@@ -67,6 +69,7 @@ class Forward(NamedTuple):
     request_id: str
     model: str | None = None
     traceparent: str = ""
+    stages: Passage | None = None
 
 
 class Answer(NamedTuple):

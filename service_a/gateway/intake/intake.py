@@ -18,6 +18,7 @@ from gateway.intake.entries import Answer, Claim, Forward, NewInput, Outcome, Ou
 from gateway.intake.lanes import Lane, Lanes
 from gateway.intake.log_queue import LogQueue, explain
 from gateway.intake.ports import Counts
+from gateway.telemetry.passage import Passage
 from gateway.telemetry.trace import Trace
 
 # What a caller may get. Anything else is a mistake in this program.
@@ -41,9 +42,11 @@ class Intake:
         Raises:
             InputLogUnavailable: it could not be logged.
         """
+        trace.stages.end_reading(1, model)
         await self._log.write(
             [NewInput(trace.request_id, data.decode(), OutcomeKind.LOGGED, model)]
         )
+        trace.stages.end_logging()
 
     async def predict(
         self, documents: Sequence[bytes], trace: Trace, model: str | None = None
@@ -56,6 +59,8 @@ class Intake:
         Raises:
             InputLogUnavailable: they could not be logged, so none was forwarded.
         """
+        stages = trace.stages
+        stages.end_reading(len(documents), model)
         lane = self._lanes.find(model)
         admitted = lane.breaker.admit()
         # While the circuit is open the outcome is known already: no second commit is needed.
@@ -64,12 +69,14 @@ class Intake:
         inputs = [NewInput(trace.request_id, data.decode(), kind, model, now) for data in documents]
         if not admitted:
             await self._log.write(inputs)
+            stages.end_logging()
             self._counts.count_forwards(kind, len(documents))
             return _refuse(len(documents))
         traceparent = trace.traceparent
-        forwards = [Forward(data, trace.request_id, model, traceparent) for data in documents]
+        request_id = trace.request_id
+        forwards = [Forward(data, request_id, model, traceparent, stages) for data in documents]
         group = self._log.write_before(inputs, lane.queue, forwards)
-        return await self._collect(lane, group, forwards)
+        return await self._collect(lane, group, forwards, stages)
 
     def admits(self, model: str | None) -> bool:
         """Say whether inputs for this model may be forwarded now, or its circuit is open."""
@@ -81,12 +88,13 @@ class Intake:
         """Forward inputs for one model that were claimed from the log; log the outcome of each."""
         lane = self._lanes.find(model)
         forwards = [
-            Forward(claim.data.encode(), claim.request_id, model, trace.traceparent)
+            Forward(claim.data.encode(), claim.request_id, model, trace.traceparent, trace.stages)
             for claim in claims
         ]
         group = lane.queue.put(forwards)
         group.before = [claim.number for claim in claims]
-        return await self._collect(lane, group, forwards)
+        trace.stages.inputs += len(claims)
+        return await self._collect(lane, group, forwards, trace.stages)
 
     async def close(self) -> None:
         """Finish the forwards, or give them up if that takes too long; then finish the log."""
@@ -98,7 +106,7 @@ class Intake:
         await self._log.close()
 
     async def _collect(
-        self, lane: Lane, group: Group[Answer], forwards: Sequence[Forward]
+        self, lane: Lane, group: Group[Answer], forwards: Sequence[Forward], stages: Passage
     ) -> list[Answer | GatewayError]:
         """Wait for the results of inputs that are logged and forwarded; log their outcomes."""
         results: list[Answer | GatewayError] = [PredictorUnavailable("given up")] * group.size
@@ -113,7 +121,10 @@ class Intake:
         finally:  # also when the caller has gone
             lane.callers -= 1
             lane.confirmed = lane.confirmed or any(isinstance(each, _KNOWN) for each in results)
-            duration_ms = round((time.monotonic() - group.since) * 1000, 1)
+            seconds = time.monotonic() - group.since
+            duration_ms = round(seconds * 1000, 1)
+            if group.before is not None:
+                stages.end_forward(time.perf_counter() - seconds, results)
             now = datetime.now(UTC)
             outcomes = [
                 _describe(number, forward.request_id, result, duration_ms, now)

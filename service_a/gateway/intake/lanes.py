@@ -61,6 +61,11 @@ class Lanes:
     def default_circuit(self) -> str:
         return self._default.breaker.state
 
+    @property
+    def waiting(self) -> int:
+        """How many inputs wait for a call, of all models together."""
+        return sum(lane.queue.waiting for lane in self._list())
+
     def read_circuits(self) -> Mapping[str, str]:
         """Return the state of each circuit, by the name of the model, apart from the default's."""
         return {name: lane.breaker.state for name, lane in self._named.items()}

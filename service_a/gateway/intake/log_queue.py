@@ -55,6 +55,10 @@ class LogQueue:
         self._retrying = False
         self._closing = False
 
+    @property
+    def waiting(self) -> int:
+        return self._batcher.waiting
+
     async def write(self, entries: Sequence[Entry]) -> None:
         """Return when the entries are on disk.
 

@@ -5,6 +5,8 @@ import re
 import time
 from typing import NamedTuple
 
+from gateway.telemetry.passage import Passage
+
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 # https://www.w3.org/TR/trace-context/: version, trace id, id of the caller's span, flags. A
 # later version may have more to follow.
@@ -20,6 +22,7 @@ class Trace(NamedTuple):
     trace_id: str
     span_id: str
     trace_flags: str
+    stages: Passage
 
     @property
     def traceparent(self) -> str:
@@ -35,4 +38,4 @@ def read_trace(request_id: str, traceparent: str) -> Trace:
         request_id = f"{time.time_ns():016x}{made[:16]}"
     match = _TRACEPARENT.fullmatch(traceparent)
     trace_id, flags = match.group(1, 2) if match else (made[16:48], "00")
-    return Trace(request_id, trace_id, made[48:], flags)
+    return Trace(request_id, trace_id, made[48:], flags, Passage())

@@ -246,3 +246,16 @@ class ReplayAnswer(BaseModel):
     predicted: int
     rejected: int
     unavailable: int
+
+
+class FaultInForce(BaseModel):
+    """A fault, and what else its kind needs."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str
+    seconds: float = Field(description="how much longer it is in force")
+
+
+class FaultsAnswer(BaseModel):
+    faults: list[FaultInForce]

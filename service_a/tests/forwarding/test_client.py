@@ -16,6 +16,7 @@ from gateway.errors import (
     PredictorTimeout,
     PredictorUnavailable,
 )
+from gateway.forwarding.calls import Calls
 from gateway.forwarding.circuit_breaker import CircuitBreaker
 from gateway.forwarding.client import PredictorClient
 from gateway.forwarding.deadline import DeadlineAdapter
@@ -25,6 +26,7 @@ from gateway.forwarding.predict_protocol import PredictProtocol
 from gateway.forwarding.retries import Retries, RetryBudget
 from gateway.forwarding.tls import make_tls_context
 from gateway.intake.entries import Answer, Forward
+from gateway.telemetry.events import Watchers
 from tests.stub_server import (
     CERTIFICATES,
     PREDICTION,
@@ -47,7 +49,7 @@ def make_client(url: str, exchanges: Exchanges | None = None) -> PredictorClient
     breaker = CircuitBreaker(failures_to_open=100, window_seconds=5)
     retries = Retries(breaker, RetryBudget(share=0, window_seconds=30))
     exchanges = exchanges or Exchanges(url, DeadlineAdapter(), connect_timeout_seconds=1)
-    return PredictorClient(exchanges, breaker, retries, PredictProtocol())
+    return PredictorClient(exchanges, breaker, retries, Calls(Watchers()), PredictProtocol())
 
 
 @pytest.fixture

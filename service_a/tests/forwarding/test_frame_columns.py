@@ -52,6 +52,7 @@ def test_column_is_left_out_when_null_would_not_mean_unknown() -> None:
     [
         ({"alley": None}, "Alley", "NA"),
         ({"alley": "Pave"}, "Alley", "Pave"),
+        ({"alley": " pave"}, "Alley", "Pave"),
         ({"mas_vnr_type": None}, "MasVnrType", "None"),
         ({"lot_frontage": None}, "LotFrontage", None),
         ({"ms_sub_class": 20}, "MSSubClass", 20),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import GatewayError, InputRejected, ModelUnknown, PredictorUnavailable
+from gateway.forwarding.calls import Calls
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.forwarding.client import PredictorClient
 from gateway.forwarding.exchanges import Exchanges
@@ -16,6 +17,7 @@ from gateway.forwarding.mlflow_predictor import MlflowPredictor
 from gateway.forwarding.retries import Retries, RetryBudget
 from gateway.intake.entries import Answer, Forward
 from gateway.settings import Settings
+from gateway.telemetry.events import Watchers
 from gateway.web.schemas import EXAMPLE_HOUSE
 from gateway.web.validation import check
 from tests.fake_mlflow import FakeMlflow
@@ -39,7 +41,8 @@ def breaker() -> CircuitBreaker:
 def predictor(stub: StubServer, breaker: CircuitBreaker) -> Iterator[MlflowPredictor]:
     exchanges = Exchanges(stub.url, JoinedSendsAdapter(), connect_timeout_seconds=1)
     retries = Retries(breaker, RetryBudget(share=0, window_seconds=30))
-    yield MlflowPredictor(COLUMNS, check, partial(PredictorClient, exchanges, breaker, retries))
+    make_client = partial(PredictorClient, exchanges, breaker, retries, Calls(Watchers()))
+    yield MlflowPredictor(COLUMNS, check, make_client)
     exchanges.close()
 
 

@@ -175,7 +175,7 @@ def test_input_is_forwarded_with_its_model_its_trace_and_a_deadline(log: FakeLog
         forward_timeout_seconds=60,
     )
 
-    assert predictor.calls == [[Forward(b"1", "r1", "m", TRACE.traceparent)]]
+    assert predictor.calls == [[Forward(b"1", "r1", "m", TRACE.traceparent, TRACE.stages)]]
     assert began + 60 < predictor.deadlines[0] < time.monotonic() + 60
 
 
@@ -429,7 +429,10 @@ def test_claimed_inputs_are_forwarded_again_to_their_model(log: FakeLog) -> None
 
     assert results == [ANSWER] * 2
     assert predictor.calls == [
-        [Forward(each.data.encode(), each.request_id, "m", TRACE.traceparent) for each in claims]
+        [
+            Forward(each.data.encode(), each.request_id, "m", TRACE.traceparent, TRACE.stages)
+            for each in claims
+        ]
     ]
     assert {(each.input_number, each.request_id) for each in log.outcomes.values()} == {
         (2, "r1"),

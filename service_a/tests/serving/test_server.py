@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -126,7 +126,7 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
     protocols = []
 
     class FakeServer:
-        def __init__(self, config: uvicorn.Config) -> None:
+        def __init__(self, config: uvicorn.Config, _: Sequence[Callable[[], None]]) -> None:
             protocols.append(cast(partial[asyncio.Protocol], config.http).func)
 
         def run(self, sockets: list[socket.socket]) -> None:
@@ -141,6 +141,7 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
 
     app = FastAPI()
     app.state.lines = LineHandler(sys.stdout, LineFormatter())
+    app.state.at_stop = []
     serve(app, load_settings())
 
     assert protocols == [protocol]

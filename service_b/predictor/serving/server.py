@@ -64,4 +64,4 @@ def serve(app: FastAPI, settings: Settings) -> None:
     lines: LineHandler = app.state.lines
     with LineWriter(sys.stdout) as writer:
         lines.setStream(cast(TextIO, writer))
-        StoppingServer(config).run(sockets=[listener])
+        StoppingServer(config, app.state.at_stop).run(sockets=[listener])

@@ -4,6 +4,8 @@ import re
 import secrets
 from typing import NamedTuple
 
+from predictor.telemetry.stages import Stages
+
 # A batch carries the ids of all its callers, with commas between them.
 _SANE_ID = re.compile(r"[A-Za-z0-9._:,-]{1,16384}")
 # https://www.w3.org/TR/trace-context/: version, trace id, id of the caller's span, flags. A
@@ -18,6 +20,7 @@ class Trace(NamedTuple):
 
     request_id: str
     trace_id: str
+    stages: Stages
 
 
 def read_trace(request_id: str, traceparent: str) -> Trace:
@@ -25,4 +28,5 @@ def read_trace(request_id: str, traceparent: str) -> Trace:
     if not _SANE_ID.fullmatch(request_id):
         request_id = secrets.token_hex(16)
     match = _TRACEPARENT.fullmatch(traceparent)
-    return Trace(request_id, match[1] if match else secrets.token_hex(16))
+    trace_id = match[1] if match else secrets.token_hex(16)
+    return Trace(request_id, trace_id, Stages())

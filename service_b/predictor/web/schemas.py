@@ -99,3 +99,16 @@ class BatchRequest(BaseModel, Generic[Input]):
 
     def list_inputs(self) -> list[Input]:
         return self.inputs
+
+
+class FaultInForce(BaseModel):
+    """A fault, and what else its kind needs."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str
+    seconds: float = Field(description="how much longer it is in force")
+
+
+class FaultsAnswer(BaseModel):
+    faults: list[FaultInForce]

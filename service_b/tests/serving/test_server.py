@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -164,7 +164,7 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
     protocols = []
 
     class FakeServer:
-        def __init__(self, config: uvicorn.Config) -> None:
+        def __init__(self, config: uvicorn.Config, _: Sequence[Callable[[], None]]) -> None:
             protocols.append(cast(partial[asyncio.Protocol], config.http).func)
 
         def run(self, sockets: list[socket.socket]) -> None:
@@ -179,6 +179,7 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
 
     app = FastAPI()
     app.state.lines = LineHandler(sys.stdout, LineFormatter())
+    app.state.at_stop = []
     serve(app, load_settings())
 
     assert protocols == [protocol]

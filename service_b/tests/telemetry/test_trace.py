@@ -9,7 +9,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 @pytest.mark.parametrize("ending", ["-b7ad6b7169203331-01", "-b7ad6b7169203331-00-more"])
 def test_trace_of_the_caller_is_kept(ending: str) -> None:
-    assert read_trace("r1", f"00-{TRACE}{ending}") == ("r1", TRACE)
+    assert read_trace("r1", f"00-{TRACE}{ending}")[:2] == ("r1", TRACE)
 
 
 @pytest.mark.parametrize("given", ["", "x", f"ff-{TRACE}-b7ad6b7169203331-01", f"00-{TRACE}-1-01"])

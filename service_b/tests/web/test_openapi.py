@@ -109,7 +109,7 @@ def test_contract_is_made_anew_only_when_a_version_is_loaded(
 def test_committed_contract_is_the_one_of_the_shipped_models(ames_client: TestClient) -> None:
     committed = json.loads((SERVICE_FOLDER / "openapi.json").read_bytes())
     assert ames_client.get("/openapi.json").json() == committed, (
-        "write it anew: python -m predictor.write_openapi --output openapi.json"
+        "write it anew: python main.py openapi --output openapi.json"
     )
 
 

@@ -9,8 +9,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 HEADER = "X-API-Key"
 
 # For whatever watches the gateway, and for whoever wants to learn how to call it.
-OPEN_PATHS = {"/health", "/metrics", "/docs", "/redoc", "/openapi.json"}
-_OPEN_FOLDER = "/static-offline-docs/"
+OPEN_PATHS = {"/health", "/metrics", "/docs", "/redoc", "/openapi.json", "/lab"}
+_OPEN_FOLDERS = ("/static-offline-docs/", "/lab/")
+# It is what the page shows, not a part of it.
+_EVENTS = "/lab/events"
 
 
 class ApiKeys:
@@ -32,7 +34,7 @@ class ApiKeys:
         await answer(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
-        return path in OPEN_PATHS or path.startswith(_OPEN_FOLDER)
+        return path in OPEN_PATHS or (path.startswith(_OPEN_FOLDERS) and path != _EVENTS)
 
     def _has_key(self, scope: Scope) -> bool:
         given = dict(scope["headers"]).get(HEADER.lower().encode(), b"")

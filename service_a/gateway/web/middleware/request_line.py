@@ -21,7 +21,7 @@ _PROBES = {"/health", "/livez", "/metrics"}
 
 class RequestLine:
     """ASGI middleware: every answer carries `X-Request-ID`, every request writes one line
-    and is counted.
+    and is counted. The answer to a `POST` carries `Server-Timing` as well.
 
     The caller's own id is kept if it is sane. Routes add fields to the line through
     `request.state.log_fields`. An exception that nobody expected is logged with its
@@ -49,6 +49,7 @@ class RequestLine:
         state = scope.setdefault("state", {})
         state["trace"] = trace
         state["log_fields"] = fields
+        posted = scope["method"] == "POST"
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -56,6 +57,8 @@ class RequestLine:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], header]
+                if posted:
+                    message["headers"].append((b"server-timing", trace.stages.write_header()))
             await send(message)
 
         try:

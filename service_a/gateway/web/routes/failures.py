@@ -8,6 +8,7 @@ from gateway.errors import (
     BodiesOverBudget,
     BodyTimeout,
     BodyTooLarge,
+    FaultUnknown,
     ForeignPage,
     InputLogUnavailable,
     InputNotFound,
@@ -15,6 +16,7 @@ from gateway.errors import (
     InvalidInput,
     ModelUnknown,
     PredictorUnavailable,
+    TooManyWatchers,
     UnsupportedEncoding,
     WrongContentType,
 )
@@ -58,6 +60,10 @@ def add_failure_handlers(app: FastAPI) -> None:
         request.state.log_fields["outcome"] = "rejected"
         return JSONResponse({"detail": str(error)}, status_code=404)
 
+    @app.exception_handler(FaultUnknown)
+    async def answer_fault_unknown(_: Request, error: FaultUnknown) -> Response:
+        return JSONResponse({"detail": str(error)}, status_code=404)
+
     @app.exception_handler(ForeignPage)
     async def answer_foreign_page(_: Request, __: ForeignPage) -> Response:
         detail = "A page of another site may not make this call"
@@ -84,6 +90,10 @@ def add_failure_handlers(app: FastAPI) -> None:
     async def answer_body_timeout(_: Request, __: BodyTimeout) -> Response:
         detail = "The body did not arrive in time"
         return JSONResponse({"detail": detail}, status_code=408, headers={"Connection": "close"})
+
+    @app.exception_handler(TooManyWatchers)
+    async def answer_too_many_watchers(_: Request, __: TooManyWatchers) -> Response:
+        return _answer_later("Too many are watching")
 
     @app.exception_handler(BodiesOverBudget)
     async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:

@@ -154,3 +154,11 @@ def test_caller_is_told_that_the_service_stops_unless_its_answer_has_begun(
     if not begun:
         assert (b"retry-after", b"5") in sent[0]["headers"]
         assert sent[1]["body"] == b'{"detail":"The service is stopping"}'
+
+
+@pytest.mark.parametrize("app", [answer, fail])
+def test_answer_to_a_post_says_how_long_it_took(app: ASGIApp) -> None:
+    client = start(app)
+
+    assert re.fullmatch(r"total;dur=\d+\.\d\d", client.post("/").headers["Server-Timing"])
+    assert "Server-Timing" not in client.get("/").headers

@@ -10,6 +10,7 @@ from predictor.errors import (
     BodiesOverBudget,
     BodyTimeout,
     BodyTooLarge,
+    FaultUnknown,
     ForeignPage,
     InvalidInput,
     ModelNotFound,
@@ -54,6 +55,10 @@ def add_failure_handlers(app: FastAPI) -> None:
     @answers(BodiesOverBudget, "overloaded")
     async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:
         return _answer_later("Too much is under way")
+
+    @app.exception_handler(FaultUnknown)
+    async def answer_fault_unknown(_: Request, error: FaultUnknown) -> Response:
+        return JSONResponse({"detail": str(error)}, status_code=404)
 
     @answers(ForeignPage, "foreign_page")
     async def answer_foreign_page(_: Request, __: ForeignPage) -> Response:

@@ -13,6 +13,7 @@ from predictor.errors import InputRejected, InvalidInput, ModelNotFound
 from predictor.inference.runner import Runner, run_in_pieces
 from predictor.inference.served_model import Outcome, ServedModel
 from predictor.settings import Settings
+from predictor.telemetry.stages import Stages
 from predictor.versions.registry import ModelRegistry
 from predictor.web.answers import Answer, write_answer, write_result
 from predictor.web.json_body import BodyReader
@@ -133,7 +134,10 @@ async def predict_inputs(
 ) -> Sequence[Outcome]:
     """Predict, and name the model in the request's log line."""
     runner: Runner = request.app.state.runner
+    stages: Stages = request.state.trace.stages
+    stages.end("check")
     outcomes = await runner.predict(model, inputs)
+    stages.end("predict")
     fields = request.state.log_fields
     predictions = fields.get("predictions", 0) + len(outcomes)
     fields.update(model=model.name, model_version=model.version, predictions=predictions)

@@ -331,3 +331,16 @@ def test_pieces_of_a_batch_are_one_request_in_the_log(
         assert predict_batch(client, [house, house, {}, {}, house])[0] == 200
     (line,) = [each for each in log.getvalue().splitlines() if "event=request" in each]
     assert line.endswith(" model=tiny model_version=1 predictions=3")
+
+
+@pytest.mark.parametrize("path", ["/predict", "/models/tiny/predict/batch"])
+def test_answer_says_how_long_each_stage_took(
+    client: TestClient, house: dict[str, Any], path: str
+) -> None:
+    reply = client.post(path, json={"inputs": [house, {}]} if "batch" in path else {"input": house})
+
+    assert reply.status_code == 200
+    stages = [stage.partition(";dur=") for stage in reply.headers["Server-Timing"].split(", ")]
+    assert [name for name, _, _ in stages] == ["check", "predict", "total"]
+    check, predict, total = (float(milliseconds) for _, _, milliseconds in stages)
+    assert 0 < check + predict <= total + 0.02  # each is rounded

@@ -1,0 +1,59 @@
+"""Calls to Service B besides those for predictions: how it is, and its faults."""
+
+import time
+from typing import Any, cast
+
+import requests
+from urllib3.exceptions import HTTPError
+from urllib3.util import Timeout
+
+from gateway.errors import PredictorUnavailable
+from gateway.forwarding.deadline import DeadlineAdapter, keep_deadline
+
+_TIMEOUT_SECONDS = 0.8
+_MAX_ANSWER_BYTES = 1024 * 1024
+
+
+class SideCalls:
+    """Calls Service B by connections of its own. Blocks; safe to use from many threads."""
+
+    def __init__(self, base_url: str, adapter: DeadlineAdapter, api_key: str | None) -> None:
+        self._base_url = base_url
+        self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, adapter)
+        # Proxies and passwords of the environment are not for a call between two services.
+        self._session.trust_env = False
+        if api_key:
+            self._session.headers["X-API-Key"] = api_key
+
+    def send(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """Return the status and the body of the answer.
+
+        Raises:
+            PredictorUnavailable: there is none in time, or it is too long.
+        """
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        request = self._session.prepare_request(
+            requests.Request(method, f"{self._base_url}{path}", headers, data=body)
+        )
+        try:
+            with (
+                keep_deadline(time.monotonic() + _TIMEOUT_SECONDS),
+                self._session.send(
+                    request,
+                    # requests takes urllib3's own class as well, its types don't say so
+                    timeout=cast(Any, Timeout(_TIMEOUT_SECONDS)),
+                    stream=True,
+                    allow_redirects=False,
+                ) as response,
+            ):
+                content = response.raw.read(_MAX_ANSWER_BYTES + 1, decode_content=True)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise PredictorUnavailable(f"{type(error).__name__}: {error}") from error
+        if len(content) > _MAX_ANSWER_BYTES:
+            raise PredictorUnavailable(f"answer over {_MAX_ANSWER_BYTES} bytes")
+        return response.status_code, content
+
+    def close(self) -> None:
+        self._session.close()

@@ -1,0 +1,96 @@
+"""The way of a request through the gateway: how long each stage took, and what came of it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+
+class Call:
+    """One call to Service B, which many requests may have gone in.
+
+    Times are those of `time.perf_counter()`. `stages` are Service B's own, as the gateway's
+    `Server-Timing` is to have them.
+    """
+
+    __slots__ = ("began_at", "callers", "ended_at", "inputs", "number", "stages")
+
+    def __init__(self, number: int, inputs: int, callers: int) -> None:
+        self.number = number
+        self.inputs = inputs
+        self.callers = callers
+        self.began_at = time.perf_counter()
+        self.ended_at: float | None = None
+        self.stages = b""  # begins with a comma, if there are any
+
+
+class Passage:
+    """When a request got how far. Made for every request, so it does as little as it can."""
+
+    __slots__ = (
+        "_answered_at",
+        "_began_at",
+        "_logged_at",
+        "_read_at",
+        "call",
+        "inputs",
+        "model",
+        "results",
+    )
+
+    def __init__(self) -> None:
+        self._began_at = time.perf_counter()
+        self._read_at = self._logged_at = self._answered_at = 0.0
+        self.inputs = 0
+        self.model: str | None = None
+        self.call: Call | None = None  # the latest that the inputs went in
+        self.results: Sequence[Any] = ()
+
+    def end_reading(self, inputs: int, model: str | None) -> None:
+        self._read_at = time.perf_counter()
+        self.inputs = inputs
+        self.model = model
+
+    def end_logging(self) -> None:
+        self._logged_at = time.perf_counter()
+
+    def end_forward(self, logged_at: float, results: Sequence[Any]) -> None:
+        """End the forward, which began when the inputs were logged."""
+        self._answered_at = time.perf_counter()
+        if self.call is not None:
+            logged_at = min(logged_at, self.call.began_at)  # some clocks are coarse
+            self._answered_at = self.call.ended_at or self._answered_at
+        self._logged_at = max(logged_at, self._read_at)
+        self.results = results
+
+    def write_header(self) -> bytes:
+        """Return the value of `Server-Timing`, with `total` up to now."""
+        call = self.call
+        if call is None or not self._read_at or not self._answered_at:
+            return b", ".join([b"%b;dur=%.2f" % each for each in self._list()])
+        # The same as above, in one piece: this is what most requests need.
+        return b"read;dur=%.2f, log;dur=%.2f, wait;dur=%.2f, predict;dur=%.2f%b, total;dur=%.2f" % (
+            (self._read_at - self._began_at) * 1000,
+            (self._logged_at - self._read_at) * 1000,
+            (call.began_at - self._logged_at) * 1000,
+            (self._answered_at - call.began_at) * 1000,
+            call.stages,
+            (time.perf_counter() - self._began_at) * 1000,
+        )
+
+    def measure(self) -> dict[str, float]:
+        """Return the milliseconds of each stage, Service B's own too, and of all together."""
+        stages = dict(each.split(b";dur=") for each in self.write_header().split(b", "))
+        return {name.decode(): float(value) for name, value in stages.items()}
+
+    def _list(self) -> Iterator[tuple[bytes, float]]:
+        last_at = self._began_at
+        if self._read_at:
+            for name, at in (
+                (b"read", self._read_at),
+                (b"log", self._logged_at),
+                (b"wait", self._answered_at),
+            ):
+                if at:
+                    yield name, (at - last_at) * 1000
+                    last_at = at
+        yield b"total", (time.perf_counter() - self._began_at) * 1000

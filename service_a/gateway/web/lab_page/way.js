@@ -1,0 +1,95 @@
+// The drawing that lives. It shows after the fact, and slowly, what the events say.
+import { find, make, showNumber, showTime, write } from "./elements.js";
+import { on } from "./events.js";
+
+const MAX_DOTS = 40;
+const STEP_MS = 500;
+const CIRCUITS = {
+  closed: "Service B answers again: the circuit is closed.",
+  open: "The circuit is open: Service A answers 503 at once, without asking Service B.",
+};
+let state;
+let versions = [];
+let centres = {};
+
+export function startDrawing() {
+  on("request", drawRequest);
+  on("call", drawCall);
+  on("state", showState);
+  on("dropped", ({ dropped }) => report(`This page was too slow for ${showNumber(dropped)} events, which it missed.`));
+  setStill(matchMedia("(prefers-reduced-motion: reduce)").matches);
+  find("still").addEventListener("click", () => setStill(!isStill()));
+}
+
+const isStill = () => find("still").getAttribute("aria-pressed") === "true";
+
+function setStill(still) {
+  find("still").setAttribute("aria-pressed", String(still));
+  if (still) find("dots").replaceChildren();
+}
+
+function drawRequest({ status, outcome, inputs, call }) {
+  const good = status < 400;
+  const forwarded = call !== null;
+  move("", inputs && outcome !== "not logged" ? ["you", "service-a", "input-log"] : ["you", "service-a"], 0);
+  if (outcome === "unavailable" && !forwarded) move("bad", ["service-a", "to-b", "service-a"], 2);
+  move(good ? "good" : "bad", ["service-a", "you"], forwarded ? 5 : good ? 2 : 4);
+}
+
+function drawCall({ inputs, outcome }) {
+  move("batch", ["service-a", "service-b"], 2, inputs);
+  move(outcome === "predicted" ? "batch" : "batch bad", ["service-b", "service-a"], 4, inputs);
+}
+
+/** Move a dot from place to place, beginning some steps from now. */
+function move(look, places, delay, text = "") {
+  setTimeout(() => {
+    const full = find("dots").childElementCount >= (text ? 2 : 1) * MAX_DOTS; // calls have room of their own
+    if (full || document.hidden || isStill()) return;
+    const dot = make("i", { class: `dot ${look}` }, String(text));
+    const jitter = (Math.random() - 0.5) * 14;
+    const keyframes = places.map((id) =>
+      ({ transform: `translate(${findCentre(id)}) translate(-50%, calc(-50% + ${jitter}px))` }));
+    find("dots").append(dot);
+    const times = { duration: (places.length - 1) * STEP_MS, easing: "ease-in-out" };
+    dot.animate(keyframes, times).onfinish = () => dot.remove();
+  }, delay * STEP_MS);
+}
+
+/** Measured anew with each state: to measure for each dot would make the browser lay out all again. */
+const findCentre = (id) => (centres[id] ??= measure(find(id)));
+const measure = ({ offsetLeft, offsetTop, offsetWidth, offsetHeight }) =>
+  `${offsetLeft + offsetWidth / 2}px, ${offsetTop + offsetHeight / 2}px`;
+
+function showState(now) {
+  const { requests_per_second: rate, waiting, circuit, service_b: b, log } = now;
+  write("rate", `${showNumber(rate)} requests/s`);
+  write("p50", showTime(now.p50_ms));
+  write("p99", showTime(now.p99_ms));
+  write("waiting-log", `${showNumber(waiting.log)} waiting`);
+  write("waiting-forward", `${showNumber(waiting.forward)} waiting`);
+  write("logged", `${showNumber(Object.values(log).reduce((sum, count) => sum + count, 0))} inputs`);
+  write("b-status", b.status);
+  write("circuit", `circuit ${circuit.replace("_", "-")}`);
+  find("to-b").dataset.circuit = circuit;
+  find("service-b").classList.toggle("away", b.status !== "healthy");
+  showVersions(b.models);
+  if (state && state.circuit !== circuit) report(CIRCUITS[circuit] ?? find("news").textContent);
+  else if (state && state.service_b.status !== b.status) report(`Service B is ${b.status}.`);
+  state = now;
+  centres = {};
+}
+
+function showVersions(models) {
+  const words = models.map(({ name, version }) => `${name} ${version ?? "not loaded"}`);
+  const swapped = words.filter((each) => !versions.includes(each));
+  if (String(words) === String(versions)) return;
+  find("versions").replaceChildren(...words.map((each) => make("span", {}, each)));
+  if (versions.length && swapped.length) {
+    report(`Service B now serves ${swapped.join(", ")}.`);
+    find("versions").animate([{ transform: "translateY(-100%)", opacity: 0 }, {}], isStill() ? 0 : 2 * STEP_MS);
+  }
+  versions = words;
+}
+
+const report = (text) => write("news", text);

@@ -1,0 +1,68 @@
+"""The lab's page, and the events that it shows."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.sse import EventSourceResponse
+from starlette.responses import StreamingResponse
+from starlette.staticfiles import StaticFiles
+
+from gateway.telemetry.events import Watcher, Watchers
+from gateway.web.foreign_pages import refuse_foreign_pages
+
+_FOLDER = Path(__file__).parent.parent / "lab_page"
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",  # kept, but not used before it was asked whether it changed
+}
+# A proxy that collects answers before it passes them on would hold up the events.
+_EVENT_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+router = APIRouter(tags=["lab"])
+
+
+class PageFiles(StaticFiles):
+    """The files of the page, each with the headers that keep a browser from loading others."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(_PAGE_HEADERS)
+        return response
+
+
+_page_files = PageFiles(directory=_FOLDER)
+
+
+async def _watch(request: Request) -> AsyncIterator[Watcher]:
+    watchers: Watchers = request.app.state.watchers
+    watcher = watchers.join()
+    try:
+        yield watcher
+    finally:  # also when the caller has gone
+        watchers.leave(watcher)
+
+
+# Not in the OpenAPI document: Swagger UI, and programs made from it, would wait for the end.
+@router.get("/lab/events", include_in_schema=False, dependencies=[Depends(refuse_foreign_pages)])
+async def read_events(watcher: Annotated[Watcher, Depends(_watch)]) -> StreamingResponse:
+    """Send events until the caller leaves or the service stops, beginning with the state.
+
+    What happened before is not sent again, whatever `Last-Event-ID` says: the log has every input.
+    """
+    # Each event is written once for all. If the route declared this class, FastAPI would write it
+    # anew for each that watches.
+    return EventSourceResponse(watcher.read(), headers=_EVENT_HEADERS)
+
+
+async def _read_page(request: Request) -> Response:
+    name = request.path_params.get("name", "index.html")
+    return await _page_files.get_response(name, request.scope)
+
+
+# Pages rather than calls: they take any parameter. The path of the second fits that of the events.
+for path in ("/lab", "/lab/{name}"):
+    router.add_route(path, _read_page, methods=["GET"], include_in_schema=False)

@@ -1,0 +1,72 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gateway.forwarding.deadline import DeadlineAdapter
+from gateway.forwarding.predictor_state import read_predictor_state
+from gateway.forwarding.side_calls import SideCalls
+from tests.stub_server import Exchange, StubServer, answer
+
+ANSWERS: dict[str, tuple[int, Any]] = {
+    "/health": (200, {"status": "healthy"}),
+    "/models": (200, {"models": [{"name": "ames", "version": "2", "default": True}]}),
+    "/faults": (200, {"faults": [{"kind": "hang", "seconds": 3.0}]}),
+}
+UNREACHABLE: dict[str, Any] = {"status": "unreachable", "models": [], "faults": []}
+
+
+@pytest.fixture
+def calls(stub: StubServer) -> Iterator[SideCalls]:
+    calls = SideCalls(stub.url, DeadlineAdapter(), None)
+    yield calls
+    calls.close()
+
+
+def answer_by_path(stub: StubServer, **others: tuple[int, Any]) -> None:
+    answers = ANSWERS | {f"/{name}": each for name, each in others.items()}
+
+    def behave(exchange: Exchange) -> None:
+        answer(*answers[exchange.received.line.split()[1]])(exchange)
+
+    stub.behave = behave
+
+
+def test_state_has_health_versions_and_faults(calls: SideCalls, stub: StubServer) -> None:
+    answer_by_path(stub)
+
+    assert read_predictor_state(calls) == {
+        "status": "healthy",
+        "models": [{"name": "ames", "version": "2"}],
+        "faults": [{"kind": "hang", "seconds": 3.0}],
+    }
+
+
+def test_service_b_without_a_model_and_without_faults_is_unhealthy(
+    calls: SideCalls, stub: StubServer
+) -> None:
+    models = {"models": [{"name": "ames", "version": None}]}
+    answer_by_path(stub, health=(503, {}), models=(200, models), faults=(404, {"detail": "?"}))
+
+    assert read_predictor_state(calls) == {"status": "unhealthy", **models, "faults": []}
+
+
+@pytest.mark.parametrize("models", [(200, b"<html>"), (200, {"models": "all"}), (404, {})])
+def test_other_model_server_has_only_a_health(
+    calls: SideCalls, stub: StubServer, models: tuple[int, Any]
+) -> None:
+    answer_by_path(stub, models=models, faults=models)
+
+    assert read_predictor_state(calls) == {"status": "healthy", "models": [], "faults": []}
+
+
+def test_whatever_has_no_health_is_unreachable(calls: SideCalls, stub: StubServer) -> None:
+    answer_by_path(stub, health=(404, {}), models=(404, {}), faults=(404, {}))
+
+    assert read_predictor_state(calls) == UNREACHABLE
+
+
+def test_service_b_that_is_gone_is_unreachable(free_port: int) -> None:
+    calls = SideCalls(f"http://127.0.0.1:{free_port}", DeadlineAdapter(), None)
+
+    assert read_predictor_state(calls) == UNREACHABLE

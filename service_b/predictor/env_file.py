@@ -1,0 +1,47 @@
+"""The file of variables, `.env`: read into the environment, which wins where it has a name too."""
+
+import os
+from pathlib import Path
+
+from dotenv.parser import parse_stream
+
+from predictor.settings import SERVICE_FOLDER, SettingsError
+
+FILE_NAME = ".env"
+
+
+def load_env_file(file: Path | None = None) -> None:
+    """Read `file`, or what LAB_ENV_FILE names, or else `.env` if it is there.
+
+    All names are taken, since libraries read variables too. Values stay as they are written.
+
+    Raises:
+        SettingsError: the file can't be read, or has a line that sets nothing.
+    """
+    named = file or os.environ.get("LAB_ENV_FILE")
+    path = Path(named or SERVICE_FOLDER / FILE_NAME)
+    if not named and not path.is_file():
+        return
+    given = {name.upper() for name in os.environ}  # settings are found in any letter case
+    for name, value in _read(path).items():
+        if name.upper() not in given:
+            os.environ[name] = value
+
+
+def _read(path: Path) -> dict[str, str]:
+    variables = {}
+    try:
+        # Some editors on Windows begin a file with a byte order mark.
+        with path.open(encoding="utf-8-sig") as file:
+            for each in parse_stream(file):
+                name, value, (text, line), is_wrong = each
+                if is_wrong or "\0" in text or (name and (value is None or "=" in name)):
+                    line += text[: -len(text.lstrip())].count("\n")
+                    raise SettingsError(f"{path} line {line}: must be NAME=value")
+                if name and value is not None:
+                    variables[name] = value
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: is not UTF-8") from error
+    return variables
