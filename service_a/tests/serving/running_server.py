@@ -76,7 +76,11 @@ class RunningServer:
     Each test sets the application and the limits for the connections that it opens.
     """
 
-    def __init__(self, protocol: type[Any], server: type[uvicorn.Server] = uvicorn.Server) -> None:
+    def __init__(
+        self,
+        protocol: type[Any],
+        make_server: Callable[[uvicorn.Config], uvicorn.Server] = uvicorn.Server,
+    ) -> None:
         self._protocol = protocol
         self.use()
         listener = socket.create_server(("127.0.0.1", 0))
@@ -91,7 +95,7 @@ class RunningServer:
             log_config=None,
             server_header=False,
         )
-        self._server = server(config)
+        self._server = make_server(config)
         self._connections: set[Any] = self._server.server_state.connections
         self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
         self._thread.start()
