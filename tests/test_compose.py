@@ -565,7 +565,7 @@ def test_log_survives_when_containers_are_removed(stack: Stack, house: dict[str,
 
 
 def test_faults_can_be_switched_on_when_lab_faults_is_set(stack: Stack) -> None:
-    faults = [f"{url}/faults" for url in stack.urls.values()]
+    faults = [f"{stack.urls[service]}/faults" for service in SERVICES]
     assert [requests.get(url, timeout=5).status_code for url in faults] == [404, 404]
 
     stack.environment["LAB_FAULTS"] = "1"
