@@ -14,8 +14,8 @@ if sys.platform == "win32":
     pytest.skip("stands in for main.py with a script of POSIX", allow_module_level=True)
 
 STUBBORN = """
-import signal, time
-signal.signal(signal.SIGTERM, lambda *_: print("no", flush=True))
+import os, signal
+signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"no\\n"))
 print("up", flush=True)
 while True:
     signal.pause()
@@ -70,8 +70,8 @@ def test_every_line_has_the_prefix_and_the_status_is_the_services_own() -> None:
 
 def test_service_gets_time_to_end_when_the_launcher_closes_the_input() -> None:
     keeper = start_keeper(
-        "import signal, sys\n"
-        "signal.signal(signal.SIGTERM, lambda *_: (print('ending'), sys.exit(0)))\n"
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b'ending\\n'), sys.exit(0)))\n"
         "print('up', flush=True)\nsignal.pause()"
     )
     assert keeper.stdout
