@@ -105,7 +105,7 @@ class Gateway(FastAPI):
             cors = CORSMiddleware(
                 layers,
                 allow_origins=sorted(settings.cors_origins),
-                allow_methods=["GET", "POST"],
+                allow_methods=["GET", "POST", *(["PUT", "DELETE"] if settings.faults else [])],
                 allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
                 expose_headers=["X-Request-ID", "Retry-After", "Server-Timing"],
                 max_age=_PREFLIGHT_SECONDS,
@@ -161,7 +161,9 @@ def create_app(settings: Settings) -> FastAPI:
             lanes,
             log_queue,
             count_log=partial(read_queue.read_part, reader.count_outcomes),
-            ask_predictor=partial(asyncio.to_thread, read_predictor_state, side_calls),
+            ask_predictor=partial(
+                asyncio.to_thread, read_predictor_state, side_calls, settings.faults
+            ),
             list_faults=faults.describe,
         )
         if settings.faults:

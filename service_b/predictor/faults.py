@@ -56,9 +56,12 @@ class Faults:
 
     def begin(self, kind: str, fault: Fault) -> None:
         """Put a fault in force, in place of the one of its kind that is."""
-        self.end(kind)
         timer = asyncio.get_running_loop().call_later(fault.seconds, self.end, kind)
-        self._in_force[kind] = _InForce(fault, timer)
+        if found := self._in_force.get(kind):  # what waits for its end goes on waiting
+            found.timer.cancel()
+            self._in_force[kind] = _InForce(fault, timer, found.ended)
+        else:
+            self._in_force[kind] = _InForce(fault, timer)
         _logger.warning("fault begins", extra={"fields": {"kind": kind, **fault.model_dump()}})
 
     def end(self, kind: str) -> None:

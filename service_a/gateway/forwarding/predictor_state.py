@@ -26,15 +26,15 @@ class _Faults(BaseModel):
 _Shape = TypeVar("_Shape", _Models, _Faults)
 
 
-def read_predictor_state(calls: SideCalls) -> dict[str, Any]:
-    """Ask Service B for its health, its versions and the faults that are in force there.
+def read_predictor_state(calls: SideCalls, with_faults: bool) -> dict[str, Any]:
+    """Ask Service B for its health, its versions and, if it may have any, its faults.
 
     Another model server in its place may have only a health.
     """
     try:
         health = _HEALTH.get(calls.send("GET", "/health")[0], "unreachable")
         models = _read(_Models, *calls.send("GET", "/models"))
-        faults = _read(_Faults, *calls.send("GET", "/faults"))
+        faults = _read(_Faults, *calls.send("GET", "/faults")) if with_faults else _Faults()
     except PredictorUnavailable:
         return {"status": "unreachable", "models": [], "faults": []}
     return {"status": health, **models.model_dump(), **faults.model_dump()}

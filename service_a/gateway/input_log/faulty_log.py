@@ -11,6 +11,10 @@ from gateway.intake.ports import InputLog
 KINDS: Mapping[str, type[Fault]] = {"log_full": Fault, "log_slow": SlowFault}
 
 
+# So soon a write goes on when the fault ends.
+_STEP_SECONDS = 0.01
+
+
 class FaultyLog:
     """Writes to a log unless a fault is in force: a full disk, or a slow one."""
 
@@ -23,5 +27,7 @@ class FaultyLog:
             raise InputLogUnavailable("the fault log_full is in force")
         slow = self._faults.find("log_slow")
         if isinstance(slow, SlowFault):
-            time.sleep(slow.ms / 1000)
+            until = time.monotonic() + slow.ms / 1000
+            while self._faults.find("log_slow") is slow and time.monotonic() < until:
+                time.sleep(_STEP_SECONDS)
         return self._log.write(entries)

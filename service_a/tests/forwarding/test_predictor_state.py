@@ -35,7 +35,7 @@ def answer_by_path(stub: StubServer, **others: tuple[int, Any]) -> None:
 def test_state_has_health_versions_and_faults(calls: SideCalls, stub: StubServer) -> None:
     answer_by_path(stub)
 
-    assert read_predictor_state(calls) == {
+    assert read_predictor_state(calls, with_faults=True) == {
         "status": "healthy",
         "models": [{"name": "ames", "version": "2"}],
         "faults": [{"kind": "hang", "seconds": 3.0}],
@@ -48,7 +48,20 @@ def test_service_b_without_a_model_and_without_faults_is_unhealthy(
     models = {"models": [{"name": "ames", "version": None}]}
     answer_by_path(stub, health=(503, {}), models=(200, models), faults=(404, {"detail": "?"}))
 
-    assert read_predictor_state(calls) == {"status": "unhealthy", **models, "faults": []}
+    assert read_predictor_state(calls, with_faults=True) == {
+        "status": "unhealthy",
+        **models,
+        "faults": [],
+    }
+
+
+def test_faults_are_not_asked_for_where_there_can_be_none(
+    calls: SideCalls, stub: StubServer
+) -> None:
+    answer_by_path(stub)
+
+    assert read_predictor_state(calls, with_faults=False)["faults"] == []
+    assert "/faults" not in [each.line.split()[1] for each in stub.received]
 
 
 @pytest.mark.parametrize("models", [(200, b"<html>"), (200, {"models": "all"}), (404, {})])
@@ -57,16 +70,20 @@ def test_other_model_server_has_only_a_health(
 ) -> None:
     answer_by_path(stub, models=models, faults=models)
 
-    assert read_predictor_state(calls) == {"status": "healthy", "models": [], "faults": []}
+    assert read_predictor_state(calls, with_faults=True) == {
+        "status": "healthy",
+        "models": [],
+        "faults": [],
+    }
 
 
 def test_whatever_has_no_health_is_unreachable(calls: SideCalls, stub: StubServer) -> None:
     answer_by_path(stub, health=(404, {}), models=(404, {}), faults=(404, {}))
 
-    assert read_predictor_state(calls) == UNREACHABLE
+    assert read_predictor_state(calls, with_faults=True) == UNREACHABLE
 
 
 def test_service_b_that_is_gone_is_unreachable(free_port: int) -> None:
     calls = SideCalls(f"http://127.0.0.1:{free_port}", DeadlineAdapter(), None)
 
-    assert read_predictor_state(calls) == UNREACHABLE
+    assert read_predictor_state(calls, with_faults=True) == UNREACHABLE

@@ -21,7 +21,7 @@ export function startLoading() {
 /** Send for some seconds and wait for the answers; a load that runs already goes on instead. */
 export async function load(perSecond, seconds) {
   if (stop) return;
-  const run = { answers: [], seconds, sent: 0, started: performance.now() };
+  const run = { answers: [], seconds, sent: 0, started: performance.now(), controller: new AbortController() };
   find("load-button").textContent = "Stop the load";
   find("load-result").textContent = "";
   await new Promise((resolve) => {
@@ -32,7 +32,7 @@ export async function load(perSecond, seconds) {
       if (now - shown > BIN_MS) showChart(run, (shown = now));
       if (now > seconds * 1000 && run.answers.length === run.sent) stop();
     }, TICK_MS);
-    stop = () => resolve(clearInterval(timer));
+    stop = () => resolve(clearInterval(timer), run.controller.abort());
   });
   stop = undefined;
   find("load-button").textContent = "Start the load";
@@ -45,7 +45,7 @@ export async function load(perSecond, seconds) {
 async function sendOne(run, due) {
   let kind = "lost";
   try {
-    const answer = await send(composeAny());
+    const answer = await send(composeAny(), { signal: run.controller.signal, priority: "low" });
     await answer.text();
     kind = answer.ok ? "good" : answer.status < 500 ? "wrong" : "bad";
   } catch {

@@ -37,9 +37,8 @@ function choose(outcome) {
 }
 
 async function read() {
-  if (reading || document.hidden) return;
-  reading = true;
-  stale = false;
+  if (reading || document.hidden) { stale = true; return; }
+  [reading, stale] = [true, false];
   try {
     const answer = await call(`inputs?limit=50${wanted && `&outcome=${wanted}`}`);
     if (answer.ok) show((await answer.json()).inputs);
@@ -67,7 +66,7 @@ async function openRecord(input) {
   const record = newest.number === input.number ? newest : input; // a batch has one id for all its inputs
   find("record-title").textContent = `Input ${record.number}`;
   find("record-facts").textContent = `${record.outcome}${record.duration_ms === null ? "" : `, forwarded in ${showTime(record.duration_ms)}`}`
-    + `${record.earlier_attempts?.length ? `, after ${record.earlier_attempts.length} earlier attempts` : ""}.`;
+    + `${record.earlier_attempts?.length ? `, after ${record.earlier_attempts.length} earlier attempt${record.earlier_attempts.length > 1 ? "s" : ""}` : ""}.`;
   find("record-json").textContent = JSON.stringify(record, null, 2);
   find("record").showModal();
 }

@@ -8,13 +8,12 @@ import { call, hasKey, send } from "./service.js";
 const SUGGESTIONS = 6;
 const HOUSE_MODELS = ["", "ames"]; // the form is for these
 let fields, houses, otherInput;
-let current = -1; // which house
-let facts = {};
+let current = -1, facts = {}; // which house, and what is said of it
 let changed = false; // then the sale price is no longer this house's
 
 export async function startSending() {
-  [[fields, otherInput], houses] = await Promise.all([readFields(), call("lab/houses.json").then((answer) => answer.json())]);
   find("send-form").addEventListener("submit", submit);
+  [[fields, otherInput], houses] = await Promise.all([readFields(), call("lab/houses.json").then((answer) => answer.json())]);
   find("another").addEventListener("click", takeHouse);
   find("search").addEventListener("input", showOptional);
   find("leave-out").addEventListener("click", leaveOut);
@@ -26,17 +25,19 @@ export async function startSending() {
   on("connected", showCommands); // by then it is clear whether a key is needed
   on("state", ({ service_b: { models } }) => showModels(models.map(({ name }) => name)));
   takeHouse();
+  find("send").setAttribute("aria-disabled", "false");
 }
 
 /** A request like the form's, for one of the houses; for another model than theirs, the form's. */
 export const composeAny = () =>
   compose(takesHouses() ? JSON.stringify(houses[Math.floor(Math.random() * houses.length)].facts) : undefined);
+const escape = (json) => // PowerShell takes typographic quotes for quotes, and 5.1 sends other letters wrongly
+  json.replace(/[^\x00-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 const takesHouses = () => HOUSE_MODELS.includes(find("model").value);
 
 function takeHouse() {
   current = (current + 1) % houses.length;
-  facts = { ...houses[current].facts };
-  changed = false;
+  [facts, changed] = [{ ...houses[current].facts }, false];
   find("model").value = "";
   showHouse();
   showFacts();
@@ -113,7 +114,7 @@ function showCommands() {
   find("curl").textContent = `curl -X POST ${url} -H 'Content-Type: application/json' \\\n${
     key ? '  -H "X-API-Key: $LAB_KEY" \\\n' : ""}  -d '${body.replaceAll("'", "'\\''")}'`;
   find("powershell").textContent = `Invoke-RestMethod -Method Post ${url} -ContentType application/json \`\n${
-    key ? "  -Headers @{'X-API-Key' = $env:LAB_KEY} `\n" : ""}  -Body '${body.replaceAll("'", "''")}'`;
+    key ? "  -Headers @{'X-API-Key' = $env:LAB_KEY} `\n" : ""}  -Body '${escape(body).replaceAll("'", "''")}'`;
 }
 
 function showModels(names) {
@@ -132,7 +133,7 @@ function chooseModel() {
 
 async function submit(event) {
   event.preventDefault();
-  const button = find("send-form").querySelector(".primary");
+  const button = find("send");
   if (button.getAttribute("aria-disabled") === "true") return;
   button.setAttribute("aria-disabled", "true"); // disabled, it would lose the keyboard's focus
   find("sent").textContent = "On its way…";

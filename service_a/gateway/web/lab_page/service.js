@@ -17,8 +17,8 @@ export async function call(path, options = {}) {
   return call(path, options);
 }
 
-export const send = (body) =>
-  call("process", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+export const send = (body, options) =>
+  call("process", { method: "POST", headers: { "Content-Type": "application/json" }, body, ...options });
 
 function askForKey(refused) {
   // Another call may have asked while this one was under way.

@@ -63,7 +63,7 @@ const measure = ({ offsetLeft, offsetTop, offsetWidth, offsetHeight }) =>
 
 function showState(now) {
   const { requests_per_second: rate, waiting, circuit, service_b: b, log } = now;
-  write("rate", `${showNumber(rate)} requests/s`);
+  write("rate", `${showNumber(rate)} request${rate === 1 ? "" : "s"}/s`);
   write("p50", showTime(now.p50_ms));
   write("p99", showTime(now.p99_ms));
   write("waiting-log", `${showNumber(waiting.log)} waiting`);

@@ -11,7 +11,7 @@ HEADER = "X-API-Key"
 # For whatever watches the gateway, and for whoever wants to learn how to call it.
 OPEN_PATHS = {"/health", "/metrics", "/docs", "/redoc", "/openapi.json", "/lab"}
 _OPEN_FOLDERS = ("/static-offline-docs/", "/lab/")
-# It is what the page shows, not a part of it.
+# It is what the page shows, not a part of it. A route takes a line break at its end, too.
 _EVENTS = "/lab/events"
 
 
@@ -34,7 +34,9 @@ class ApiKeys:
         await answer(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
-        return path in OPEN_PATHS or (path.startswith(_OPEN_FOLDERS) and path != _EVENTS)
+        return path in OPEN_PATHS or (
+            path.startswith(_OPEN_FOLDERS) and not path.startswith(_EVENTS)
+        )
 
     def _has_key(self, scope: Scope) -> bool:
         given = dict(scope["headers"]).get(HEADER.lower().encode(), b"")

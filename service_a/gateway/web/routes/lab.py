@@ -12,10 +12,13 @@ from starlette.staticfiles import StaticFiles
 from gateway.telemetry.events import Watcher, Watchers
 from gateway.web.foreign_pages import refuse_foreign_pages
 
+# Windows may say otherwise of them, and then no browser would take them.
+_MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 _FOLDER = Path(__file__).parent.parent / "lab_page"
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'self'",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",  # no other page makes its visitor click on this one
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",  # kept, but not used before it was asked whether it changed
 }
@@ -28,9 +31,11 @@ router = APIRouter(tags=["lab"])
 class PageFiles(StaticFiles):
     """The files of the page, each with the headers that keep a browser from loading others."""
 
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
+    def file_response(self, full_path: Any, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(full_path, *args, **kwargs)
         response.headers.update(_PAGE_HEADERS)
+        if media_type := _MEDIA_TYPES.get(Path(full_path).suffix):
+            response.headers["Content-Type"] = media_type
         return response
 
 
@@ -49,7 +54,7 @@ async def _watch(request: Request) -> AsyncIterator[Watcher]:
 # Not in the OpenAPI document: Swagger UI, and programs made from it, would wait for the end.
 @router.get("/lab/events", include_in_schema=False, dependencies=[Depends(refuse_foreign_pages)])
 async def read_events(watcher: Annotated[Watcher, Depends(_watch)]) -> StreamingResponse:
-    """Send events until the caller leaves or the service stops, beginning with the state.
+    """Send events until the caller leaves or the service stops.
 
     What happened before is not sent again, whatever `Last-Event-ID` says: the log has every input.
     """

@@ -85,3 +85,11 @@ def test_faults_need_a_key_where_calls_do(start_gateway: StartGateway) -> None:
 
     assert guarded.get("/faults").status_code == 401
     assert guarded.get("/faults", headers={"X-API-Key": "k1"}).status_code == 200
+
+
+def test_listed_page_may_begin_and_end_a_fault(start_gateway: StartGateway) -> None:
+    client = start_gateway(LAB_FAULTS="1", GATEWAY_CORS_ORIGINS="https://a.example")
+
+    for method in ("PUT", "DELETE"):
+        headers = {"Origin": "https://a.example", "Access-Control-Request-Method": method}
+        assert client.options("/faults/log_slow", headers=headers).status_code == 200

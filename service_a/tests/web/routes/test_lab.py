@@ -203,6 +203,7 @@ def test_page_may_load_nothing_from_elsewhere(client: TestClient, path: str) -> 
     assert reply.headers["Content-Type"].startswith("text/html")
     assert reply.headers["Content-Security-Policy"] == "default-src 'self'"
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert reply.headers["X-Frame-Options"] == "DENY"
     assert reply.headers["Referrer-Policy"] == "no-referrer"
 
 
@@ -217,6 +218,7 @@ def test_page_is_open_and_its_events_need_a_key(start_gateway: StartGateway) -> 
     assert guarded.get("/lab").status_code == 200
     assert guarded.get("/lab/index.html").status_code == 200
     assert guarded.get("/lab/events").status_code == 401
+    assert guarded.get("/lab/events%0A").status_code == 401
 
 
 def test_page_of_another_site_cannot_take_a_place(client: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Depends, Request
 
+from predictor.errors import ModelNotFound
 from predictor.inference.served_model import ServedModel
 from predictor.versions.deployment import Deployment
 from predictor.versions.registry import ModelRegistry
@@ -33,7 +34,9 @@ async def read_model(request: Request, name: str) -> ModelAnswer:
     """After the name may come `@` and an alias, for the version that it names."""
     registry: ModelRegistry = request.app.state.registry
     model, held = registry.get(name), registry.find_name(name)
-    (state,) = [each for each in _describe_all(request) if each.name == held]
+    state = next((each for each in _describe_all(request) if each.name == held), None)
+    if state is None:  # retired meanwhile
+        raise ModelNotFound(name, sorted(request.app.state.endpoints))
     return ModelAnswer(**state.model_dump(), card=dict(model.metadata))
 
 
