@@ -53,12 +53,6 @@ TRICKS = [
         "uvicorn's own protocol",
     ),
     Trick(
-        "shared_timeout",
-        "has one timer for all bodies that are being read",
-        "`web/shared_timeout.py`",
-        "`asyncio.timeout` for each",
-    ),
-    Trick(
         "key_count",
         "finds duplicate keys by counting keys and colons",
         "`web/key_count.py`",

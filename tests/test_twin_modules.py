@@ -49,7 +49,6 @@ EQUAL = [
     "web/middleware/root_path.py",
     "web/query_parameters.py",
     "web/routes/faults.py",
-    "web/shared_timeout.py",
     "web/suggestion.py",
 ]
 # Tested with `serving/http_protocol.py`, which is one of them.

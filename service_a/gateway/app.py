@@ -72,7 +72,6 @@ from gateway.web.routes import faults as fault_routes
 from gateway.web.routes import inputs, instances, lab, price, process, service_b_faults, status
 from gateway.web.routes.failures import add_failure_handlers
 from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
-from gateway.web.shared_timeout import SharedTimeout
 from gateway.web.validation import check
 
 _logger = logging.getLogger(__name__)
@@ -221,11 +220,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _make_body_reader(settings: Settings) -> BodyReader:
-    seconds, plain = settings.body_timeout_seconds, settings.plain
-    return BodyReader(
-        partial(asyncio.timeout, seconds) if "shared_timeout" in plain else SharedTimeout(seconds),
-        parse_strictly if "key_count" in plain else parse_counting_keys,
-    )
+    parser = parse_strictly if "key_count" in settings.plain else parse_counting_keys
+    return BodyReader(settings.body_timeout_seconds, parser)
 
 
 def _make_writer(database: LogDatabase, settings: Settings) -> LogWriter:

@@ -146,7 +146,6 @@ Trick = Literal[
     "joined_writes",
     "key_count",
     "quick_check",
-    "shared_timeout",
     "sqlite_writer",
 ]
 

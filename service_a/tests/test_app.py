@@ -13,7 +13,6 @@ from gateway.serving.direct_routes import DirectRoutes
 from gateway.settings import load_settings
 from gateway.web.json_body import BodyReader
 from gateway.web.key_count import parse_counting_keys
-from gateway.web.shared_timeout import SharedTimeout
 from tests.conftest import StartGateway
 from tests.log_file import read_inputs
 from tests.stub_server import CERTIFICATES, StubServer
@@ -120,7 +119,6 @@ def find_tricks(app: FastAPI) -> set[str]:
         layers.append(layers[-1]._app)
     fast = {
         "direct_routes": any(isinstance(layer, DirectRoutes) for layer in layers),
-        "shared_timeout": isinstance(reader._timeout, SharedTimeout),
         "key_count": reader._parser is parse_counting_keys,
     }
     return {name for name, there in fast.items() if there}
@@ -129,9 +127,9 @@ def find_tricks(app: FastAPI) -> set[str]:
 @pytest.mark.parametrize(
     ("plain", "tricks"),
     [
-        ("0", {"direct_routes", "shared_timeout", "key_count"}),
-        ("direct_routes,key_count", {"shared_timeout"}),
-        ("shared_timeout", {"direct_routes", "key_count"}),
+        ("0", {"direct_routes", "key_count"}),
+        ("direct_routes", {"key_count"}),
+        ("key_count", {"direct_routes"}),
         ("1", set()),
     ],
 )

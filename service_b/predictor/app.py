@@ -1,11 +1,9 @@
 """The composition root: makes the predictor's objects and hands them to each other."""
 
-import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, cast
 
 from fastapi import Depends, FastAPI
@@ -42,7 +40,6 @@ from predictor.web.routes import faults as fault_routes
 from predictor.web.routes import invocations, models, predict, status
 from predictor.web.routes.failures import add_failure_handlers
 from predictor.web.schemas import ErrorAnswer, InvalidInputAnswer
-from predictor.web.shared_timeout import SharedTimeout
 
 _logger = logging.getLogger(__name__)
 
@@ -153,11 +150,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _make_body_reader(settings: Settings) -> BodyReader:
-    seconds, plain = settings.body_timeout_seconds, settings.plain
-    return BodyReader(
-        partial(asyncio.timeout, seconds) if "shared_timeout" in plain else SharedTimeout(seconds),
-        parse_strictly if "key_count" in plain else parse_counting_keys,
-    )
+    parser = parse_strictly if "key_count" in settings.plain else parse_counting_keys
+    return BodyReader(settings.body_timeout_seconds, parser)
 
 
 def _build_deployments(

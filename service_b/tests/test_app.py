@@ -10,7 +10,6 @@ from predictor.serving.direct_routes import DirectRoutes
 from predictor.settings import Settings
 from predictor.web.json_body import BodyReader
 from predictor.web.key_count import parse_counting_keys
-from predictor.web.shared_timeout import SharedTimeout
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
@@ -49,7 +48,6 @@ def find_tricks(app: FastAPI) -> set[str]:
         layers.append(layers[-1]._app)
     fast = {
         "direct_routes": any(isinstance(layer, DirectRoutes) for layer in layers),
-        "shared_timeout": isinstance(reader._timeout, SharedTimeout),
         "key_count": reader._parser is parse_counting_keys,
         "quick_check": app.state.quick_check,
     }
@@ -59,9 +57,9 @@ def find_tricks(app: FastAPI) -> set[str]:
 @pytest.mark.parametrize(
     ("plain", "tricks"),
     [
-        ("0", {"direct_routes", "shared_timeout", "key_count", "quick_check"}),
-        ("direct_routes,key_count", {"shared_timeout", "quick_check"}),
-        ("shared_timeout,quick_check", {"direct_routes", "key_count"}),
+        ("0", {"direct_routes", "key_count", "quick_check"}),
+        ("direct_routes,key_count", {"quick_check"}),
+        ("quick_check", {"direct_routes", "key_count"}),
         ("1", set()),
     ],
 )

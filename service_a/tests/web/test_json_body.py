@@ -2,7 +2,6 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import pytest
@@ -53,7 +52,7 @@ def read(
     headers = [] if content_type is None else [(b"content-type", content_type.encode())]
     headers += [(b"content-encoding", each.encode()) for each in encodings]
     request = Request({"type": "http", "headers": headers, **more}, caller.receive)
-    reader = BodyReader(partial(asyncio.timeout, timeout_seconds))
+    reader = BodyReader(timeout_seconds)
     return asyncio.run(reader.read(request, MAX_BYTES))
 
 
@@ -61,7 +60,7 @@ def read(
 def parse(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """Parses a body in the plain way, then in the fast one."""
     parser: Parser = request.param
-    return BodyReader(partial(asyncio.timeout, 60), parser).parse
+    return BodyReader(60, parser).parse
 
 
 def refuse(parse: Callable[..., Any], body: bytes) -> str:

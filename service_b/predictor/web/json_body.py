@@ -1,7 +1,7 @@
 """Reading a request's JSON body, strictly and within limits."""
 
+import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import jiter
@@ -21,7 +21,6 @@ _DRAIN_FACTOR = 16
 _MAX_CONTAINERS = 150_000
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-Timeout = Callable[[], AbstractAsyncContextManager[object]]
 Parser = Callable[[bytes, bool], Any]
 
 
@@ -37,8 +36,8 @@ def parse_strictly(body: bytes, allow_nan: bool) -> Any:
 class BodyReader:
     """Reads the bodies of requests that are declared as JSON."""
 
-    def __init__(self, timeout: Timeout, parser: Parser = parse_strictly) -> None:
-        self._timeout = timeout
+    def __init__(self, timeout_seconds: float, parser: Parser = parse_strictly) -> None:
+        self._timeout_seconds = timeout_seconds
         self._parser = parser
 
     async def read(self, request: Request, max_bytes: int) -> bytes:
@@ -59,7 +58,7 @@ class BodyReader:
         if headers.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity"):
             raise UnsupportedEncoding
         try:
-            async with self._timeout():
+            async with asyncio.timeout(self._timeout_seconds):
                 body = await _receive(request, max_bytes)
         except TimeoutError:
             raise BodyTimeout from None
