@@ -117,7 +117,7 @@ class PostgresProxy:
 
     def cut(self) -> None:
         """End the connections that there are."""
-        for each in self._sockets:
+        for each in self._sockets.copy():  # a gateway that is cut off connects again at once
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
