@@ -25,7 +25,7 @@ export async function startSending() {
   on("connected", showCommands); // by then it is clear whether a key is needed
   on("state", ({ service_b: { models } }) => showModels(models.map(({ name }) => name)));
   takeHouse();
-  find("send").setAttribute("aria-disabled", "false");
+  find("send-button").setAttribute("aria-disabled", "false");
 }
 
 /** A request like the form's, for one of the houses; for another model than theirs, the form's. */
@@ -133,7 +133,7 @@ function chooseModel() {
 
 async function submit(event) {
   event.preventDefault();
-  const button = find("send");
+  const button = find("send-button");
   if (button.getAttribute("aria-disabled") === "true") return;
   button.setAttribute("aria-disabled", "true"); // disabled, it would lose the keyboard's focus
   find("sent").textContent = "On its way…";
