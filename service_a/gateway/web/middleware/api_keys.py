@@ -34,9 +34,7 @@ class ApiKeys:
         await answer(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
-        return path in OPEN_PATHS or (
-            path.startswith(_OPEN_FOLDERS) and not path.startswith(_EVENTS)
-        )
+        return path in OPEN_PATHS or (path.startswith(_OPEN_FOLDERS) and path.rstrip() != _EVENTS)
 
     def _has_key(self, scope: Scope) -> bool:
         given = dict(scope["headers"]).get(HEADER.lower().encode(), b"")

@@ -217,6 +217,7 @@ def test_page_is_open_and_its_events_need_a_key(start_gateway: StartGateway) -> 
 
     assert guarded.get("/lab").status_code == 200
     assert guarded.get("/lab/index.html").status_code == 200
+    assert guarded.get("/lab/events.js").status_code == 200
     assert guarded.get("/lab/events").status_code == 401
     assert guarded.get("/lab/events%0A").status_code == 401
 
