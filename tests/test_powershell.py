@@ -50,7 +50,9 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningScript
 
 
 def test_command_that_the_start_shows_brings_a_price(services: RunningScript) -> None:
-    shown = services.read_output().partition("Try it in a second window:\n\n")[2].strip()
+    # A line of a log may follow the command.
+    after = services.read_output().partition("Try it in a second window:\n\n")[2]
+    shown = after.partition("\n\n")[0].strip()
     command = shown.replace("ONE-OF-GATEWAY_API_KEYS", "second-key")
 
     answer = json.loads(type_in(write_script(command)).stdout)
