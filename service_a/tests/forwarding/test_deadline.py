@@ -207,7 +207,7 @@ def test_exchange_is_made_with_the_first_address_that_answers(
     look_up = socket.getaddrinfo
 
     def find_two(host: str, *arguments: Any, **options: Any) -> list[Any]:
-        if host != "two.example":
+        if host != "localhost":
             return look_up(host, *arguments, **options)
         if options.get("flags"):
             raise socket.gaierror("not an address")
@@ -216,4 +216,4 @@ def test_exchange_is_made_with_the_first_address_that_answers(
     monkeypatch.setattr(socket, "getaddrinfo", find_two)
 
     with keep_deadline(time.monotonic() + 5):
-        assert session.post(stub.url.replace("127.0.0.1", "two.example")).json() == {}
+        assert session.post(stub.url.replace("127.0.0.1", "localhost")).json() == {}
