@@ -16,9 +16,7 @@ from predictor.telemetry.redaction import hide_secrets
 Fields = Mapping[str, object]
 
 _NUMBERS = (int, float)
-_AS_THEY_ARE = {str, *_NUMBERS}
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+-]+")
-_PLAIN_FIELDS = re.compile(rf"(\w+={_PLAIN.pattern} )+", re.ASCII)
 
 
 def quote(value: object) -> str:
@@ -58,14 +56,6 @@ class LineFormatter(logging.Formatter):
         return hide_secrets(line)
 
     def write(self, fields: dict[str, object]) -> str:
-        line = "".join([f"{key}={value} " for key, value in fields.items()])
-        # To quote each value takes twice as long, and hardly a line needs it.
-        if (
-            _AS_THEY_ARE.issuperset(map(type, fields.values()))
-            and line.count(" ") == len(fields)
-            and _PLAIN_FIELDS.fullmatch(line)
-        ):
-            return line[:-1]
         return " ".join([f"{key}={quote(value)}" for key, value in fields.items()])
 
 
