@@ -3,6 +3,7 @@ import hashlib
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import joblib
@@ -41,7 +42,12 @@ CONTENTS: dict[str, Any] = {
 
 def register(estimator: object, contents: dict[str, Any], models: Path) -> Path:
     trained = Trained(estimator, Spread("spread", 1.1))
-    return register_trained(trained, contents, "# Report\n", models)
+    with TemporaryDirectory() as folder:
+        evaluation = Path(folder)
+        (evaluation / "report.md").write_text("# Report\n")
+        (evaluation / "residuals.png").write_bytes(b"a picture")
+        (evaluation / "metrics.json").write_text("{}")
+        return register_trained(trained, contents, evaluation, models)
 
 
 class FailsWhenPickled:
@@ -54,13 +60,14 @@ class FailsWhenPickled:
         raise self.failure
 
 
-def test_first_version_is_1_and_holds_artifact_and_card(tmp_path: Path) -> None:
+def test_first_version_is_1_and_holds_artifacts_card_and_report_with_its_plots(tmp_path: Path) -> None:
     folder = register({"any": "estimator"}, CONTENTS, tmp_path / "models")
     assert folder == tmp_path / "models" / "tiny" / "1"
     assert sorted(file.name for file in folder.iterdir()) == [
         "card.json",
         "model.joblib",
         "report.md",
+        "residuals.png",
         "spread.joblib",
     ]
     card = read_card(folder)
