@@ -26,7 +26,8 @@ def register(trained: Trained, contents: dict[str, Any], evaluation: Path, model
     """Write the next version, whole or not at all, and return its folder.
 
     `contents` is the card without version, artifact and interval; `evaluation` is the folder of
-    the report and of the plots that it shows. An existing version is never touched. The first version of a model is the one that is served, the others are when promoted.
+    the report and of the plots that it shows. An existing version is never touched. The first
+    version of a model is the one that is served, the others are when promoted.
 
     Raises:
         TrainingError: it can't be written.

@@ -83,8 +83,8 @@ def test_registry_has_all_of_a_version_once_and_the_alias_follows(
     }
     run = client.get_run(champion.run_id)
     assert run.data.params["seed"] == str(card.training.seed)
-    assert run.data.metrics["required_fields_only.r2"] == (
-        card.metrics["required_fields_only"]["r2"]
+    assert (
+        run.data.metrics["required_fields_only.r2"] == (card.metrics["required_fields_only"]["r2"])
     )
     (plot,) = client.list_artifacts(champion.run_id, "evaluation")
     assert plot.path == "evaluation/residuals.png"
