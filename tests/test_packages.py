@@ -70,7 +70,7 @@ def run_pip(venv: Path, verb: str, *arguments: str | Path) -> None:
     command = ["uv", "pip"] if shutil.which("uv") else [sys.executable, "-m", "pip"]
     options: list[str | Path] = ["--python", venv / "bin/python"]
     order = [verb, *options] if command[0] == "uv" else [*options, verb]
-    subprocess.run([*command, *order, *arguments], check=True, timeout=300)
+    subprocess.run([*command, *order, *arguments], check=True, timeout=600)
 
 
 @pytest.fixture
