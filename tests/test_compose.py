@@ -59,7 +59,7 @@ if reason := find_reason_to_skip():
 
 def run(*command: str, environment: dict[str, str] | None = None) -> str:
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1800
     )
     if done.returncode:
         pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-5000:]}")

@@ -113,6 +113,24 @@ def test_version_is_not_made_again_without_its_data(
     assert capsys.readouterr().err == "error: cannot read none.txt: No such file or directory\n"
 
 
+def test_step_without_the_results_that_it_needs_is_a_clear_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--steps", "tune,evaluate", "--trials", "3", "--work", str(tmp_path)]
+    assert main(["ames", *options]) == 1
+    assert capsys.readouterr().err.startswith("error: tune needs the artifact of ")
+
+
+def test_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert main(["ames", "--work", str(file / "work")]) == 1
+    (told,) = capsys.readouterr().err.splitlines()
+    assert str(file) in told
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to one process")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_ends_in_one_line_and_registers_nothing(

@@ -1,6 +1,7 @@
 """MLflow itself: a real server as a source, a real client as a caller.
 
-The service doesn't need MLflow, and the tests of everything else don't. `.ci/run mlflow` runs these.
+The service doesn't need MLflow, and the tests of everything else don't. `.ci/run mlflow` runs
+these.
 """
 
 import os
