@@ -118,7 +118,8 @@ def test_step_without_the_results_that_it_needs_is_a_clear_error(
 ) -> None:
     options = ["--steps", "tune,evaluate", "--trials", "3", "--work", str(tmp_path)]
     assert main(["ames", *options]) == 1
-    assert capsys.readouterr().err.startswith("error: tune needs the artifact of ")
+    told = "error: prepare needs the artifact of download, which is missing; run --steps download"
+    assert capsys.readouterr().err.startswith(told)
 
 
 def test_folder_that_cannot_be_made_is_named(
