@@ -130,10 +130,9 @@ def test_start_is_stopped_with_the_place_when_the_file_of_columns_is_of_no_use(
 
 
 @pytest.mark.parametrize(("model", "warnings"), [("california", 1), ("ames", 0)])
+@pytest.mark.usefixtures("server")
 def test_start_says_so_when_no_instance_can_be_priced(
     start_gateway: StartGateway,
-    stub: StubServer,
-    server: FakeMlflow,
     capsys: pytest.CaptureFixture[str],
     model: str,
     warnings: int,
