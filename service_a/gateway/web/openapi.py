@@ -13,6 +13,7 @@ from gateway.web.middleware.api_keys import HEADER, OPEN_PATHS
 from gateway.web.schemas import (
     EXAMPLE_HOUSE,
     HOUSE,
+    ActualsRequest,
     Instances,
     InstancesRequest,
     PriceBatchRequest,
@@ -80,6 +81,7 @@ def _describe_bodies(settings: Settings) -> Json:
         },
         "PriceBatchRequest": _describe(PriceBatchRequest),
         "ProcessRequest": _describe_submission(),
+        "ActualsRequest": _describe(ActualsRequest),
         **_describe_instances(settings.instances_model),
     }
 
