@@ -78,7 +78,8 @@ class PromiseReader:
                 if model.version is not None and time.monotonic() < ends_at:
                     card = self._ask(_Described, f"/models/{quote(model.name)}").card
                     name = model.name.partition("@")[0]  # behind it is the alias of a version
-                    promises[name, model.version] = _read_promise(card)
+                    if promise := _read_promise(card):
+                        promises[name, model.version] = promise
         except PredictorUnavailable:
             pass  # what was found before it went away still holds
         return Promises(self._default_model, promises)

@@ -13,6 +13,7 @@ from gateway.web.middleware.api_keys import HEADER, OPEN_PATHS
 from gateway.web.schemas import (
     EXAMPLE_HOUSE,
     HOUSE,
+    ActualPrice,
     ActualsRequest,
     Instances,
     InstancesRequest,
@@ -81,6 +82,7 @@ def _describe_bodies(settings: Settings) -> Json:
         },
         "PriceBatchRequest": _describe(PriceBatchRequest),
         "ProcessRequest": _describe_submission(),
+        "ActualPrice": _describe(ActualPrice),
         "ActualsRequest": _describe(ActualsRequest),
         **_describe_instances(settings.instances_model),
     }

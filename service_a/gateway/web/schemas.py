@@ -3,7 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from gateway.forwarding.circuit_breaker import CircuitState
@@ -248,7 +256,22 @@ class InputPage(BaseModel):
 class ActualPrice(BaseModel):
     """What an input turned out to be worth."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": [name],
+                    "properties": {name: {"type": kind}, other: {"type": "null"}},
+                }
+                for name, kind, other in (
+                    ("number", "integer", "request_id"),
+                    ("request_id", "string", "number"),
+                )
+            ]
+        },
+    )
 
     number: int | None = Field(
         default=None, ge=1, le=MAX_NUMBER, description="the input's number in the log"
@@ -313,12 +336,21 @@ class ActualsAnswer(BaseModel):
     unknown: list[UnknownInput] = Field(description="what was passed over")
 
 
+def _round(fraction: float) -> float:
+    return round(fraction, 6)
+
+
+_Fraction = Annotated[float, AfterValidator(_round)]
+
+
 class CoverageOfVersion(BaseModel):
     """The share of actual prices within their interval, and what it may be among all inputs."""
 
-    value: float
-    lower: float = Field(description="by Wilson's score interval, with 95% certainty, as `upper`")
-    upper: float
+    value: _Fraction
+    lower: _Fraction = Field(
+        description="by Wilson's score interval, with 95% certainty, as `upper`"
+    )
+    upper: _Fraction
 
 
 class Promised(BaseModel):
@@ -341,10 +373,10 @@ class QualityOfVersion(BaseModel):
     model_version: str | None
     predicted: int = Field(description="inputs that a price was predicted for")
     with_actual: int = Field(description="those of them whose actual price was reported")
-    mape: float | None = Field(description="mean absolute error, relative to the actual price")
-    median_ape: float | None = Field(description="half of the predictions are closer than this")
-    bias: float | None = Field(description="mean error; above 0 the predictions are too high")
-    within_10_percent: float | None = Field(description="share within 10% of the actual price")
+    mape: _Fraction | None = Field(description="mean absolute error, relative to the actual price")
+    median_ape: _Fraction | None = Field(description="half of the predictions are closer than this")
+    bias: _Fraction | None = Field(description="mean error; above 0 the predictions are too high")
+    within_10_percent: _Fraction | None = Field(description="share within 10% of the actual price")
     coverage: CoverageOfVersion | None = Field(description="null if the model gave no interval")
     promised: Promised | None = Field(
         description="null if Service B can't be asked, or doesn't serve this version now"
