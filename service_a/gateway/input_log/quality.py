@@ -153,7 +153,10 @@ def estimate_coverage(covered: int, count: int) -> Coverage:
     scale = 1 + _DEVIATIONS**2 / count
     centre = (share + _DEVIATIONS**2 / (2 * count)) / scale
     spread = _DEVIATIONS * math.sqrt(share * (1 - share) / count + (_DEVIATIONS / (2 * count)) ** 2)
-    return Coverage(share, max(0.0, centre - spread / scale), min(1.0, centre + spread / scale))
+    # At its ends, rounding would leave the share itself outside.
+    lower = min(share, max(0.0, centre - spread / scale))
+    upper = max(share, min(1.0, centre + spread / scale))
+    return Coverage(share, lower, upper)
 
 
 def _rank(key: tuple[str | None, str | None]) -> tuple[str, int, str]:

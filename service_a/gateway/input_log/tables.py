@@ -88,12 +88,14 @@ Index(
 HAS_PRICE = inputs.c.price.is_not(None)
 HAS_ACTUAL = inputs.c.actual_price.is_not(None)
 
-# In the order in which they are counted: sorting a million takes seconds.
+# In the order in which they are counted: sorting a million takes seconds. It has the price, as
+# SQLite would look at each row for what the condition names.
 Index(
     "ix_inputs_price",
     inputs.c.model,
     inputs.c.model_version,
     inputs.c.received_at,
+    inputs.c.price,
     sqlite_where=HAS_PRICE,
     postgresql_where=HAS_PRICE,
 )
