@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gateway.errors import PredictorUnavailable
 from gateway.forwarding.side_calls import SideCalls
@@ -26,32 +26,36 @@ class Promises:
     of_versions: dict[tuple[str, str], Promise] = field(default_factory=dict)
 
 
-class _Model(BaseModel):
+class _Read(BaseModel):
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class _Model(_Read):
     name: str
     version: str | None
     default: bool = False
 
 
-class _Models(BaseModel):
+class _Models(_Read):
     models: list[_Model] = []
 
 
-class _Metrics(BaseModel):
+class _Metrics(_Read):
     mape_percent: float | None = None
     median_ape_percent: float | None = None
     within_10_percent_share: float | None = None
 
 
-class _Interval(BaseModel):
+class _Interval(_Read):
     coverage: float | None = None
 
 
-class _Card(BaseModel):
+class _Card(_Read):
     metrics: _Metrics = _Metrics()
     interval: _Interval | None = None
 
 
-class _Described(BaseModel):
+class _Described(_Read):
     card: _Card = _Card()
 
 
@@ -99,7 +103,7 @@ def _read_promise(card: _Card) -> Promise:
         "mape": (metrics.mape_percent, 100),
         "median_ape": (metrics.median_ape_percent, 100),
         "within_10_percent": (metrics.within_10_percent_share, 1),
-        "coverage": (card.interval and card.interval.coverage, 1),
+        "coverage": (card.interval.coverage if card.interval else None, 1),
     }
     return {
         name: round(value / unit, 6) for name, (value, unit) in figures.items() if value is not None

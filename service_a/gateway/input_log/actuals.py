@@ -104,7 +104,7 @@ class ActualsLog:
 
 
 def _find_problem(
-    row: Row[Any] | None, count: int, place: int, first_place: int
+    row: Row[int, str, float | None] | None, count: int, place: int, first_place: int
 ) -> dict[str, str] | None:
     """Say why a price can't be kept: `count` is how many inputs its request has."""
     if count > 1:

@@ -39,8 +39,8 @@ class LabState:
         self._latencies = latencies
         self._lanes = lanes
         self._log_queue = log_queue
-        self._log = Finding(count_log, {}, _COUNT_SHARE)
-        self._predictor = Finding(
+        self._log = Finding[Mapping[str, Any]](count_log, {}, _COUNT_SHARE)
+        self._predictor = Finding[Mapping[str, Any]](
             ask_predictor, {"status": "unreachable", "models": [], "faults": []}
         )
         self._list_faults = list_faults

@@ -60,7 +60,16 @@ def test_promise_of_each_version_is_read_from_its_card(calls: SideCalls, stub: S
     )
 
 
-@pytest.mark.parametrize("card", [{}, {"metrics": {"accuracy": 0.97}}, {"metrics": "good"}, 5])
+@pytest.mark.parametrize(
+    "card",
+    [
+        {},
+        {"metrics": {"accuracy": 0.97}},
+        {"metrics": "good"},
+        {"metrics": {"mape_percent": float("nan")}},
+        5,
+    ],
+)
 def test_card_without_such_figures_promises_nothing(
     calls: SideCalls, stub: StubServer, card: Any
 ) -> None:
