@@ -127,7 +127,7 @@ def _find_problem(
 def _make_update(*, is_sqlite: bool) -> Update:
     """Make the statement, which takes any number of prices as one object in JSON.
 
-    With a parameter for each, making it would take twenty times as long as running it.
+    With a parameter for each, making it would take ten times as long as running it.
     """
     each = (
         func.json_each(_PRICES) if is_sqlite else func.json_each_text(cast(_PRICES, JSON))
