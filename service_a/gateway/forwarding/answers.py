@@ -26,6 +26,7 @@ from gateway.intake.entries import Answer
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 # What the log can keep.
+_MAX_PREDICTION_BYTES = 16 * 1024
 _Version = Annotated[str, Field(max_length=64, pattern="^[ -~]*$")]
 
 
@@ -50,28 +51,16 @@ def _pass_over(value: Any, read: ValidatorFunctionWrapHandler) -> _Interval | No
     return interval
 
 
-class _AnyPrediction(_Shape):
+class _Prediction(_Shape):
+    """Not every model predicts a price."""
+
+    price: float | None = Field(default=None, allow_inf_nan=False)
     interval: Annotated[_Interval | None, WrapValidator(_pass_over)] = None
     model_version: _Version | None = None
 
 
-class _Prediction(_AnyPrediction):
-    price: float = Field(allow_inf_nan=False)
-
-
 class _Answer(_Shape):
     prediction: _Prediction
-    message: str
-
-
-class _OtherPrediction(_AnyPrediction):
-    price: float | None = Field(default=None, allow_inf_nan=False)
-
-
-class _OtherAnswer(_Shape):
-    """An answer of a model that was named: not every one predicts a price."""
-
-    prediction: _OtherPrediction
 
 
 class _Results(_Shape):
@@ -108,7 +97,7 @@ def read_answer(status: int, body: bytes, model: str | None) -> Answer | Gateway
         return _read_not_found(body)
     if status != 200:
         raise PredictorUnavailable(f"status {status}")
-    return _read_prediction(_parse(body), body, model)
+    return _read_prediction(_parse(body), body)
 
 
 def read_answers(
@@ -137,25 +126,36 @@ def read_answers(
     results = _check(_Results, _parse(body)).results
     if len(results) != inputs:
         raise PredictorUnavailable(f"{len(results)} results for {inputs} inputs")
-    return [_read_result(result, index, model) for index, result in enumerate(results)]
+    return [_read_result(result, index) for index, result in enumerate(results)]
 
 
-def _read_result(result: dict[str, Any], index: int, model: str | None) -> Answer | GatewayError:
+def _read_result(result: dict[str, Any], index: int) -> Answer | GatewayError:
     try:
         if "error" in result:
             return _read_rejection(result["error"], ["body", "inputs", index])
         # A number such as 1e400 was read as infinity, which JSON doesn't have.
-        return _read_prediction(result, to_json(result, inf_nan_mode="null"), model)
+        return _read_prediction(result, to_json(result, inf_nan_mode="null"))
     except PredictorUnavailable as error:
         return error
 
 
-def _read_prediction(answer: Any, body: bytes, model: str | None) -> Answer:
-    checked = _check(_Answer, answer) if model is None else _check(_OtherAnswer, answer)
-    prediction = checked.prediction
+def _read_prediction(answer: Any, body: bytes) -> Answer:
+    prediction = _check(_Answer, answer).prediction
     interval = prediction.interval
-    bounds = (interval.lower, interval.upper) if interval else (None, None)
-    return Answer(body, prediction.price, prediction.model_version, *bounds)
+    return Answer(
+        body,
+        prediction.price,
+        prediction.model_version,
+        interval.lower if interval else None,
+        interval.upper if interval else None,
+        _keep_prediction(answer["prediction"]) if prediction.price is None else None,
+    )
+
+
+def _keep_prediction(prediction: dict[str, Any]) -> str | None:
+    """Return a prediction that is no price as the log keeps it, or None if it is too long."""
+    content = to_json(prediction, inf_nan_mode="null")
+    return content.decode() if len(content) <= _MAX_PREDICTION_BYTES else None
 
 
 def _read_rejection(rejection: Any, prefix: list[str | int]) -> InputRejected:

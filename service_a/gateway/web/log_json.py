@@ -29,7 +29,8 @@ def read_cursor(cursor: str) -> Place:
 def write_input(row: LoggedInput, earlier: Sequence[Attempt] | None = None) -> bytes:
     """Write a row as an object, with its earlier attempts if they are given."""
     fields = row._asdict()
-    data = fields.pop("data").encode()  # it is JSON already, and goes in as it is
+    # These are JSON already, and go in as they are.
+    prediction, data = (fields.pop("prediction") or "null").encode(), fields.pop("data").encode()
     if earlier is not None:
         fields["earlier_attempts"] = [attempt._asdict() for attempt in earlier]
-    return b'%b,"data":%b}' % (to_json(fields)[:-1], data)
+    return b'%b,"prediction":%b,"data":%b}' % (to_json(fields)[:-1], prediction, data)

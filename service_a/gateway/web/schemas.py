@@ -233,6 +233,9 @@ class LoggedInput(BaseModel):
     outcome_at: datetime | None
     actual_price: float | None = Field(description="as the latest `POST /actuals` had it")
     actual_at: datetime | None = Field(description="when that was")
+    prediction: dict[str, Any] | None = Field(
+        description="all of it where it isn't a price; null if it is one, or has over 16 KiB"
+    )
     data: Any = Field(description="the input as it was sent")
 
 

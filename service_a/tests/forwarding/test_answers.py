@@ -33,12 +33,22 @@ def test_model_version_may_be_missing(prediction: object, price: float) -> None:
     assert read_answer(200, body, None) == Answer(body, price, None)
 
 
-def test_model_that_was_named_may_predict_no_price() -> None:
-    body = write({"prediction": {"species": "setosa"}})
+@pytest.mark.parametrize("model", [None, "iris"])
+@pytest.mark.parametrize(
+    ("prediction", "kept"),
+    [
+        ('{"species": "setosa", "é": [1e400]}', '{"species":"setosa","é":[null]}'),
+        ('{"price": null}', '{"price":null}'),
+        ("{}", "{}"),
+        ('{"text": "%s"}' % ("x" * 16_384), None),
+    ],
+)
+def test_prediction_that_is_no_price_is_passed_on_and_kept_unless_it_is_too_long(
+    prediction: str, kept: str | None, model: str | None
+) -> None:
+    body = f'{{"prediction": {prediction}}}'.encode()
 
-    assert read_answer(200, body, "iris") == Answer(body, None, None)
-    with pytest.raises(PredictorUnavailable):
-        read_answer(200, body, None)
+    assert read_answer(200, body, model) == Answer(body, None, None, None, None, kept)
 
 
 @pytest.mark.parametrize(
@@ -102,10 +112,10 @@ FAILURES: dict[str, tuple[int, object, str]] = {
     ),
     "price as text": (200, price("208500"), "wrong shape: prediction.price"),
     "price as truth": (200, price(True), "wrong shape: prediction.price"),
-    "price missing": (200, {"prediction": {}, "message": "m"}, "wrong shape"),
+    "prediction missing": (200, {"message": "m"}, "wrong shape: prediction"),
+    "bare number": (200, {"prediction": 5.0}, "wrong shape: prediction"),
     "null": (200, None, "wrong shape"),
     "list": (200, [PREDICTION], "wrong shape"),
-    "message missing": (200, {"prediction": {"price": 1}}, "wrong shape: message"),
     "version too long": (
         200,
         {"prediction": {"price": 1, "model_version": "x" * 65}, "message": "m"},

@@ -193,6 +193,18 @@ def test_rejection_by_service_b_is_told_in_the_callers_places(
     assert {row["outcome"] for row in read_inputs(log_path)} == {"rejected"}
 
 
+@pytest.mark.parametrize(("path", "body"), [(ONE, HOUSE), (MANY, {"data": [HOUSE]})])
+def test_model_that_predicts_no_price_has_none_for_houses(
+    client: TestClient, stub: StubServer, log_path: Path, path: str, body: Any
+) -> None:
+    stub.behave = answer(200, {"prediction": {"progression": 206.1}})
+
+    reply = client.post(path, json=body)
+
+    assert (reply.status_code, reply.json()) == (503, {"detail": "Service B is unavailable"})
+    assert read_inputs(log_path)[0]["prediction"] == '{"progression":206.1}'
+
+
 @pytest.mark.parametrize(("path", "body"), [(ONE, HOUSE), (MANY, {"data": [HOUSE, HOUSE]})])
 def test_houses_are_in_the_log_when_service_b_is_down(
     client: TestClient, stub: StubServer, log_path: Path, path: str, body: Any
