@@ -88,15 +88,22 @@ def test_wrong_arguments_are_refused_in_one_line_after_the_usage(
     ],
 )
 def test_missing_data_ends_in_one_line_and_registers_nothing(
-    tmp_path: Path, data: list[str], message: str
+    tmp_path: Path,
+    data: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    models = tmp_path / "models"
-    status, _, err = run("ames", *data, "--models", models, "--work", tmp_path / "work")
-    assert status == 1
-    assert len(err) == 1
-    assert err[0].startswith("error: ")
-    assert message in err[0]
-    assert not models.exists()
+    monkeypatch.chdir(SERVICE_FOLDER)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    models, work = str(tmp_path / "models"), str(tmp_path / "work")
+    assert main(["ames", *data, "--models", models, "--work", work]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+    assert not Path(models).exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to one process")
