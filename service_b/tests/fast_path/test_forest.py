@@ -9,7 +9,8 @@ from threadpoolctl import threadpool_limits
 from predictor.errors import NoFastPath
 from predictor.fast_path import forest
 from predictor.fast_path.encoding import Matrix
-from predictor.fast_path.forest import Ensemble, Forest, add_boosting
+from predictor.fast_path.forest import Forest
+from predictor.fast_path.trees import Ensemble, add_boosting
 
 NO_CODES = np.empty(0, dtype=np.intp)
 
