@@ -114,7 +114,7 @@ class Shadow:
             return
         self._look_for_hang()
         dropped = 0
-        for values, answered in zip(inputs, outcomes, strict=True):
+        for values, answered in zip(inputs, outcomes, strict=False):
             if isinstance(answered, InputRejected) or not self._sampler.take():
                 continue
             if challenger is self._hanging or len(self._waiting) >= MOST_WAITING:
