@@ -44,7 +44,6 @@ COVERED = {
     "service_b/training/mlflow_model.py": "service_b/tests/training/test_tracking.py",
     "service_b/training/parameters.py": "service_b/tests/training/test_tuning.py",
     "service_b/training/plots.py": "service_b/tests/training/test_pipeline.py",
-    "service_b/training/provenance.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/recipe.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/report.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/reproduction.py": "service_b/tests/training/test_pipeline.py",

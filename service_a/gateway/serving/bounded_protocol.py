@@ -82,9 +82,9 @@ class BoundedProtocol(asyncio.Protocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        if self._refused:
+        if self._refused and not self._refusal:
             self.transport.close()
-        else:
+        else:  # an answer under way comes first, a refusal after it needn't be told
             super().shutdown()  # type: ignore[misc]
 
     def eof_received(self) -> bool:

@@ -1,6 +1,7 @@
 """The state of the lab, once a second while somebody watches."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -11,6 +12,8 @@ from gateway.intake.lanes import Lanes
 from gateway.intake.log_queue import LogQueue
 from gateway.telemetry.events import Watchers
 from gateway.telemetry.latencies import Latencies
+
+_logger = logging.getLogger(__name__)
 
 _PERIOD_SECONDS = 1.0
 # A state doesn't wait longer for what is slow to be found out, but has what was found before.
@@ -53,7 +56,10 @@ class LabState:
             next_at = time.monotonic() + _PERIOD_SECONDS
             looks = [self._log.look(), self._predictor.look()]
             await asyncio.wait(looks, timeout=_WAIT_SECONDS)
-            self._watchers.publish("state", self._describe())
+            try:
+                self._watchers.publish("state", self._describe())
+            except Exception:
+                _logger.exception("the lab's state can't be described")
             await asyncio.sleep(next_at - time.monotonic())
 
     def _describe(self) -> dict[str, Any]:
@@ -88,7 +94,10 @@ class _Finding:
 
     async def _run(self) -> None:
         began_at = time.monotonic()
-        with suppress(GatewayError):  # a log that can't be read is as it was
-            self.found = await self._look()
+        try:
+            with suppress(GatewayError):  # a log that can't be read is as it was
+                self.found = await self._look()
+        except Exception:
+            _logger.exception("the lab's state can't be found out")
         ended_at = time.monotonic()
         self._next_at = ended_at + (ended_at - began_at) * (1 / self._max_share - 1)

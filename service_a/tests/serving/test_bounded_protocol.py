@@ -396,3 +396,20 @@ def test_connections_are_closed_when_the_server_stops_and_answers_under_way_fini
         (answer,) = split_answers(read_all(busy))
         assert answer.status == 200
         server.check_nothing_is_left()
+
+
+def test_answer_under_way_is_finished_when_the_server_stops_with_a_refusal_to_come(
+    server: RunningServer, late_app: LateApp
+) -> None:
+    server.use(late_app, max_bytes=20_000)
+    with server.connect() as caller:
+        caller.sendall(GET)
+        wait_until(lambda: late_app.called)
+        caller.sendall(GET * 1000)
+        wait_until(server.has_refused)
+
+        server.shut_connections()
+        late_app.released.set()
+        answer, *_ = split_answers(read_all(caller))
+
+    assert answer.status == 200
