@@ -29,7 +29,7 @@ from training.steps import Options, Run
 from training.workspace import Workspace
 
 ROWS = 80
-QUICK = Parameters(trees=8, whole_copies=1, partial_copies=1, spread_trees=5)
+QUICK = Parameters(trees=3, whole_copies=1, partial_copies=1, spread_trees=2)
 
 
 @pytest.fixture(autouse=True, scope="module")
