@@ -1,6 +1,5 @@
 """What Service B may answer, and what is read from it. Anything else is a failure of B."""
 
-import copy
 from typing import Annotated, Any, TypeVar
 
 import jiter
@@ -16,6 +15,7 @@ from pydantic_core import to_json
 
 from gateway.errors import (
     BatchFailed,
+    BatchUnsupported,
     GatewayError,
     InputRejected,
     ModelUnknown,
@@ -100,15 +100,14 @@ def read_answer(status: int, body: bytes, model: str | None) -> Answer | Gateway
     return _read_prediction(_parse(body), body)
 
 
-def read_answers(
-    status: int, body: bytes, inputs: int, model: str | None
-) -> list[Answer | GatewayError] | None:
+def read_answers(status: int, body: bytes, inputs: int) -> list[Answer | GatewayError] | None:
     """Read what Service B answers to several inputs: a result for each, as `read_answer` has it.
 
     None says that they were too much for one call, or that one of them is nested so deeply that
     the whole was refused.
 
     Raises:
+        BatchUnsupported: B has no such route, or no model of this name.
         BatchFailed: B failed, perhaps at one of the inputs only.
         PredictorUnavailable: it is none of the answers that B may give.
     """
@@ -116,9 +115,8 @@ def read_answers(
         return None
     if status == 500:
         raise BatchFailed("status 500")
-    if status == 404 and model is not None:
-        error = _read_not_found(body)
-        return [copy.copy(error) for _ in range(inputs)]  # each caller raises one of its own
+    if status in (404, 405):
+        raise BatchUnsupported(f"status {status}")
     if status != 200:
         raise PredictorUnavailable(f"status {status}")
     if len(body) > MAX_ANSWER_BYTES:

@@ -12,7 +12,7 @@ from gateway.web.schemas import HOUSE
 from gateway.web.validation import check
 from tests.conftest import StartGateway
 from tests.log_file import read_inputs
-from tests.stub_server import REJECTION, StubServer, answer, predict
+from tests.stub_server import REJECTION, Exchange, StubServer, answer, predict
 
 pytestmark = pytest.mark.usefixtures("plain")
 
@@ -216,6 +216,23 @@ def test_houses_are_in_the_log_when_service_b_is_down(
     assert (reply.status_code, reply.json()) == (503, {"detail": "Service B is unavailable"})
     assert reply.headers["Retry-After"] == "5"
     assert {row["outcome"] for row in read_inputs(log_path)} == {"unavailable"}
+
+
+def test_no_circuit_opens_for_a_server_that_takes_no_batches(
+    capsys: pytest.CaptureFixture[str], client: TestClient, stub: StubServer
+) -> None:
+    def predict_singly(exchange: Exchange) -> None:
+        batch = "/predict/batch " in exchange.received.line
+        (answer(405, b"") if batch else predict)(exchange)
+
+    stub.behave = predict_singly
+
+    for _ in range(7):  # an open circuit would need five
+        reply = client.post(MANY, json={"data": make_houses(3)})
+        assert [each["predictedPrice"] for each in reply.json()["predictions"]] == [1.0, 2.0, 3.0]
+
+    assert client.get("/health").json()["circuit_breaker"] == "closed"
+    assert capsys.readouterr().out.count("Service B takes no batches") == 1
 
 
 def test_example_in_the_documentation_can_be_sent_as_it_is(client: TestClient) -> None:
