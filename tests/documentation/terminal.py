@@ -39,6 +39,8 @@ class Terminal:
             shutil.copytree(ROOT / service, self.root / service, ignore=_LEFT_OUT)
             (self.root / service / ".venv").symlink_to(ROOT / service / ".venv")
         shutil.copytree(ROOT / "docs", self.root / "docs", ignore=shutil.ignore_patterns("images"))
+        shutil.copytree(ROOT / "lab", self.root / "lab", ignore=_LEFT_OUT)
+        shutil.copy(ROOT / "test_services.sh", self.root)
 
     def use_port(self, shown: str, port: int) -> None:
         self._ports[shown] = port
