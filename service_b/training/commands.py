@@ -41,7 +41,8 @@ def run(arguments: list[str] | None) -> int:
         ),
         threadpool_limits(limits=1),
     ):
-        return options.act(options) or 0
+        status: int | None = options.act(options)
+        return status or 0
 
 
 def build_parser() -> argparse.ArgumentParser:

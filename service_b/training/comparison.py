@@ -10,13 +10,13 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from scipy import stats
 
 from predictor.errors import PredictorError
 from predictor.inference.card_model import CardModel
+from predictor.inference.prediction import PricePrediction
 from predictor.inference.registered_model import load_registered
 from predictor.version import Folder
 from training.errors import TrainingError
@@ -86,10 +86,7 @@ def compare_on(
         predictions = model.predict(_check(model, sold))
         predicted = np.array([each.price for each in predictions])
         errors.append(100 * np.abs(predicted / actual - 1))
-        bounds = [each.interval for each in predictions if each.interval is not None]
-        inside = [each.lower <= price <= each.upper for each, price in zip(bounds, actual)]  # noqa: B905
-        share = bound_share(sum(inside), len(inside)) if inside else None
-        coverages.append(None if share is None else (sum(inside) / len(inside), share))
+        coverages.append(_cover(predictions, actual.tolist()))
     first, second = errors
     return Comparison(
         (models[0].version, models[1].version),
@@ -143,7 +140,18 @@ def find_start(models: Iterable[CardModel]) -> datetime | None:
     return max((each.held_out_from for each in trainings if each is not None), default=None)
 
 
-def _check(model: CardModel, sold: Iterable[LoggedInput]) -> list[object]:
+def _cover(
+    predictions: Sequence[PricePrediction], actual: Sequence[float]
+) -> tuple[float, tuple[float, float]] | None:
+    inside = [
+        each.interval.lower <= price <= each.interval.upper
+        for each, price in zip(predictions, actual, strict=True)
+        if each.interval is not None
+    ]
+    return (sum(inside) / len(inside), bound_share(sum(inside), len(inside))) if inside else None
+
+
+def _check(model: CardModel, sold: Iterable[LoggedInput]) -> list[BaseModel]:
     inputs = []
     for each in sold:
         try:

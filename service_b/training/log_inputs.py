@@ -79,14 +79,13 @@ def find_sales(card: ModelCard, found: LogInputs) -> Sales:
     logged = [found.logged[place] for place in own]
     optional = np.array([not feature.required for feature in card.inputs])
     known = ~np.isnan(found.values[own][:, optional])
-    return Sales(
-        [name_week(each.received_at) for each in logged],
-        *(
-            np.array([getattr(each, name) for each in logged], dtype=np.float64)
-            for name in ("actual_price", "price", "interval_lower", "interval_upper")
-        ),
-        known_shares=known.mean(axis=1) if optional.any() else np.ones(len(own)),
+    actual, predicted, lower, upper = (
+        np.array([getattr(each, name) for each in logged], dtype=np.float64)
+        for name in ("actual_price", "price", "interval_lower", "interval_upper")
     )
+    weeks = [name_week(each.received_at) for each in logged]
+    known_shares = known.mean(axis=1) if optional.any() else np.ones(len(own))
+    return Sales(weeks, actual, predicted, lower, upper, known_shares)
 
 
 def name_week(time: datetime) -> str:
