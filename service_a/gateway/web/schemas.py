@@ -220,7 +220,7 @@ class LoggedInput(BaseModel):
     model_version: str | None
     duration_ms: float | None = Field(description="of the latest forward")
     outcome_at: datetime | None
-    data: Any = Field(description="the input as it was sent")
+    data: Any = Field(default=None, description="the input as it was sent; not with `data=false`")
 
 
 class Attempt(BaseModel):
