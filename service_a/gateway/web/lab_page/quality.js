@@ -1,4 +1,4 @@
-// How good each version's predictions were, as far as true prices have come in.
+// How good each version's predictions were, as far as actual prices have come in.
 import { makeKey, makePlot, makeSteps, makeTimes } from "./chart.js";
 import { find, make, showNumber } from "./elements.js";
 import { on } from "./events.js";
@@ -58,8 +58,8 @@ function show(versions, steps, starts) {
 
 function describe({ model, model_version: version, with_actual: sold, median_ape: error, coverage, promised }) {
   const inside = coverage ? `; ${showShare(coverage.value)} inside the interval (${showShare(coverage.lower)} to ${showShare(coverage.upper)})` : "";
-  const card = promised ? `. Promised: ${showShare(promised.median_ape)}, ${showShare(promised.coverage)}` : "";
-  return `${model} ${version}, ${showNumber(sold)} true prices: median error ${showShare(error)}${inside}${card}.`;
+  const card = promised?.median_ape ? `. The card promises ${showShare(promised.median_ape)}, ${showShare(promised.coverage ?? 0)}` : "";
+  return `${model ?? "default"} ${version}, ${showNumber(sold)} actual prices: median error ${showShare(error)}${inside}${card}.`;
 }
 
 const showShare = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
