@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, null, select, tuple_
+from sqlalchemy import Select, func, literal, select, tuple_
 
 from gateway.errors import InputNotFound
 from gateway.input_log.database import LogDatabase
@@ -28,7 +28,7 @@ class InputFilter:
 
 
 class LoggedInput(NamedTuple):
-    """A row of the log; its data is JSON, or None where it was not wanted."""
+    """A row of the log; its data is JSON, or empty where it was not wanted."""
 
     number: int
     request_id: str
@@ -43,7 +43,7 @@ class LoggedInput(NamedTuple):
     outcome_at: datetime | None
     actual_price: float | None
     actual_at: datetime | None
-    data: str | None
+    data: str
 
 
 class Attempt(NamedTuple):
@@ -133,7 +133,7 @@ class LogReader:
         with self._database.transaction() as connection, connection.execute(query) as result:
             for each in result:
                 row = LoggedInput(*each)
-                chars += len(row.data or "")
+                chars += len(row.data)
                 if len(rows) == limit or (rows and chars > _MAX_PAGE_CHARS):
                     return Page(rows, Place(rows[-1].received_at, rows[-1].number))
                 rows.append(row)
@@ -142,7 +142,7 @@ class LogReader:
 
 def _select(wanted: InputFilter, with_data: bool = True) -> Select[Any]:
     columns = [inputs.c[name] for name in LoggedInput._fields[1:-1]]
-    query = select(inputs.c.id, *columns, inputs.c.data if with_data else null())
+    query = select(inputs.c.id, *columns, inputs.c.data if with_data else literal(""))
     if wanted.outcome is not None:
         # A request has few inputs, and an outcome may have all: SQLite, which counts neither, must
         # not look for both by the index of the outcomes.

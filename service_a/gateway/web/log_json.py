@@ -34,4 +34,4 @@ def write_input(row: LoggedInput, earlier: Sequence[Attempt] | None = None) -> b
         fields["earlier_attempts"] = [attempt._asdict() for attempt in earlier]
     written = to_json(fields)
     # The data is JSON already, and goes in as it is.
-    return written if data is None else b'%b,"data":%b}' % (written[:-1], data.encode())
+    return b'%b,"data":%b}' % (written[:-1], data.encode()) if data else written
