@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from itertools import repeat
 
 import pytest
+from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.serving import waits
@@ -66,6 +67,16 @@ async def answer_at_once(_: Scope, __: Receive, send: Send) -> None:
     headers = [(b"content-length", b"2")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def read_until_late(scope: Scope, receive: Receive, send: Send) -> None:
+    size = 0
+    more = True
+    while more and "late" not in scope["state"]:
+        message = await receive()
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    await JSONResponse({"bytes": size, "late": more})(scope, receive, send)
 
 
 async def answer_at_length(_: Scope, __: Receive, send: Send) -> None:
@@ -138,6 +149,33 @@ def test_head_that_comes_too_slowly_is_refused(server: RunningServer) -> None:
 
     assert answer.status == 408
     assert answer.content == {"detail": "The head of the request did not arrive in time"}
+
+
+@pytest.mark.usefixtures("quick_clock")
+@pytest.mark.parametrize("sent", [b"", b"x"])
+def test_application_is_told_that_a_body_is_late(server: RunningServer, sent: bytes) -> None:
+    server.use(read_until_late, body_seconds=0.02, head_seconds=0.02)
+    with server.connect() as caller:
+        caller.sendall(write_post(9) + sent)
+        (answer,) = split_answers(read_all(caller))
+
+    assert answer.content == {"bytes": len(sent), "late": True}
+
+
+@pytest.mark.usefixtures("quick_clock")
+def test_body_is_not_late_while_its_request_waits_for_its_turn(
+    server: RunningServer, late_app: LateApp
+) -> None:
+    server.use(late_app, body_seconds=0)
+    with server.connect() as caller:
+        caller.sendall(GET + write_post(2, "Connection: close") + b"{")
+        wait_until(lambda: late_app.called)
+        server.wait_for_checks()
+        caller.sendall(b"}")
+        late_app.released.set()
+        _, answer = split_answers(read_all(caller))
+
+    assert answer.content == {"path": "/", "bytes": 2, "whole": True}
 
 
 @pytest.mark.usefixtures("quick_clock")
