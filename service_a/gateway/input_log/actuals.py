@@ -1,6 +1,7 @@
 """Actual prices: what inputs turned out to be worth, reported after they were predicted."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ MAX_NUMBER = 2**63 - 1
 """What a column of numbers takes."""
 
 _MAX_PROBLEMS = 100
+# After each commit the log is free for this many times as long as the commit took.
+_REST_FACTOR = 2
 _PRICES = bindparam("prices", type_=String)
 
 
@@ -48,7 +51,9 @@ class ActualsLog:
         """
         while True:
             prices, unknown = self._look_up(actuals)
+            started = time.monotonic()
             if not prices or self._write(prices):
+                time.sleep(_REST_FACTOR * (time.monotonic() - started))
                 return unknown
 
     def _look_up(self, actuals: Sequence[Actual]) -> tuple[dict[int, float], list[Actual]]:
@@ -127,7 +132,7 @@ def _find_problem(
 def _make_update(*, is_sqlite: bool) -> Update:
     """Make the statement, which takes any number of prices as one object in JSON.
 
-    With a parameter for each, making it would take twenty times as long as running it.
+    With a parameter for each, making it would take ten times as long as running it.
     """
     each = (
         func.json_each(_PRICES) if is_sqlite else func.json_each_text(cast(_PRICES, JSON))
