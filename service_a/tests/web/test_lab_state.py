@@ -100,21 +100,3 @@ def test_next_state_comes_when_one_could_not_be_put_together(
 
     assert read_state(ask_predictor=find_part)["service_b"]["status"] == "healthy"
     assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [KeyError]
-
-
-def test_looking_takes_no_more_than_a_share_of_the_time() -> None:
-    looks = 0
-
-    async def count_slowly() -> Mapping[str, int]:
-        nonlocal looks
-        looks += 1
-        await asyncio.sleep(0.01)
-        return {}
-
-    async def run() -> None:
-        finding = lab_state._Finding(count_slowly, {}, 0.05)
-        for _ in range(5):
-            await finding.look()
-
-    asyncio.run(run())
-    assert looks == 1
