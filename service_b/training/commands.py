@@ -1,6 +1,10 @@
 """The command line: from the raw data to a registered version, and what is served of them."""
 
 import argparse
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import joblib
@@ -11,6 +15,8 @@ from predictor.version import CHAMPION, AliasName
 from training import tracking, versions
 from training.ames import RECIPE as AMES
 from training.california import RECIPE as CALIFORNIA
+from training.errors import NoVerdict, TrainingError
+from training.export import API_KEY, read_export
 from training.pipeline import STEPS, run_pipeline
 from training.reproduction import reproduce
 from training.steps import Options, Run
@@ -22,8 +28,8 @@ SERVICE_FOLDER = Path(__file__).resolve().parents[1]
 _MOST = 10_000
 
 
-def run(arguments: list[str] | None) -> None:
-    """Do what the command line says."""
+def run(arguments: list[str] | None) -> int:
+    """Do what the command line says; give the exit status of a command that answers by it."""
     options = build_parser().parse_args(arguments)
     with (
         joblib.parallel_config(
@@ -35,7 +41,8 @@ def run(arguments: list[str] | None) -> None:
         ),
         threadpool_limits(limits=1),
     ):
-        options.act(options)
+        status: int | None = options.act(options)
+        return status or 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -71,6 +78,32 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("version", nargs="?", help="default: the one that is served")
     command = _add_command(commands, "compare", "lay two versions side by side", compare)
     command.add_argument("versions", nargs=2, metavar="version")
+    command.add_argument(
+        "--labelled",
+        metavar="URL|FILE",
+        help="compare their errors on the inputs of this export of the log that have an actual "
+        "price; the exit status is 0 if the second version is better by more than chance, 1 if "
+        "not, 2 if that can't be said",
+    )
+    _add_output(command, "compare")
+    command = _add_command(
+        commands, "watch", "hold the inputs in the log against those of training", watch
+    )
+    command.epilog = (
+        "The exit status is 0 if no bound was passed, 1 if one was, 2 if that can't be said."
+    )
+    command.add_argument(
+        "--inputs",
+        required=True,
+        metavar="URL|FILE",
+        help=f"Service A, whose key is in {API_KEY} if it wants one, or an export of its log",
+    )
+    command.add_argument(
+        "--since", type=_parse_time, metavar="TIME", help="only inputs received then or later"
+    )
+    command.add_argument("--version", help="default: the one that is served")
+    command.add_argument("--json", action="store_true", help="print all findings as JSON")
+    _add_output(command, "watch")
     command = _add_command(
         commands, "reproduce", "train a version again and compare all its predictions", remake
     )
@@ -124,8 +157,57 @@ def show(options: argparse.Namespace) -> None:
     print(versions.show(options.models / options.model, options.version))
 
 
-def compare(options: argparse.Namespace) -> None:
-    print(versions.compare(options.models / options.model, *options.versions))
+def compare(options: argparse.Namespace) -> int:
+    family = options.models / options.model
+    if options.labelled is None:
+        print(versions.compare(family, *options.versions))
+        return 0
+    # Not before: their libraries take a second to import.
+    from training import comparison, comparison_report
+
+    with _giving_a_verdict():
+        first, second = (
+            comparison.load_model(family, versions.read_version(family, version).version)
+            for version in options.versions
+        )
+        found = comparison.compare_on(
+            (first, second), read_export(options.labelled), RECIPES[options.model].price_edges
+        )
+        print(comparison_report.describe_comparison(found))
+        report = comparison_report.write_comparison(found, second.card.title, _find_output(options))
+    print(f"\nthe report: {report}")
+    return 0 if found.whole.verdict == "better" else 1
+
+
+def watch(options: argparse.Namespace) -> int:
+    # Not before: their libraries take a second to import.
+    from training import log_inputs, watch_report
+    from training.watch import judge
+
+    with _giving_a_verdict():
+        card = versions.read_version(options.models / options.model, options.version)
+        inputs = log_inputs.collect(card, read_export(options.inputs, options.since))
+        findings = judge(card, inputs)
+        report = watch_report.write_report(findings, _find_output(options))
+    if options.json:
+        print(json.dumps(watch_report.to_json(findings), indent=2))
+    else:
+        print(f"{watch_report.say_verdict(findings)}\n\nthe report: {report}")
+    return 1 if findings.alarms else 0
+
+
+@contextmanager
+def _giving_a_verdict() -> Iterator[None]:
+    """Let no error have the exit status of a verdict."""
+    try:
+        yield
+    except TrainingError as error:
+        raise NoVerdict(str(error)) from error
+
+
+def _find_output(options: argparse.Namespace) -> Path:
+    folder: Path = options.output or SERVICE_FOLDER / ".training" / options.model / options.report
+    return folder
 
 
 def remake(options: argparse.Namespace) -> None:
@@ -195,6 +277,16 @@ def _add_models(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_output(command: argparse.ArgumentParser, report: str) -> None:
+    command.set_defaults(report=report)
+    command.add_argument(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help=f"where the report is written (default: .training/MODEL/{report})",
+    )
+
+
 def _add_mlflow(command: argparse.ArgumentParser, *, required: bool = False) -> None:
     command.add_argument(
         "--mlflow",
@@ -256,6 +348,16 @@ def _parse_count(text: str, most: int) -> int:
     if not text.isdecimal() or len(text) > len(str(most)) or int(text) > most:
         raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from 0 to {most}")
     return int(text)
+
+
+def _parse_time(text: str) -> datetime:
+    """Read a date or a time, in UTC unless it has an offset."""
+    try:
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        problem = f"{text[:40]!r} is not a time such as 2026-11-02 or 2026-11-02T08:00:00Z"
+        raise argparse.ArgumentTypeError(problem) from error
 
 
 def _parse_alias(text: str) -> str:

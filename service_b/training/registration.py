@@ -22,11 +22,12 @@ SPREAD = "spread.joblib"
 REPORT = "report.md"
 
 
-def register(trained: Trained, contents: dict[str, Any], report: str, models: Path) -> Path:
+def register(trained: Trained, contents: dict[str, Any], evaluation: Path, models: Path) -> Path:
     """Write the next version, whole or not at all, and return its folder.
 
-    `contents` is the card without version, artifact and interval. An existing version is never
-    touched. The first version of a model is the one that is served, the others are when promoted.
+    `contents` is the card without version, artifact and interval; `evaluation` is the folder of
+    the report and of the plots that it shows. An existing version is never touched. The first
+    version of a model is the one that is served, the others are when promoted.
 
     Raises:
         TrainingError: it can't be written.
@@ -44,7 +45,8 @@ def register(trained: Trained, contents: dict[str, Any], report: str, models: Pa
                 "artifact": _write(trained.spread.estimator, unfinished, SPREAD),
             },
         }
-        (unfinished / REPORT).write_text(report, encoding="utf-8")
+        for file in (evaluation / REPORT, *evaluation.glob("*.png")):
+            shutil.copyfile(file, unfinished / file.name)
         folder = _take_number(unfinished, family, contents)
     except OSError as error:
         reason = error.strerror or error

@@ -232,10 +232,8 @@ def register_version(run: Run, folder: Path) -> None:
         _locate_start(run).write_text(training.trained_at.isoformat(), encoding="utf-8")
         trained = train(recipe, run.data, options.seed, parameters)
         contents["golden"] = choose_golden(features, run.data, trained)
-        report = run.workspace.locate("evaluate", REPORT).read_text(encoding="utf-8")
-        # The pictures stay in the work folder: a version holds what serving and readers need.
-        report = "\n\n".join(part for part in report.split("\n\n") if not part.startswith("!["))
-        version = register(trained, contents, report.rstrip() + "\n", options.models)
+        evaluation = run.workspace.locate("evaluate", REPORT).parent
+        version = register(trained, contents, evaluation, options.models)
     _write_json(folder / "version.json", {"folder": str(version)})
     print(f"    {version}")
     if options.mlflow:

@@ -16,12 +16,27 @@ from pydantic import (
 
 from predictor.errors import ManifestError
 from predictor.inference.input_schema import name_type
+from predictor.version import CHAMPION, AliasName
 
 Place = tuple[str | int, ...]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ChallengerEntry(_Strict):
+    """A version that is tried in the shadow of the one that answers."""
+
+    alias: AliasName = Field(default="challenger", description="names the version")
+    share: float = Field(gt=0, le=1, description="how many of the model's inputs it predicts too")
+
+    @field_validator("alias")
+    @classmethod
+    def check_alias(cls, alias: str) -> str:
+        if alias == CHAMPION:
+            raise ValueError("the champion is what it is compared with")
+        return alias
 
 
 class ModelEntry(_Strict):
@@ -37,6 +52,7 @@ class ModelEntry(_Strict):
     create_endpoint: bool = Field(default=True, description="gets routes of its own")
     before: str | None = Field(default=None, description="function called with each input")
     after: str | None = Field(default=None, description="called with each input and prediction")
+    challenger: ChallengerEntry | None = Field(default=None, description="predicts in the shadow")
 
     @model_validator(mode="after")
     def check_kind(self) -> Self:
@@ -85,7 +101,7 @@ def read_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise ManifestError(f"{path}: {error.strerror} (PREDICTOR_MODELS)") from error
     except UnicodeDecodeError as error:
-        raise ManifestError(f"{path}: is not UTF-8") from error
+        raise ManifestError(f"{path}: is not UTF-8 (PREDICTOR_MODELS)") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
@@ -108,6 +124,8 @@ def _locate(path: Path, lines: dict[Place, int], error: ManifestError) -> Manife
     """Name the file, the line of the wrong key or of what lacks it, and the key."""
     place: Place = error.place
     line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), 1)
+    if not place:  # it may be no such file at all
+        return ManifestError(f"{path}: {error} (PREDICTOR_MODELS)")
     return ManifestError(f"{path} line {line}: {_write(place)}: {error}", *place)
 
 
@@ -141,4 +159,4 @@ def _write(place: Place) -> str:
     text = ""
     for part in place:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".") or "the file"
+    return text.removeprefix(".")

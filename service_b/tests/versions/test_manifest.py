@@ -56,15 +56,15 @@ def test_missing_file_is_named_with_its_setting(file: Path) -> None:
 
 def test_file_that_is_no_text_is_refused(file: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ManifestError, match="is not UTF-8"):
+    with pytest.raises(ManifestError, match=r"is not UTF-8 \(PREDICTOR_MODELS\)"):
         read_manifest(file)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "error"),
     [
-        (GOOD, "", " line 1: the file: Input should be a valid dictionary"),
-        (GOOD, "- a", " line 1: the file: Input should be a valid dictionary"),
+        (GOOD, "", ": Input should be a valid dictionary"),
+        (GOOD, "- a", ": Input should be a valid dictionary"),
         (GOOD, "a: [", " line 1: expected the node content"),
         ("title: Prices", "title: 5", " line 2: title: Input should be a valid string"),
         ("title: Prices", "titel: Prices", " line 2: titel: Extra inputs are not permitted"),
@@ -95,6 +95,36 @@ def test_file_that_is_no_text_is_refused(file: Path) -> None:
             "sources:",
             "before: predictor.card.no_such_hook\n    sources:",
             " line 6: models[0].before: predictor.card.no_such_hook can't be imported: module",
+        ),
+        (
+            "sources:",
+            "challenger: {share: 1.5}\n    sources:",
+            " line 6: models[0].challenger.share: Input should be less than or equal to 1",
+        ),
+        (
+            "sources:",
+            "challenger: {share: 0}\n    sources:",
+            " line 6: models[0].challenger.share: Input should be greater than 0",
+        ),
+        (
+            "sources:",
+            "challenger: {share: .nan}\n    sources:",
+            " line 6: models[0].challenger.share: Input should be",
+        ),
+        (
+            "sources:",
+            "challenger: {alias: next}\n    sources:",
+            " line 6: models[0].challenger.share: Field required",
+        ),
+        (
+            "sources:",
+            "challenger: {shares: 0.2, share: 1}\n    sources:",
+            " line 6: models[0].challenger.shares: Extra inputs are not permitted",
+        ),
+        (
+            "sources:",
+            "challenger: {share: 1, alias: champion}\n    sources:",
+            " line 6: models[0].challenger.alias: the champion is what it is compared with",
         ),
         (
             "[models/ames]",

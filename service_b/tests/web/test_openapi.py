@@ -41,6 +41,7 @@ def test_contract_lists_every_route(contract: dict[str, Any]) -> None:
         ("post", "/predict/batch"),
         ("get", "/models"),
         ("get", "/models/{name}"),
+        ("get", "/models/{name}/challenger"),
         ("post", "/models/tiny/predict"),
         ("post", "/models/tiny/predict/batch"),
         ("post", "/reload"),
@@ -117,3 +118,16 @@ def test_contract_has_the_routes_when_no_model_is_loaded(empty_client: TestClien
     contract = empty_client.get("/openapi.json").json()
     assert read_body_schema(contract, "/predict") == {"type": "object"}
     assert read_body_schema(contract, "/predict/batch") == {"type": "object"}
+
+
+def test_errors_are_json_whatever_the_answer_is(contract: Any) -> None:
+    types = {
+        media_type
+        for operations in contract["paths"].values()
+        for operation in operations.values()
+        for status, answer in operation["responses"].items()
+        for media_type in answer.get("content", ())
+        if status != "200"
+    }
+
+    assert types == {"application/json"}
