@@ -46,6 +46,6 @@ class Finding(Generic[Found]):
             with suppress(GatewayError):  # what can't be read is as it was
                 self.found = await self._look()
         except Exception:
-            _logger.exception("what is shown can't be found out")
+            _logger.exception("something can't be found out")
         ended_at = time.monotonic()
         self._next_at = ended_at + (ended_at - began_at) * (1 / self._max_share - 1)
