@@ -95,6 +95,20 @@ class Interval(_Strict):
         return self
 
 
+class LabelledRows(_Strict):
+    """Rows of the training that come from the input log: inputs and what was really paid."""
+
+    artifact: Artifact = Field(description="the lines of the log's export that have a true price")
+    rows: int = Field(description="trained on")
+    received_from: datetime
+    held_out_from: datetime = Field(description="received from then on: only judged by")
+    held_out_rows: int
+    received_until: datetime = Field(description="when the newest of those held out came")
+    repeated: int = Field(description="left out: a later one describes the same house")
+    replaced: int = Field(description="rows of the data, left out for newer sales of the house")
+    price_level: float = Field(gt=0, description="what the prices of the data were multiplied by")
+
+
 class Training(_Strict):
     """What is needed to make the same version again."""
 
@@ -110,6 +124,11 @@ class Training(_Strict):
     python: str | None = Field(default=None, description="version of Python")
     study: str | None = Field(default=None, description="name of the search for the parameters")
     best_trial: int | None = Field(default=None, description="number of the trial that won it")
+    # What only some versions have.
+    kept_rows: int | None = Field(
+        default=None, description="rows of the data, held out, that the version has never seen"
+    )
+    labelled: LabelledRows | None = Field(default=None, description="rows from the input log")
 
 
 class Golden(_Strict):
