@@ -79,7 +79,7 @@ STEPS = {
             "register",
             steps.register_version,
             ("prepare", "tune", "evaluate"),
-            ("registration", "golden", "interval", *_MODEL_CODE),
+            ("registration", "distribution", "golden", "interval", *_MODEL_CODE),
             (*_MODEL_RECIPE, "title", "description", "target", "example_row"),
             ("seed", "models", "mlflow"),
             steps.has_version,
