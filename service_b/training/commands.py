@@ -1,7 +1,11 @@
 """The command line: from the raw data to a registered version, and what is served of them."""
 
 import argparse
+import math
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import joblib
 from pydantic import TypeAdapter, ValidationError
@@ -11,9 +15,18 @@ from predictor.version import CHAMPION, AliasName
 from training import tracking, versions
 from training.ames import RECIPE as AMES
 from training.california import RECIPE as CALIFORNIA
+from training.dataset import read_dataset
+from training.errors import TrainingError
+from training.export import API_KEY, read_export
+from training.features import complete_features, read_descriptions
+from training.labelled import keep_labelled
+from training.market import Market, draw_sales
+from training.parameters import Parameters
 from training.pipeline import STEPS, run_pipeline
+from training.preparation import prepare
 from training.reproduction import reproduce
-from training.steps import Options, Run
+from training.run import Options, Run
+from training.sending import Gateway, send_sales
 from training.workspace import Workspace
 
 RECIPES = {recipe.name: recipe for recipe in (AMES, CALIFORNIA)}
@@ -76,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("version", nargs="?", help="default: the one that is served")
     _add_data(command)
+    _add_market(commands)
     return parser
 
 
@@ -89,11 +103,30 @@ def train(options: argparse.Namespace) -> None:
         trials=options.trials,
         splits=options.splits,
         mlflow=options.mlflow,
+        labelled=_read_labelled(options),
+        keep_hold_out=options.keep_hold_out,
+        parameters=_read_parameters(options),
     )
     recipe = RECIPES[options.model]
     workspace = Workspace(options.work / recipe.name)
     with workspace.lock():
         run_pipeline(Run(recipe, chosen, workspace), options.steps)
+
+
+def _read_labelled(options: argparse.Namespace) -> bytes | None:
+    if options.labelled is None:
+        return None
+    return keep_labelled(read_export(options.labelled, options.since), options.model)
+
+
+def _read_parameters(options: argparse.Namespace) -> Mapping[str, Any] | None:
+    if options.parameters_of is None:
+        return None
+    card = versions.read_version(options.models / options.model, options.parameters_of)
+    made = card.training
+    searched = {"study": made.study, "best_trial": made.best_trial}
+    chosen = Parameters.from_json(made.parameters).to_json()
+    return {"parameters_of": card.version, **searched, **chosen}
 
 
 def promote(options: argparse.Namespace) -> None:
@@ -135,6 +168,34 @@ def remake(options: argparse.Namespace) -> None:
     print(reproduce(recipe, card, family / card.version, options.data, options.work))
 
 
+def send_market(options: argparse.Namespace) -> None:
+    recipe = RECIPES[options.model]
+    raw = read_dataset(recipe.dataset, options.data, options.work)
+    descriptions = read_descriptions(recipe.features_file)
+    prepared = prepare(raw, recipe.separator, descriptions, recipe.target.column, recipe.repairs)
+    features = complete_features(descriptions, prepared.frame)
+    market = Market(recipe.name, options.seed, options.inflation, dict(options.shift))
+    sales = draw_sales(market, prepared, features, options.rows, options.skip)
+    gateway = Gateway(options.to, recipe.name)
+    sent = send_sales(gateway, sales, options.rate, actuals=options.actuals)
+    print(f"{sent.new} sales sent, {len(sales) - sent.new} were in the log already")
+    for number, count in sorted(sent.versions.items()):
+        print(f"{count} priced by version {number}{_note_seen(options, number)}")
+    if sent.not_predicted:
+        print(f"{sent.not_predicted} are in the log without a price; Service A can replay them")
+    if options.actuals:
+        print(f"{sent.reported} true prices reported")
+
+
+def _note_seen(options: argparse.Namespace, number: str) -> str:
+    """Say of a version that was trained on the sales, and so looks better than it is."""
+    try:
+        card = versions.read_version(options.models / options.model, number)
+    except TrainingError:
+        return ""  # it is served from elsewhere
+    return "" if card.training.kept_rows else ", which was trained on them (see --keep-hold-out)"
+
+
 def _add_training(command: argparse.ArgumentParser, model: str) -> None:
     command.description = (
         f"The steps, in order: {', '.join(STEPS)}. Without --steps, those run whose result is "
@@ -151,6 +212,28 @@ def _add_training(command: argparse.ArgumentParser, model: str) -> None:
     )
     _add_data(command)
     _add_models(command)
+    command.add_argument(
+        "--labelled",
+        metavar="URL|FILE",
+        help="train on the inputs, too, whose true price Service A's log has: its URL, with the "
+        f"key in {API_KEY} if it wants one, or a file of its export; the newest are held out",
+    )
+    command.add_argument(
+        "--since",
+        type=_parse_time,
+        metavar="TIME",
+        help="of these, only what was received at this time or later, such as 2026-01-31T12:00Z",
+    )
+    command.add_argument(
+        "--keep-hold-out",
+        action="store_true",
+        help="let the version never see the fifth of the data that is held out",
+    )
+    command.add_argument(
+        "--parameters-of",
+        metavar="VERSION",
+        help="take the parameters of this version, instead of selecting and tuning",
+    )
     command.add_argument(
         "--trials",
         type=_parse_positive,
@@ -183,6 +266,50 @@ def _add_command(  # type: ignore[no-untyped-def]
     command.add_argument("model", choices=RECIPES, nargs="?" if optional else None)
     _add_models(command)
     return command
+
+
+def _add_market(commands) -> None:  # type: ignore[no-untyped-def]
+    words = "send the sales that are held out through Service A, in a market that has changed"
+    command = commands.add_parser("market", help=words, description=words)
+    command.set_defaults(act=send_market)
+    command.add_argument("model", choices=RECIPES, nargs="?", default="ames")
+    command.add_argument("--to", required=True, metavar="URL", help="Service A")
+    command.add_argument(
+        "--rows", type=_parse_positive, default=300, metavar="N", help="how many (default: 300)"
+    )
+    command.add_argument(
+        "--skip", type=_parse_few, default=0, metavar="N", help="pass over the first N"
+    )
+    command.add_argument(
+        "--seed", type=_parse_seed, default=1, metavar="N", help="of their order (default: 1)"
+    )
+    command.add_argument(
+        "--inflation",
+        type=_parse_inflation,
+        default=0.0,
+        metavar="SHARE",
+        help="how much dearer all is, such as 0.12 (default: 0)",
+    )
+    command.add_argument(
+        "--shift",
+        type=_parse_shift,
+        action="append",
+        default=[],
+        metavar="FIELD=NUMBER",
+        help="make a field larger by so many of its standard deviations; may be given again",
+    )
+    command.add_argument(
+        "--actuals", action="store_true", help="report what was paid for them, afterwards"
+    )
+    command.add_argument(
+        "--rate",
+        type=_parse_positive,
+        default=50,
+        metavar="N",
+        help="at most so many a second (default: %(default)s)",
+    )
+    _add_models(command)
+    _add_data(command)
 
 
 def _add_models(command: argparse.ArgumentParser) -> None:
@@ -256,6 +383,38 @@ def _parse_count(text: str, most: int) -> int:
     if not text.isdecimal() or len(text) > len(str(most)) or int(text) > most:
         raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from 0 to {most}")
     return int(text)
+
+
+def _parse_time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a time") from error
+    if time.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} needs an offset, such as Z")
+    return time
+
+
+def _parse_inflation(text: str) -> float:
+    inflation = _parse_number(text)
+    if not -1 < inflation <= 10:
+        raise argparse.ArgumentTypeError("must be above -1 and at most 10")
+    return inflation
+
+
+def _parse_shift(text: str) -> tuple[str, float]:
+    name, _, deviations = text.partition("=")
+    return name, _parse_number(deviations)
+
+
+def _parse_number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number")
+    return number
 
 
 def _parse_alias(text: str) -> str:

@@ -79,7 +79,9 @@ def read_labelled(
             are too few.
     """
     logged = [LoggedInput.model_validate_json(line) for line in kept.splitlines()]
-    card = ModelCard.model_construct(name=name, features=tuple(features), description="", example={})
+    card = ModelCard.model_construct(
+        name=name, features=tuple(features), description="", example={}
+    )
     input_type = build_input_type(card)
     allowed, problems = [], []
     for each in logged:

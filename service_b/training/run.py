@@ -74,7 +74,10 @@ class Run:
         return level
 
     def take(self, part: str) -> Data:
-        """Give the rows of a part of the split, at the prices of today; see `parts.Parts`."""
+        """Give the rows of a part of the split, at the prices of today.
+
+        The parts are those of `parts.Parts`; `all` are those to train on and to judge by.
+        """
         rows = join_rows(self.data, self.labelled, self.price_level)
         return rows.take(np.array(self.read_json("split", "rows.json")[part]))
 

@@ -1,22 +1,18 @@
 """What each step does: reads the artifacts of others, writes its own into a folder."""
 
-import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 
-from predictor.card import Artifact, LabelledRows, Training
 from training import plots, tracking
 from training.clusters import cluster, describe, place_rows
 from training.dataset import read_dataset
 from training.errors import TrainingError
 from training.evaluation import (
-    HOLD_OUT_SHARE,
-    SPLIT_SEED,
     Trained,
     measure_calibration,
     measure_forest,
@@ -24,19 +20,17 @@ from training.evaluation import (
     measure_importance,
     measure_other_splits,
     measure_slices,
-    split_rows,
     train,
 )
 from training.features import complete_features, read_descriptions, to_request
 from training.golden import choose_golden
-from training.interval import FOLDS
 from training.labelled import KEPT, read_labelled
 from training.measures import format_table
 from training.parameters import Parameters
 from training.parts import join_rows, part_rows
 from training.preparation import prepare
 from training.price_level import measure_price_level
-from training.provenance import describe_libraries, read_code_revision, read_python_version
+from training.provenance import describe_libraries, describe_training, write_description
 from training.registration import REPORT, find_registered, register
 from training.report import format_candidates, write_report
 from training.run import Run
@@ -88,6 +82,7 @@ def split(run: Run, folder: Path) -> None:
         level = measure_price_level(run.recipe, old, new, run.options.seed)
         print(f"    prices in the log are {level:.3f} times those of the data")
     content = {name: part.tolist() for name, part in vars(parts).items()}
+    content["all"] = np.union1d(parts.train, parts.hold_out).tolist()
     _write_json(folder / "rows.json", content | {"price_level": level})
     print(f"    {len(parts.train):,} rows to train on, {len(parts.hold_out):,} held out")
 
@@ -166,7 +161,7 @@ def evaluate(run: Run, folder: Path) -> None:
     metrics["random_forest_baseline"] = measure_forest(known, unseen)
     if run.options.splits:
         metrics["other_splits"] = measure_other_splits(
-            recipe, run.take("judged"), seed, parameters, run.options.splits
+            recipe, run.take("all"), seed, parameters, run.options.splits
         )
     slices = measure_slices(trained, unseen, recipe.slices, recipe.price_edges)
     importance = measure_importance(trained.predict, unseen, seed)
@@ -211,7 +206,7 @@ def register_version(run: Run, folder: Path) -> None:
     contents: dict[str, Any] = {
         "name": recipe.name,
         "title": recipe.title,
-        "description": describe(recipe.description, training),
+        "description": write_description(recipe.description, training),
         "target": recipe.target,
         "features": features,
         "metrics": run.read_json("evaluate", "metrics.json"),
@@ -270,61 +265,6 @@ def _find_trained(run: Run) -> Trained | None:
         return None
     trained: Trained = joblib.load(run.workspace.locate("evaluate", _TRAINED))
     return trained
-
-
-def describe(description: str, training: Training) -> str:
-    """Say of a version from which other rows it was made than the recipe's words say."""
-    if training.kept_rows:
-        description += f" This version has not seen {training.kept_rows:,} of them."
-    if training.labelled:
-        description += f" It has also learnt from {training.labelled.rows:,} later sales."
-    return description
-
-
-def describe_training(run: Run, parameters: Parameters) -> Training:
-    """Say what is needed to make the version again."""
-    dataset = run.recipe.dataset
-    rows = run.read_json("split", "rows.json")
-    tuned = run.read_json("tune", "parameters.json")
-    return Training(
-        data_file=dataset.file_name,
-        data_url=dataset.url,
-        data_sha256=dataset.sha256,
-        rows=len(rows["version"]),
-        seed=run.options.seed,
-        parameters=parameters.to_json()
-        | {name: tuned[name] for name in ("parameters_of",) if name in tuned}
-        | {
-            "interval_folds": FOLDS,
-            "split_seed": SPLIT_SEED,
-            "hold_out_share": HOLD_OUT_SHARE,
-        },
-        code_revision=read_code_revision(),
-        trained_at=datetime.now(UTC).replace(microsecond=0),
-        python=read_python_version(),
-        study=tuned["study"],
-        best_trial=tuned["best_trial"],
-        kept_rows=len(split_rows(len(run.data.prices))[1]) if run.options.keep_hold_out else None,
-        labelled=_describe_labelled(run, len(rows["hold_out"])),
-    )
-
-
-def _describe_labelled(run: Run, held_out: int) -> LabelledRows | None:
-    labelled = run.labelled
-    if labelled is None:
-        return None
-    content = run.workspace.locate("download", KEPT).read_bytes()
-    return LabelledRows(
-        artifact=Artifact(file=KEPT, sha256=hashlib.sha256(content).hexdigest()),
-        rows=len(labelled.prices) - held_out,
-        received_from=labelled.received_at[0],
-        held_out_from=labelled.held_out_from,
-        held_out_rows=held_out,
-        received_until=labelled.received_at[-1],
-        repeated=labelled.repeated,
-        replaced=len(labelled.replaced),
-        price_level=run.price_level,
-    )
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -41,7 +41,7 @@ CONTENTS: dict[str, Any] = {
 
 def register(estimator: object, contents: dict[str, Any], models: Path) -> Path:
     trained = Trained(estimator, Spread("spread", 1.1))
-    return register_trained(trained, contents, "# Report\n", models)
+    return register_trained(trained, contents, {"report.md": b"# Report\n"}, models)
 
 
 class FailsWhenPickled:
