@@ -1,22 +1,32 @@
 """The command line: from the raw data to a registered version, and what is served of them."""
 
 import argparse
-import math
-from collections.abc import Mapping
-from datetime import datetime
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import joblib
-from pydantic import TypeAdapter, ValidationError
 from threadpoolctl import threadpool_limits
 
-from predictor.version import CHAMPION, AliasName
+from predictor.version import CHAMPION
 from training import tracking, versions
 from training.ames import RECIPE as AMES
+from training.arguments import (
+    parse_alias,
+    parse_few,
+    parse_inflation,
+    parse_positive,
+    parse_seed,
+    parse_shift,
+    parse_steps,
+    parse_time,
+    parse_uri,
+)
 from training.california import RECIPE as CALIFORNIA
 from training.dataset import read_dataset
-from training.errors import TrainingError
+from training.errors import NoVerdict, TrainingError
 from training.export import API_KEY, read_export
 from training.features import complete_features, read_descriptions
 from training.labelled import keep_labelled
@@ -31,12 +41,10 @@ from training.workspace import Workspace
 
 RECIPES = {recipe.name: recipe for recipe in (AMES, CALIFORNIA)}
 SERVICE_FOLDER = Path(__file__).resolve().parents[1]
-# Of trials, splits and processes: more is a slip of the hand.
-_MOST = 10_000
 
 
-def run(arguments: list[str] | None) -> None:
-    """Do what the command line says."""
+def run(arguments: list[str] | None) -> int:
+    """Do what the command line says; give the exit status of a command that answers by it."""
     options = build_parser().parse_args(arguments)
     with (
         joblib.parallel_config(
@@ -48,7 +56,8 @@ def run(arguments: list[str] | None) -> None:
         ),
         threadpool_limits(limits=1),
     ):
-        options.act(options)
+        status: int | None = options.act(options)
+        return status or 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -68,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("version", help="the version to serve")
     command.add_argument(
         "--alias",
-        type=_parse_alias,
+        type=parse_alias,
         default=CHAMPION,
         metavar="NAME",
         help="serve it as MODEL@NAME beside the one that is served, such as `challenger`",
@@ -84,6 +93,32 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("version", nargs="?", help="default: the one that is served")
     command = _add_command(commands, "compare", "lay two versions side by side", compare)
     command.add_argument("versions", nargs=2, metavar="version")
+    command.add_argument(
+        "--labelled",
+        metavar="URL|FILE",
+        help="compare their errors on the inputs of this export of the log that have an actual "
+        "price; the exit status is 0 if the second version is better by more than chance, 1 if "
+        "not, 2 if that can't be said",
+    )
+    _add_output(command, "compare")
+    command = _add_command(
+        commands, "watch", "hold the inputs in the log against those of training", watch
+    )
+    command.epilog = (
+        "The exit status is 0 if no bound was passed, 1 if one was, 2 if that can't be said."
+    )
+    command.add_argument(
+        "--inputs",
+        required=True,
+        metavar="URL|FILE",
+        help=f"Service A, whose key is in {API_KEY} if it wants one, or an export of its log",
+    )
+    command.add_argument(
+        "--since", type=parse_time, metavar="TIME", help="only inputs received then or later"
+    )
+    command.add_argument("--version", help="default: the one that is served")
+    command.add_argument("--json", action="store_true", help="print all findings as JSON")
+    _add_output(command, "watch")
     command = _add_command(
         commands, "reproduce", "train a version again and compare all its predictions", remake
     )
@@ -157,8 +192,57 @@ def show(options: argparse.Namespace) -> None:
     print(versions.show(options.models / options.model, options.version))
 
 
-def compare(options: argparse.Namespace) -> None:
-    print(versions.compare(options.models / options.model, *options.versions))
+def compare(options: argparse.Namespace) -> int:
+    family = options.models / options.model
+    if options.labelled is None:
+        print(versions.compare(family, *options.versions))
+        return 0
+    # Not before: their libraries take a second to import.
+    from training import comparison, comparison_report
+
+    with _giving_a_verdict():
+        first, second = (
+            comparison.load_model(family, versions.read_version(family, version).version)
+            for version in options.versions
+        )
+        found = comparison.compare_on(
+            (first, second), read_export(options.labelled), RECIPES[options.model].price_edges
+        )
+        print(comparison_report.describe_comparison(found))
+        report = comparison_report.write_comparison(found, second.card.title, _find_output(options))
+    print(f"\nthe report: {report}")
+    return 0 if found.whole.verdict == "better" else 1
+
+
+def watch(options: argparse.Namespace) -> int:
+    # Not before: their libraries take a second to import.
+    from training import log_inputs, watch_report
+    from training.watch import judge
+
+    with _giving_a_verdict():
+        card = versions.read_version(options.models / options.model, options.version)
+        inputs = log_inputs.collect(card, read_export(options.inputs, options.since))
+        findings = judge(card, inputs)
+        report = watch_report.write_report(findings, _find_output(options))
+    if options.json:
+        print(json.dumps(watch_report.to_json(findings), indent=2))
+    else:
+        print(f"{watch_report.say_verdict(findings)}\n\nthe report: {report}")
+    return 1 if findings.alarms else 0
+
+
+@contextmanager
+def _giving_a_verdict() -> Iterator[None]:
+    """Let no error have the exit status of a verdict."""
+    try:
+        yield
+    except TrainingError as error:
+        raise NoVerdict(str(error)) from error
+
+
+def _find_output(options: argparse.Namespace) -> Path:
+    folder: Path = options.output or SERVICE_FOLDER / ".training" / options.model / options.report
+    return folder
 
 
 def remake(options: argparse.Namespace) -> None:
@@ -205,7 +289,7 @@ def _add_training(command: argparse.ArgumentParser, model: str) -> None:
     command.set_defaults(act=train, model=model)
     command.add_argument(
         "--steps",
-        type=_parse_steps,
+        type=parse_steps,
         default=(),
         metavar="STEP,…",
         help="run just these steps, from the results of those before; `all` runs every step anew",
@@ -220,7 +304,7 @@ def _add_training(command: argparse.ArgumentParser, model: str) -> None:
     )
     command.add_argument(
         "--since",
-        type=_parse_time,
+        type=parse_time,
         metavar="TIME",
         help="of these, only what was received at this time or later, such as 2026-01-31T12:00Z",
     )
@@ -236,21 +320,21 @@ def _add_training(command: argparse.ArgumentParser, model: str) -> None:
     )
     command.add_argument(
         "--trials",
-        type=_parse_positive,
+        type=parse_positive,
         default=15,
         metavar="N",
         help="how many parameters tune tries, earlier ones counted (default: %(default)s)",
     )
     command.add_argument(
         "--splits",
-        type=_parse_few,
+        type=parse_few,
         default=5,
         metavar="N",
         help="on how many other splits evaluate measures, too (default: %(default)s)",
     )
     command.add_argument(
         "--seed",
-        type=_parse_seed,
+        type=parse_seed,
         default=0,
         metavar="N",
         help="seed of everything random but the hold-out (default: %(default)s)",
@@ -275,24 +359,24 @@ def _add_market(commands) -> None:  # type: ignore[no-untyped-def]
     command.add_argument("model", choices=RECIPES, nargs="?", default="ames")
     command.add_argument("--to", required=True, metavar="URL", help="Service A")
     command.add_argument(
-        "--rows", type=_parse_positive, default=300, metavar="N", help="how many (default: 300)"
+        "--rows", type=parse_positive, default=300, metavar="N", help="how many (default: 300)"
     )
     command.add_argument(
-        "--skip", type=_parse_few, default=0, metavar="N", help="pass over the first N"
+        "--skip", type=parse_few, default=0, metavar="N", help="pass over the first N"
     )
     command.add_argument(
-        "--seed", type=_parse_seed, default=1, metavar="N", help="of their order (default: 1)"
+        "--seed", type=parse_seed, default=1, metavar="N", help="of their order (default: 1)"
     )
     command.add_argument(
         "--inflation",
-        type=_parse_inflation,
+        type=parse_inflation,
         default=0.0,
         metavar="SHARE",
         help="how much dearer all is, such as 0.12 (default: 0)",
     )
     command.add_argument(
         "--shift",
-        type=_parse_shift,
+        type=parse_shift,
         action="append",
         default=[],
         metavar="FIELD=NUMBER",
@@ -303,7 +387,7 @@ def _add_market(commands) -> None:  # type: ignore[no-untyped-def]
     )
     command.add_argument(
         "--rate",
-        type=_parse_positive,
+        type=parse_positive,
         default=50,
         metavar="N",
         help="at most so many a second (default: %(default)s)",
@@ -322,10 +406,20 @@ def _add_models(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_output(command: argparse.ArgumentParser, report: str) -> None:
+    command.set_defaults(report=report)
+    command.add_argument(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help=f"where the report is written (default: .training/MODEL/{report})",
+    )
+
+
 def _add_mlflow(command: argparse.ArgumentParser, *, required: bool = False) -> None:
     command.add_argument(
         "--mlflow",
-        type=_parse_uri,
+        type=parse_uri,
         required=required,
         metavar="URI",
         help="log to this MLflow tracking server and register there",
@@ -348,83 +442,8 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--jobs",
-        type=_parse_positive,
+        type=parse_positive,
         default=joblib.cpu_count(),
         metavar="N",
         help="how many trainings run at once (default: one per core, %(default)s)",
     )
-
-
-def _parse_steps(text: str) -> tuple[str, ...]:
-    names = tuple(STEPS) if text == "all" else tuple(text.split(","))
-    for name in names:
-        if name not in STEPS:
-            raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(STEPS)}")
-    return names
-
-
-def _parse_seed(text: str) -> int:
-    """Read a whole number that numpy and scikit-learn take as a seed, too."""
-    return _parse_count(text, 2**32 - 1)
-
-
-def _parse_few(text: str) -> int:
-    return _parse_count(text, _MOST)
-
-
-def _parse_positive(text: str) -> int:
-    if _parse_few(text) == 0:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return int(text)
-
-
-def _parse_count(text: str, most: int) -> int:
-    # Python reads no number of thousands of digits.
-    if not text.isdecimal() or len(text) > len(str(most)) or int(text) > most:
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from 0 to {most}")
-    return int(text)
-
-
-def _parse_time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a time") from error
-    if time.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} needs an offset, such as Z")
-    return time
-
-
-def _parse_inflation(text: str) -> float:
-    inflation = _parse_number(text)
-    if not -1 < inflation <= 10:
-        raise argparse.ArgumentTypeError("must be above -1 and at most 10")
-    return inflation
-
-
-def _parse_shift(text: str) -> tuple[str, float]:
-    name, _, deviations = text.partition("=")
-    return name, _parse_number(deviations)
-
-
-def _parse_number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number")
-    return number
-
-
-def _parse_alias(text: str) -> str:
-    try:
-        return TypeAdapter(AliasName).validate_python(text)
-    except ValidationError as error:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r}: {error.errors()[0]['msg']}") from error
-
-
-def _parse_uri(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("must not be empty")
-    return text

@@ -28,8 +28,9 @@ def register(
 ) -> Path:
     """Write the next version, whole or not at all, and return its folder.
 
-    `contents` is the card without version, artifact and interval; `files` go beside it. An existing version is never
-    touched. The first version of a model is the one that is served, the others are when promoted.
+    `contents` is the card without version, artifact and interval; `files` go beside it. An existing
+    version is never touched. The first version of a model is the one that is served, the others are
+    when promoted.
 
     Raises:
         TrainingError: it can't be written.

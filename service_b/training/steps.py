@@ -37,7 +37,6 @@ from training.run import Run
 from training.selection import cross_validate, score
 from training.tuning import search
 
-
 _TRAINED = "trained.joblib"
 
 

@@ -27,6 +27,7 @@ from training.pipeline import STEPS, run_pipeline
 from training.recipe import Recipe
 from training.reproduction import reproduce
 from training.run import Options, Run
+from training.versions import show
 from training.workspace import Workspace
 
 ROWS = 80
@@ -218,7 +219,7 @@ def test_every_step_leaves_what_can_be_read(done: Run) -> None:
 
 
 @pytest.fixture(scope="module")
-def labelled(recipe: Recipe, done: Run) -> bytes:
+def labelled(done: Run) -> bytes:
     """Sales of the log, half as dear again as those of the data: of each second only few facts."""
     prepared, features = done.prepared
     required = [each.name for each in features if each.required]
@@ -257,6 +258,9 @@ def test_version_from_the_log_says_where_its_rows_come_from_and_is_made_again(
     assert card.training.parameters["parameters_of"] == "1"
     assert card.description.endswith("It has also learnt from 48 later sales.")
     summary = reproduce(recipe, card, version, done.options.data, folder / "work")
+    assert "48 rows received 2026-11-02 01:00:00 to 2026-11-04 01:00:00 UTC" in show(
+        version.parent, "1"
+    )
     assert summary.endswith(
         f"{card.training.rows} rows: price 0.0e+00, width 0.0e+00; at most 1e-09: reproduced"
     )
