@@ -16,7 +16,7 @@ from typing import Any
 from predictor.settings import SERVICE_FOLDER
 
 MAIN = (sys.executable, "main.py")
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 300
 
 
 def find_free_port() -> int:

@@ -36,9 +36,13 @@ class LoggedInput(NamedTuple):
     model: str | None
     outcome: str
     price: float | None
+    interval_lower: float | None
+    interval_upper: float | None
     model_version: str | None
     duration_ms: float | None
     outcome_at: datetime | None
+    actual_price: float | None
+    actual_at: datetime | None
     data: str
 
 

@@ -11,6 +11,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from gateway.telemetry.quality_gauges import QualityGauges
+
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _DURATIONS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -26,6 +28,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=self._registry)
+        self.quality = QualityGauges()
+        self._registry.register(self.quality)
         self._requests = Counter(
             "http_requests",
             "Requests answered, by route; those that no route takes are one series.",

@@ -25,7 +25,7 @@ from gateway.serving.server import serve
 from gateway.settings import SERVICE_FOLDER, load_settings
 from gateway.telemetry.log_lines import LineFormatter, LineHandler
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 120
 
 
 @pytest.fixture(params=["0", "1"], ids=["fast", "plain"])

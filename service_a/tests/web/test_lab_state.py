@@ -83,21 +83,3 @@ def test_state_comes_without_what_cannot_be_found_out(
     state = read_state(look, look)
 
     assert (state["log"], state["service_b"]["status"]) == ({}, "unreachable")
-
-
-def test_looking_takes_no_more_than_a_share_of_the_time() -> None:
-    looks = 0
-
-    async def count_slowly() -> Mapping[str, int]:
-        nonlocal looks
-        looks += 1
-        await asyncio.sleep(0.01)
-        return {}
-
-    async def run() -> None:
-        finding = lab_state._Finding(count_slowly, {}, 0.05)
-        for _ in range(5):
-            await finding.look()
-
-    asyncio.run(run())
-    assert looks == 1

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from predictor.serving.limits import Limits
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 120
 
 
 def wait_until(condition: Callable[[], object]) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from predictor.versions.watcher import Watcher
 
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 120
 
 
 class FakeDeployment:
