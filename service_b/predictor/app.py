@@ -17,6 +17,8 @@ from predictor.faults import Faults
 from predictor.inference.runner import Runner
 from predictor.serving.direct_routes import DirectRoutes
 from predictor.settings import Settings
+from predictor.shadow.calls_under_way import CallsUnderWay
+from predictor.shadow.shadow import Shadow
 from predictor.telemetry.log_lines import configure_logging
 from predictor.telemetry.metrics import Metrics
 from predictor.versions.deployment import Deployment
@@ -34,6 +36,7 @@ from predictor.web.middleware.head_requests import HeadRequests
 from predictor.web.middleware.json_errors import JsonErrors
 from predictor.web.middleware.request_line import RequestLine
 from predictor.web.middleware.root_path import WithoutRootPath, WithRootPath
+from predictor.web.middleware.waiting_callers import WaitingCallers
 from predictor.web.openapi import Contract
 from predictor.web.query_parameters import refuse_unknown_parameters
 from predictor.web.routes import faults as fault_routes
@@ -63,6 +66,8 @@ class Predictor(FastAPI):
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
             layers = DirectRoutes(layers, predict.router.routes, self.exception_handlers)
+        if self.state.shadows:
+            layers = WaitingCallers(layers, self.state.calls)
         if settings.api_key is not None:
             layers = ApiKey(layers, settings.api_key)
         if settings.allowed_hosts:
@@ -92,6 +97,12 @@ def create_app(settings: Settings) -> FastAPI:
     deployments = _build_deployments(settings, manifest, registry)
     metrics = Metrics(deployments)
     watcher = Watcher(deployments, settings.watch_seconds)
+    calls = CallsUnderWay()
+    shadows = {
+        entry.name: Shadow(entry.name, entry.challenger, registry, calls, metrics.comparisons)
+        for entry in manifest.models
+        if entry.challenger
+    }
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -104,7 +115,11 @@ def create_app(settings: Settings) -> FastAPI:
                 _logger.info("model has no endpoint", extra={"fields": {"model": entry.name}})
         watcher.start()
         await watcher.check_now(FIRST_CHECK_SECONDS)
+        for shadow in shadows.values():
+            shadow.start()
         yield
+        for shadow in shadows.values():
+            shadow.stop()
         watcher.stop()
 
     app = Predictor(
@@ -134,6 +149,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.registry = registry
     app.state.deployments = deployments
     app.state.watcher = watcher
+    app.state.calls = calls
+    app.state.shadows = shadows
     app.state.endpoints = {entry.name for entry in manifest.models if entry.create_endpoint}
     app.state.runner = Runner(metrics)
     app.state.contract = Contract(app, registry, app.state.endpoints)

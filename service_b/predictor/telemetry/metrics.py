@@ -13,6 +13,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from predictor.telemetry.comparisons import Comparisons
 from predictor.telemetry.prices import Prices
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -78,6 +79,7 @@ class Metrics:
         )
         self._prices = Prices()
         self._registry.register(self._prices)
+        self.comparisons = Comparisons(self._registry)
         self._errors = Counter(
             "predictor_errors",
             "Inputs and calls that got an error instead of a prediction, by kind.",
