@@ -23,7 +23,12 @@ def load_env_file(file: Path | None = None) -> None:
     if not named and not path.is_file():
         return
     given = {name.upper() for name in os.environ}  # settings are found in any letter case
-    for name, value in _read(path).items():
+    try:
+        variables = _read(path)
+    except OSError as error:
+        by = "" if file else " (LAB_ENV_FILE)"
+        raise SettingsError(f"{path}: {error.strerror}{by}") from error
+    for name, value in variables.items():
         if name.upper() not in given:
             os.environ[name] = value
 
@@ -40,8 +45,6 @@ def _read(path: Path) -> dict[str, str]:
                     raise SettingsError(f"{path} line {line}: must be NAME=value")
                 if name and value is not None:
                     variables[name] = value
-    except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: is not UTF-8") from error
     return variables

@@ -305,9 +305,10 @@ def load_settings() -> Settings:
         SettingsError: a value is not allowed.
     """
     # Where it is set, the metrics' library keeps files there.
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
-        raise SettingsError(f"PROMETHEUS_MULTIPROC_DIR: not a folder to write to (was {folder!r})")
+    for name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+        folder = os.environ.get(name)
+        if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
+            raise SettingsError(f"{name}: not a folder to write to (was {folder!r})")
     try:
         return Settings()
     except ValidationError as error:

@@ -93,3 +93,12 @@ def test_file_that_cannot_be_used_is_told_in_one_line(
         load_env_file(file)
 
     assert str(caught.value) == f"{file}{problem}"
+
+
+def test_variable_that_names_a_file_in_vain_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_ENV_FILE", str(folder / "missing"))
+
+    with pytest.raises(SettingsError, match=r"missing: No such file or directory \(LAB_ENV_FILE\)"):
+        load_env_file()

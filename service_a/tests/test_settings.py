@@ -315,11 +315,12 @@ def test_foreign_variables_neither_stop_the_start_nor_change_what_is_found(
 
 
 @pytest.mark.parametrize("name", ["missing", "file"])
+@pytest.mark.parametrize("variable", ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"])
 def test_folder_that_the_metrics_cannot_be_written_to_is_told_with_its_variable(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    variable: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / name))
+    monkeypatch.setenv(variable, str(tmp_path / name))
 
-    with pytest.raises(SettingsError, match=r"\APROMETHEUS_MULTIPROC_DIR: not a folder [^\n]+\Z"):
+    with pytest.raises(SettingsError, match=rf"\A{variable}: not a folder [^\n]+\Z"):
         load_settings()

@@ -168,7 +168,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _make_body_reader(settings: Settings) -> BodyReader:
     parser = parse_strictly if "key_count" in settings.plain else parse_counting_keys
-    return BodyReader(settings.body_timeout_seconds, parser)
+    return BodyReader(parser)
 
 
 def _build_deployments(

@@ -1,6 +1,7 @@
 """Settings of the predictor, read from environment variables."""
 
 import json
+import multiprocessing
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -188,9 +189,15 @@ class Settings(BaseSettings):
 # Of libraries, which read them when they are imported, and raise what names no variable.
 _WHOLE_NUMBERS = (
     "JOBLIB_MULTIPROCESSING",
+    "LOKY_MAX_DEPTH",
+    "NUMPY_MADVISE_HUGEPAGE",
     "SKLEARN_PAIRWISE_DIST_CHUNK_SIZE",
     "SKLEARN_WORKING_MEMORY",
 )
+_CHOICES = {
+    "JOBLIB_START_METHOD": multiprocessing.get_all_start_methods(),
+    "LOKY_PICKLER": ["cloudpickle", "pickle"],
+}
 
 
 class SettingsError(Exception):
@@ -209,6 +216,10 @@ def check_foreign_variables() -> None:
             int(value)
         except ValueError as error:
             raise SettingsError(f"{name}: must be a whole number (was {value!r})") from error
+    for name, choices in _CHOICES.items():
+        value = os.environ.get(name, "")
+        if value and value not in choices:
+            raise SettingsError(f"{name}: must be one of {', '.join(choices)} (was {value!r})")
 
 
 def load_settings() -> Settings:
@@ -218,9 +229,10 @@ def load_settings() -> Settings:
         SettingsError: a value is not allowed.
     """
     # Where it is set, the metrics' library keeps files there.
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
-        raise SettingsError(f"PROMETHEUS_MULTIPROC_DIR: not a folder to write to (was {folder!r})")
+    for name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+        folder = os.environ.get(name)
+        if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
+            raise SettingsError(f"{name}: not a folder to write to (was {folder!r})")
     try:
         return Settings()
     except ValidationError as error:

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 from typing import get_args
 
@@ -134,9 +135,19 @@ def test_error_names_no_password(monkeypatch: pytest.MonkeyPatch, value: str) ->
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("variable", ["SKLEARN_WORKING_MEMORY", "JOBLIB_MULTIPROCESSING"])
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [
+        ("SKLEARN_WORKING_MEMORY", "a whole number"),
+        ("JOBLIB_MULTIPROCESSING", "a whole number"),
+        ("LOKY_MAX_DEPTH", "a whole number"),
+        ("NUMPY_MADVISE_HUGEPAGE", "a whole number"),
+        ("JOBLIB_START_METHOD", f"one of {', '.join(get_all_start_methods())}"),
+        ("LOKY_PICKLER", "one of cloudpickle, pickle"),
+    ],
+)
 def test_variable_of_a_library_is_named_when_its_value_is_wrong(
-    monkeypatch: pytest.MonkeyPatch, variable: str
+    monkeypatch: pytest.MonkeyPatch, variable: str, expected: str
 ) -> None:
     check_foreign_variables()
     monkeypatch.setenv(variable, "much")
@@ -144,7 +155,7 @@ def test_variable_of_a_library_is_named_when_its_value_is_wrong(
     with pytest.raises(SettingsError) as caught:
         check_foreign_variables()
 
-    assert str(caught.value) == f"{variable}: must be a whole number (was 'much')"
+    assert str(caught.value) == f"{variable}: must be {expected} (was 'much')"
 
 
 @pytest.mark.parametrize(
@@ -246,11 +257,12 @@ def test_foreign_variables_neither_stop_the_start_nor_change_what_is_found(
 
 
 @pytest.mark.parametrize("name", ["missing", "file"])
+@pytest.mark.parametrize("variable", ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"])
 def test_folder_that_the_metrics_cannot_be_written_to_is_told_with_its_variable(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    variable: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / name))
+    monkeypatch.setenv(variable, str(tmp_path / name))
 
-    with pytest.raises(SettingsError, match=r"\APROMETHEUS_MULTIPROC_DIR: not a folder [^\n]+\Z"):
+    with pytest.raises(SettingsError, match=rf"\A{variable}: not a folder [^\n]+\Z"):
         load_settings()

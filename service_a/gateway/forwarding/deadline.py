@@ -1,7 +1,8 @@
 """HTTP and HTTPS connections that keep to a deadline for a whole exchange.
 
 The timeouts of `requests` and urllib3 hold for each read by itself, so a server that sends
-a byte now and then keeps a caller waiting for ever. Here each read gets what is left.
+a byte now and then keeps a caller waiting for ever. Here each read gets what is left, and so do
+the look-up of the server's name and the attempt at each of its addresses.
 """
 
 import socket
@@ -9,14 +10,16 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, ClassVar
+from contextlib import contextmanager, suppress
+from typing import Any, ClassVar, cast
 
 from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from gateway.forwarding.echo import EchoConnection
+from gateway.forwarding.name_lookup import look_up
 
 _local = threading.local()
 
@@ -72,8 +75,36 @@ class DeadlineConnection(EchoConnection):
     socket_class: type[socket.socket] = DeadlineSocket
 
     def _new_conn(self) -> socket.socket:
-        made = super()._new_conn()
+        made = self._connect()
         return self.socket_class(made.family, made.type, made.proto, fileno=made.detach())
+
+    def _connect(self) -> socket.socket:
+        """Look up the name here, and try its addresses, as urllib3 would without a deadline."""
+        name = self._dns_host
+        try:
+            addresses = look_up(name, self._limit(self.timeout))
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"no address of {name} in time") from error
+        except OSError as error:
+            raise NameResolutionError(self.host, self, cast(socket.gaierror, error)) from error
+        try:
+            for address in addresses[:-1]:
+                with suppress(NewConnectionError, ConnectTimeoutError):
+                    return self._connect_to(address)
+            return self._connect_to(addresses[-1])
+        finally:
+            self._dns_host = name
+
+    def _connect_to(self, address: str) -> socket.socket:
+        self._dns_host = address
+        self.timeout = self._limit(self.timeout)
+        return super()._new_conn()
+
+    @staticmethod
+    def _limit(seconds: float | None) -> float:
+        """Give one step of connecting its time, or what is left."""
+        remaining = read_remaining_seconds()
+        return remaining if seconds is None else min(seconds, remaining)
 
 
 class DeadlineTlsConnection(DeadlineConnection, HTTPSConnection):

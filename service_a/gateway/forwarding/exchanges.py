@@ -43,13 +43,10 @@ class Exchanges:
         # Proxies and passwords of the environment are not for a call between two services.
         self._session.trust_env = False
         # Service B has no use for the headers that requests adds by itself.
-        self._session.headers = CaseInsensitiveDict({"Content-Type": "application/json"})
+        self._headers = {"Content-Type": "application/json"}
         if api_key:
-            self._session.headers["X-API-Key"] = api_key
-        # Preparing a request takes as long as sending it, so each call sends a copy of this one.
-        self._request = self._session.prepare_request(
-            requests.Request("POST", base_url, data=b"{}")
-        )
+            self._headers["X-API-Key"] = api_key
+        self._session.headers = CaseInsensitiveDict(self._headers)
 
     def post(
         self,
@@ -65,12 +62,18 @@ class Exchanges:
             PredictorTimeout: there is none at `deadline`, of `time.monotonic()`.
             PredictorUnavailable: there is none for any other reason.
         """
-        request = self._request.copy()
+        # To have it prepared would take as long as to send it.
+        request = requests.PreparedRequest()
+        request.method = "POST"
         request.url = f"{self._base_url}{path}"
         request.body = content
-        request.headers["Content-Length"] = str(len(content))
-        request.headers["X-Request-ID"] = self._call_ids.make(request_ids)
-        request.headers["traceparent"] = traceparent
+        headers = {
+            **self._headers,
+            "Content-Length": str(len(content)),
+            "X-Request-ID": self._call_ids.make(request_ids),
+            "traceparent": traceparent,
+        }
+        request.headers = cast(CaseInsensitiveDict[str], headers)
         return self._send(request, deadline)
 
     def get(self, path: str, deadline: float) -> tuple[int, bytes]:

@@ -160,6 +160,8 @@ class LogDatabase:
             upgrade(connection)
         if self._files and made:
             self._anchor = self._open_sqlite()
+            # After a kill, how much SQLite has copied would be open until it next copies something.
+            self._anchor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._files.remember(made)
         self._has_tables = True
 

@@ -2,17 +2,21 @@
 
 import math
 import os
+import shutil
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Engine
 
 from gateway.errors import InputLogUnavailable
+from gateway.input_log.file_marks import FileMarks
 
 _MOMENT_SECONDS = 0.05
+# Whoever writes another file over the log's, or empties it, has finished when this has passed.
+_STILL_SECONDS = 1
 
 
 class LogFiles:
@@ -29,6 +33,7 @@ class LogFiles:
         self._names: tuple[str, ...] = ()
         self._opened: list[tuple[int, int]] = []
         self._wal_bytes = 0
+        self._marks: FileMarks | None = None
         self._checked_at = -math.inf  # all of them, by `time.monotonic()`
 
     def make(self) -> tuple[int, int]:
@@ -50,17 +55,22 @@ class LogFiles:
         found = [os.stat(name) for name in self._names]
         self._opened = [_identify(each) for each in found]
         self._wal_bytes = found[1].st_size
+        self._marks = FileMarks(self._names[0], self._names[2])
         self._checked_at = time.monotonic()
         if self._opened[0] != made:
             self.forget()
             raise InputLogUnavailable("the log's file was replaced while it was opened")
 
     def forget(self) -> None:
+        """Forget them, just before the last connection is closed."""
         self._names = ()
+        if self._marks:
+            self._marks.close()
+            self._marks = None
 
     def check(self) -> None:
-        """Raise `InputLogUnavailable` when one of the files that are open is gone or emptied."""
-        if not self._names:
+        """Raise `InputLogUnavailable` when a file that is open is gone, emptied or overwritten."""
+        if not self._names or not self._marks:
             return
         now, checked_at = time.monotonic(), self._checked_at
         all_are_due = now - checked_at > _MOMENT_SECONDS
@@ -76,6 +86,8 @@ class LogFiles:
         main, wal = found[:2]
         if not main.st_size or (self._wal_bytes and not wal.st_size) or self._is_hollow(wal):
             raise InputLogUnavailable("a file of the log was emptied")
+        if self._marks.is_overwritten(main):
+            raise InputLogUnavailable("the log's file was overwritten")
         self._wal_bytes = wal.st_size
         self._checked_at = now if all_are_due else checked_at
 
@@ -92,8 +104,12 @@ class LogFiles:
         Whoever comes second finds a new `-shm` and leaves what is there alone.
 
         Raises:
-            InputLogUnavailable: somebody reads an earlier state of the log; try again later.
+            InputLogUnavailable: somebody reads an earlier state of the log, or writes to the file
+                as SQLite wouldn't; try again later.
         """
+        if self._is_overwritten():
+            self._replace_by_copy(connection)
+            return
         beside = Path(self._names[1])
         if self.path.exists() and beside.exists() and self._is_hollow(beside.stat()):
             # What SQLite would take from there into the file itself is nothing but zeros.
@@ -130,6 +146,42 @@ class LogFiles:
 
     def is_emptied(self) -> bool:
         return self.path.exists() and not self.path.stat().st_size
+
+    def _is_ours(self) -> bool:
+        return self.path.exists() and _identify(os.stat(self.path)) == self._opened[0]
+
+    def _is_overwritten(self) -> bool:
+        """Say whether the file that is open has another's content, when that is complete."""
+        if not self._is_ours():
+            return False
+        status = os.stat(self.path)
+        overwritten = bool(self._marks and self._marks.is_overwritten(status))
+        if overwritten and abs(time.time() - status.st_mtime) < _STILL_SECONDS:
+            raise InputLogUnavailable("the log's file is being overwritten")
+        return overwritten and status.st_size > 0
+
+    def _replace_by_copy(self, connection: sqlite3.Connection) -> None:
+        """Have the path name a copy of what was written over the log.
+
+        In the file itself SQLite would write what is in `-wal` when it closes it. It leaves both
+        alone if the path names another file.
+        """
+        with suppress(sqlite3.Error):  # then it can't be read, and nobody else commits either
+            connection.execute("BEGIN IMMEDIATE")
+        try:
+            if self._is_ours() and self._marks:  # and no other process was faster
+                real = Path(os.path.realpath(self.path))
+                copy = real.with_name(f"{real.name}.{os.getpid()}")
+                try:
+                    self._marks.copy_file(copy)
+                    shutil.copymode(real, copy)
+                    copy.replace(real)
+                finally:
+                    copy.unlink(missing_ok=True)
+                self._delete_beside()
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     def _others_are_there(self) -> bool:
         shared = self._names[2]

@@ -22,6 +22,7 @@ TOO_BUSY = "Too much is under way"
 
 # In the state of a request's scope: its body isn't whole.
 OVER_BUDGET = "over_budget"
+LATE = "late"
 # The application doesn't keep the body, because it is too large.
 DISCARDED = "discarded"
 
@@ -81,9 +82,9 @@ class BoundedProtocol(asyncio.Protocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        if self._refused:
+        if self._refused and not self._refusal:
             self.transport.close()
-        else:
+        else:  # an answer under way comes first, a refusal after it needn't be told
             super().shutdown()  # type: ignore[misc]
 
     def eof_received(self) -> bool:
@@ -104,6 +105,10 @@ class BoundedProtocol(asyncio.Protocol):
             self.refuse(408, "The head of the request did not arrive in time")
         else:
             self.drop()
+
+    def give_up_body(self) -> None:
+        self.scope["state"][LATE] = True
+        self.cycle.message_event.set()
 
     def drop(self) -> None:
         self.transport.abort()
@@ -167,7 +172,13 @@ class BoundedProtocol(asyncio.Protocol):
         else:
             self._waits.idle[self] = time.monotonic()
 
+    def _wait_for_body(self) -> None:
+        if self not in self._waits.bodies:
+            self._waits.end(self)
+            self._waits.bodies[self] = time.monotonic()
+
     def _wait_for_rest(self) -> None:
+        self._waits.bodies.pop(self, None)
         if self._ended:
             self.transport.close()
         elif self not in self._waits.unfinished:

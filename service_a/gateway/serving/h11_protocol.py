@@ -68,7 +68,10 @@ class BoundedH11Protocol(BoundedProtocol, H11Protocol):  # type: ignore[misc]
         if not self._hold(kept):
             self.refuse(503, TOO_BUSY)
         elif self._is_under_way():
-            self._waits.end(self)
+            if self.cycle.more_body:
+                self._wait_for_body()
+            else:
+                self._waits.end(self)
         elif kept or self.conn.their_state is not h11.IDLE:
             self._wait_for_rest()
 

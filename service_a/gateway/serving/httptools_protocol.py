@@ -36,6 +36,7 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
     def __init__(self, limits: Limits, *arguments: Any, **options: Any) -> None:
         super().__init__(limits, *arguments, **options)
         self._idle = limits.waits.idle
+        self._bodies = limits.waits.bodies
         self._task: asyncio.Task[None]
         self._unread = b""  # what came after the requests that are under way
         self._framing_bytes = 0  # of a body, since its last chunk began
@@ -116,8 +117,11 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
         self._framing_bytes += size
         if self._framing_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEAD_FIELDS:
             self.refuse(400, LONG_FRAMING)
-        elif not self.cycle.response_complete and not self._take_body(size):
-            self.cycle.message_event.set()
+        elif not self.cycle.response_complete:
+            if not self._take_body(size):
+                self.cycle.message_event.set()
+            if not self.pipeline:
+                self._wait_for_body()
 
     def _read_more_of_head(self, size: int) -> None:
         self._head_bytes += size
@@ -205,6 +209,7 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
         cycle = self.cycle
         cycle.more_body = False
         cycle.message_event.set()
+        self._bodies.pop(self, None)
         if cycle.response_complete:
             self._waits.end(self)
             self._wait_for_next()
@@ -230,6 +235,8 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
                 super().refuse(*self._refusal)
                 return
             self._start_asgi_task(cycle, app)
+            if cycle.more_body:
+                self._wait_for_body()
         if self._unread:
             self._read(self._unread)
         if self._is_under_way():

@@ -3,6 +3,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import requests
@@ -168,3 +169,51 @@ def test_deadline_of_one_thread_is_not_that_of_another(
     patient.join()
 
     assert answers == [b"ok"]
+
+
+def test_exchange_ends_at_the_deadline_when_the_resolver_hangs(
+    session: requests.Session, stub: StubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+    asked = []
+
+    def hang_for_names(host: str, *arguments: Any, **options: Any) -> list[Any]:
+        if host == "hanging.example":
+            if options.get("flags"):
+                raise socket.gaierror("not an address")
+            asked.append(host)
+            released.wait(30)
+        return look_up(host, *arguments, **options)
+
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", hang_for_names)
+    url = stub.url.replace("localhost", "hanging.example").replace("127.0.0.1", "hanging.example")
+    started = time.monotonic()
+    try:
+        for _ in range(2):
+            with pytest.raises((requests.Timeout, requests.ConnectionError)):
+                exchange(session, url, 0.2)
+
+        assert 0.4 <= time.monotonic() - started < 5
+        assert asked == ["hanging.example"]  # what hangs isn't asked again and again
+    finally:
+        released.set()
+
+
+def test_exchange_is_made_with_the_first_address_that_answers(
+    session: requests.Session, stub: StubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub.behave = answer(200, {})
+    look_up = socket.getaddrinfo
+
+    def find_two(host: str, *arguments: Any, **options: Any) -> list[Any]:
+        if host != "localhost":
+            return look_up(host, *arguments, **options)
+        if options.get("flags"):
+            raise socket.gaierror("not an address")
+        return [found for each in ("127.0.0.2", "127.0.0.1") for found in look_up(each, None)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", find_two)
+
+    with keep_deadline(time.monotonic() + 5):
+        assert session.post(stub.url.replace("127.0.0.1", "localhost")).json() == {}

@@ -23,6 +23,7 @@ from gateway.intake.entries import NewInput, Outcome, OutcomeKind
 def no_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under load what was checked a moment ago isn't checked again; here it always is."""
     monkeypatch.setattr(module, "_MOMENT_SECONDS", -1)
+    monkeypatch.setattr(module, "_STILL_SECONDS", -1)
 
 
 @pytest.fixture(params=[LogWriter, SqliteLogWriter])
@@ -91,6 +92,13 @@ def empty(path: Path) -> Path:
 def empty_beside(path: Path) -> Path:
     os.truncate(f"{path}-wal", 0)
     return path
+
+
+def overwrite(path: Path, *names: str) -> None:
+    """Write another log over the file, as `cp backup inputs.db` does."""
+    with closing(LogDatabase(f"sqlite:///{path.parent / 'backup'}")) as backup:
+        record(LogWriter(backup), *names)
+    shutil.copyfile(path.parent / "backup", path)
 
 
 def fill(log: LogWriter, path: Path) -> None:
@@ -195,6 +203,78 @@ def test_file_that_lost_a_part_is_put_aside(log: LogWriter, log_path: Path) -> N
 
     assert read_names(log_path) == ["r2"]
     assert Path(f"{log_path}.damaged").exists()
+
+
+def test_log_goes_on_with_the_backup_that_was_written_over_its_file(
+    log: LogWriter, database: LogDatabase, log_path: Path
+) -> None:
+    fill(log, log_path)
+    record(log, *["r1"] * 100)
+    LogReader(database).read_page(InputFilter(), None, 1)
+
+    overwrite(log_path, "backup's")
+    record(log, "r2")
+    record(log, "r3")
+
+    assert read_names(log_path) == ["backup's", "r2", "r3"]
+    assert sorted(path.name for path in log_path.parent.glob(f"{log_path.name}*")) == [
+        f"{log_path.name}{end}" for end in ("", "-shm", "-wal")
+    ]
+
+
+def test_nothing_is_logged_while_another_file_is_written_over_the_logs(
+    log: LogWriter, log_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(log, "r1")
+    overwrite(log_path, "backup's")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_STILL_SECONDS", 60)
+        for _ in range(2):
+            with pytest.raises(InputLogUnavailable, match="overwritten"):
+                record(log, "lost")
+
+    record(log, "r2")
+
+    assert read_names(log_path) == ["backup's", "r2"]
+
+
+def test_commit_is_no_success_when_the_file_is_overwritten_in_the_middle_of_it(
+    log: LogWriter, log_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(log, "r1")
+    begin = LogDatabase._make_ready
+
+    def begin_and_overwrite(database: LogDatabase) -> None:
+        begin(database)
+        if "backup" not in str(database._engine.url):
+            monkeypatch.undo()
+            monkeypatch.setattr(module, "_STILL_SECONDS", -1)
+            overwrite(log_path, "backup's")
+
+    monkeypatch.setattr(LogDatabase, "_make_ready", begin_and_overwrite)
+    with pytest.raises(InputLogUnavailable):
+        record(log, "lost")
+    record(log, "r2")
+
+    assert read_names(log_path) == ["backup's", "r2"]
+
+
+def test_log_stays_as_it_is_when_sqlite_writes_its_file_or_only_its_time_changes(
+    log: LogWriter, log_path: Path
+) -> None:
+    record(log, "first")
+    with closing(sqlite3.connect(log_path)) as other:  # checkpoints, as another process does
+        for number in range(30):
+            record(log, f"r{number}")
+            if number % 3 == 0:
+                other.execute("PRAGMA wal_checkpoint(RESTART)")
+            if number % 5 == 0:
+                os.utime(log_path)
+    file = log_path.stat().st_ino
+    record(log, "r30")
+
+    assert log_path.stat().st_ino == file
+    assert set(read_names(log_path)) == {"first", *[f"r{number}" for number in range(31)]}
 
 
 def test_log_is_where_its_link_leads(

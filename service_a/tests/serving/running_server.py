@@ -30,7 +30,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with what came: the path, and how much of a body."""
     with suppress(ClientDisconnect):
         size = len(await Request(scope, receive).body())
-        whole = "over_budget" not in scope["state"]
+        whole = not scope["state"].keys() & {"over_budget", "late"}
         content = {"path": scope["path"], "bytes": size, "whole": whole}
         await JSONResponse(content)(scope, receive, send)
 
@@ -106,12 +106,16 @@ class RunningServer:
         *,
         max_connections: int = 100,
         head_seconds: float = WAIT_SECONDS,
+        body_seconds: float = WAIT_SECONDS,
         max_bytes: int = 8 * 1024 * 1024,
     ) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._limits = Limits(
-            max_connections=max_connections, head_seconds=head_seconds, max_bytes=max_bytes
+            max_connections=max_connections,
+            head_seconds=head_seconds,
+            body_seconds=body_seconds,
+            max_bytes=max_bytes,
         )
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -135,7 +139,7 @@ class RunningServer:
         """Wait until all callers have left; all that they took of the budget must be there."""
         tasks = self._server.server_state.tasks
         wait_until(lambda: self.is_empty() and not tasks)
-        assert self._limits.budget.take(self._max_bytes)
+        wait_until(lambda: self._limits.budget.take(self._max_bytes))
         self._limits.budget.give_back(self._max_bytes)
 
     def is_empty(self) -> bool:
@@ -149,6 +153,13 @@ class RunningServer:
     def has_refused(self) -> bool:
         """Say whether it reads no more of a connection, though it may not have said so yet."""
         return any(each._refused for each in list(self._connections))
+
+    def wait_for_checks(self) -> None:
+        """Wait until it has looked, from now on, who has waited too long."""
+        waits = self._limits.waits
+        for _ in range(2):
+            timer = waits._timer
+            wait_until(lambda: waits._timer is not timer)  # noqa: B023
 
     def shut_connections(self) -> None:
         """Do what the server does first when it stops."""

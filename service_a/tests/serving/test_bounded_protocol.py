@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from itertools import repeat
 
 import pytest
+from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.serving import waits
@@ -66,6 +67,16 @@ async def answer_at_once(_: Scope, __: Receive, send: Send) -> None:
     headers = [(b"content-length", b"2")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def read_until_late(scope: Scope, receive: Receive, send: Send) -> None:
+    size = 0
+    more = True
+    while more and "late" not in scope["state"]:
+        message = await receive()
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    await JSONResponse({"bytes": size, "late": more})(scope, receive, send)
 
 
 async def answer_at_length(_: Scope, __: Receive, send: Send) -> None:
@@ -138,6 +149,33 @@ def test_head_that_comes_too_slowly_is_refused(server: RunningServer) -> None:
 
     assert answer.status == 408
     assert answer.content == {"detail": "The head of the request did not arrive in time"}
+
+
+@pytest.mark.usefixtures("quick_clock")
+@pytest.mark.parametrize("sent", [b"", b"x"])
+def test_application_is_told_that_a_body_is_late(server: RunningServer, sent: bytes) -> None:
+    server.use(read_until_late, body_seconds=0.02, head_seconds=0.02)
+    with server.connect() as caller:
+        caller.sendall(write_post(9) + sent)
+        (answer,) = split_answers(read_all(caller))
+
+    assert answer.content == {"bytes": len(sent), "late": True}
+
+
+@pytest.mark.usefixtures("quick_clock")
+def test_body_is_not_late_while_its_request_waits_for_its_turn(
+    server: RunningServer, late_app: LateApp
+) -> None:
+    server.use(late_app, body_seconds=0)
+    with server.connect() as caller:
+        caller.sendall(GET + write_post(2, "Connection: close") + b"{")
+        wait_until(lambda: late_app.called)
+        server.wait_for_checks()
+        caller.sendall(b"}")
+        late_app.released.set()
+        _, answer = split_answers(read_all(caller))
+
+    assert answer.content == {"path": "/", "bytes": 2, "whole": True}
 
 
 @pytest.mark.usefixtures("quick_clock")
@@ -358,3 +396,20 @@ def test_connections_are_closed_when_the_server_stops_and_answers_under_way_fini
         (answer,) = split_answers(read_all(busy))
         assert answer.status == 200
         server.check_nothing_is_left()
+
+
+def test_answer_under_way_is_finished_when_the_server_stops_with_a_refusal_to_come(
+    server: RunningServer, late_app: LateApp
+) -> None:
+    server.use(late_app, max_bytes=20_000)
+    with server.connect() as caller:
+        caller.sendall(GET)
+        wait_until(lambda: late_app.called)
+        caller.sendall(GET * 1000)
+        wait_until(server.has_refused)
+
+        server.shut_connections()
+        late_app.released.set()
+        answer, *_ = split_answers(read_all(caller))
+
+    assert answer.status == 200

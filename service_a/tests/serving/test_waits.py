@@ -7,6 +7,7 @@ from gateway.serving import waits as waits_module
 from gateway.serving.waits import KEEP_ALIVE_SECONDS, LEAVE_SECONDS, Waits
 
 HEAD_SECONDS = 15
+BODY_SECONDS = 5
 
 
 class FakeWaiter:
@@ -19,13 +20,16 @@ class FakeWaiter:
     def give_up(self) -> None:
         self.given_up += 1
 
+    def give_up_body(self) -> None:
+        self.given_up += 1
+
     def drop(self) -> None:
         self.dropped += 1
 
 
 @pytest.fixture
 def waits() -> Waits:
-    return Waits(HEAD_SECONDS)
+    return Waits(HEAD_SECONDS, BODY_SECONDS)
 
 
 def test_waiter_gives_up_once_when_its_time_is_over(waits: Waits) -> None:
@@ -42,14 +46,15 @@ def test_waiter_gives_up_once_when_its_time_is_over(waits: Waits) -> None:
 
 
 def test_each_wait_has_its_own_time(waits: Waits) -> None:
-    idle, leaving = FakeWaiter(), FakeWaiter()
-    waits.idle[idle] = waits.leaving[leaving] = 100.0
+    idle, leaving, body = FakeWaiter(), FakeWaiter(), FakeWaiter()
+    waits.idle[idle] = waits.leaving[leaving] = waits.bodies[body] = 100.0
 
-    waits.end_late(100.5 + LEAVE_SECONDS)
-    assert (idle.given_up, leaving.given_up) == (0, 1)
+    given_up = []
+    for seconds in (LEAVE_SECONDS, BODY_SECONDS, KEEP_ALIVE_SECONDS):
+        waits.end_late(100.5 + seconds)
+        given_up.append((leaving.given_up, body.given_up, idle.given_up))
 
-    waits.end_late(100.5 + KEEP_ALIVE_SECONDS)
-    assert (idle.given_up, leaving.given_up) == (1, 1)
+    assert given_up == [(1, 0, 0), (1, 1, 0), (1, 1, 1)]
 
 
 def test_waiter_may_begin_another_wait_when_it_gives_up(waits: Waits) -> None:
@@ -69,7 +74,7 @@ def test_waiter_may_begin_another_wait_when_it_gives_up(waits: Waits) -> None:
 
 def test_waiter_whose_caller_has_sent_all_waits_no_longer(waits: Waits) -> None:
     waiter = FakeWaiter()
-    waits.unfinished[waiter] = 100.0
+    waits.unfinished[waiter] = waits.bodies[waiter] = 100.0
 
     waits.end(waiter)
     waits.end_late(1000.0)

@@ -61,3 +61,16 @@ def test_number_without_a_fraction_is_called_an_integer(document: Any) -> None:
     assert year["type"] == "integer"
     assert isinstance(year["maximum"], int)
     assert "multipleOf" not in json.dumps(document)
+
+
+def test_errors_are_json_whatever_the_answer_is(document: Any) -> None:
+    types = {
+        media_type
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for status, answer in operation["responses"].items()
+        for media_type in answer.get("content", ())
+        if status != "200"
+    }
+
+    assert types == {"application/json"}

@@ -15,9 +15,11 @@ _OTHER_FILES = 100
 class Limits:
     """What callers may take together, and how long each may be waited for."""
 
-    def __init__(self, *, max_connections: int, head_seconds: float, max_bytes: int) -> None:
+    def __init__(
+        self, *, max_connections: int, head_seconds: float, body_seconds: float, max_bytes: int
+    ) -> None:
         self.max_connections = min(max_connections, _count_free_files())
-        self.waits = Waits(head_seconds)
+        self.waits = Waits(head_seconds, body_seconds)
         self.budget = ByteBudget(max_bytes)
 
 

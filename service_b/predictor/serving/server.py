@@ -48,6 +48,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
     limits = Limits(
         max_connections=settings.max_connections,
         head_seconds=settings.head_timeout_seconds,
+        body_seconds=settings.body_timeout_seconds,
         max_bytes=settings.max_bytes_under_way,
     )
     protocol = HTTPProtocol if "joined_writes" in settings.plain else JoinedWritesProtocol

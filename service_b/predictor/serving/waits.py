@@ -21,6 +21,9 @@ class Waiter(Protocol):
     def give_up(self) -> None:
         """Wait no longer: it has taken too long."""
 
+    def give_up_body(self) -> None:
+        """Wait no longer for the rest of a body."""
+
     def drop(self) -> None:
         """Close at once: the room is needed."""
 
@@ -28,11 +31,13 @@ class Waiter(Protocol):
 class Waits:
     """Who waits since when, those that have waited longest first."""
 
-    def __init__(self, head_seconds: float) -> None:
+    def __init__(self, head_seconds: float, body_seconds: float) -> None:
         self.idle: dict[Waiter, float] = {}  # for a next request
         self.unfinished: dict[Waiter, float] = {}  # for the rest of a request
         self.unread: dict[Waiter, float] = {}  # for the caller to take its answer
         self.leaving: dict[Waiter, float] = {}  # for a refused caller to close
+        self.bodies: dict[Waiter, float] = {}  # for the rest of a body that is being read
+        self._body_seconds = body_seconds
         self._limits = (
             (self.idle, KEEP_ALIVE_SECONDS),
             (self.unfinished, head_seconds),
@@ -56,20 +61,21 @@ class Waits:
     def end_late(self, now: float) -> None:
         """Have all that have waited too long give up."""
         for waiters, seconds in self._limits:
-            # In a list first: what gives up may begin another wait.
-            late = takewhile(lambda wait: now - wait[1] > seconds, waiters.items())  # noqa: B023
-            for waiter, _ in list(late):
-                del waiters[waiter]
+            for waiter in _take(waiters, now - seconds):
                 waiter.give_up()
+        for waiter in _take(self.bodies, now - self._body_seconds):
+            waiter.give_up_body()
 
     def end(self, waiter: Waiter) -> None:
         """The caller has sent what it was waited for."""
         self.idle.pop(waiter, None)
         self.unfinished.pop(waiter, None)
+        self.bodies.pop(waiter, None)
 
     def forget(self, waiter: Waiter) -> None:
         for waiters, _ in self._limits:
             waiters.pop(waiter, None)
+        self.bodies.pop(waiter, None)
 
     def make_room(self) -> bool:
         """Drop the one that is needed least, if there is one without a request under way."""
@@ -79,3 +85,11 @@ class Waits:
                 waiter.drop()
                 return True
         return False
+
+
+def _take(waiters: dict[Waiter, float], before: float) -> list[Waiter]:
+    """Take out those that have waited since before a time, which may then begin another wait."""
+    late = [each for each, _ in takewhile(lambda wait: wait[1] < before, waiters.items())]
+    for waiter in late:
+        del waiters[waiter]
+    return late

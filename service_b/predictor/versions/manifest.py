@@ -101,7 +101,7 @@ def read_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise ManifestError(f"{path}: {error.strerror} (PREDICTOR_MODELS)") from error
     except UnicodeDecodeError as error:
-        raise ManifestError(f"{path}: is not UTF-8") from error
+        raise ManifestError(f"{path}: is not UTF-8 (PREDICTOR_MODELS)") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
@@ -124,6 +124,8 @@ def _locate(path: Path, lines: dict[Place, int], error: ManifestError) -> Manife
     """Name the file, the line of the wrong key or of what lacks it, and the key."""
     place: Place = error.place
     line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), 1)
+    if not place:  # it may be no such file at all
+        return ManifestError(f"{path}: {error} (PREDICTOR_MODELS)")
     return ManifestError(f"{path} line {line}: {_write(place)}: {error}", *place)
 
 
@@ -157,4 +159,4 @@ def _write(place: Place) -> str:
     text = ""
     for part in place:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".") or "the file"
+    return text.removeprefix(".")

@@ -11,9 +11,10 @@ from typing import Any
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
 from predictor.errors import ModelRefused, SourceUnavailable
-from predictor.version import CARD, CHECKSUMS, MAX_BYTES, Folder, Version
+from predictor.version import CARD, CHECKSUMS, MAX_BYTES, Folder, Version, make_size_error
 
 _LOCATION = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>[0-9]+))")
+_MAX_FOLDERS = 100
 _SERVERS = ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI")
 
 
@@ -88,7 +89,11 @@ class MlflowSource:
 
         with TemporaryDirectory() as target:
             try:
-                download_artifacts(artifact_uri=f"models:/{self._name}/{number}", dst_path=target)
+                artifacts = f"models:/{self._name}/{number}"
+                self._check_size(artifacts)
+                download_artifacts(artifact_uri=artifacts, dst_path=target)
+            except ModelRefused:
+                raise
             except Exception as error:
                 raise SourceUnavailable(f"{self.location}: {error!r}") from error
             folders = {
@@ -103,3 +108,17 @@ class MlflowSource:
             has_card = (folder / CARD).exists()
             number_of_folder = None if has_card else number
             yield Folder(LocalFileSystem(), str(folder), number_of_folder, self._max_bytes)
+
+    def _check_size(self, artifacts: str) -> None:
+        """Refuse what would fill the disk: all of a version is downloaded before any is read."""
+        from mlflow.artifacts import list_artifacts
+
+        bytes_left = self._max_bytes
+        folders = [""]
+        for folder in folders:  # it grows meanwhile
+            for found in list_artifacts(artifact_uri=f"{artifacts}/{folder}".rstrip("/")):
+                if found.is_dir and found.path not in folders:
+                    folders.append(found.path)
+                bytes_left -= found.file_size or 0
+                if bytes_left < 0 or len(folders) > _MAX_FOLDERS:
+                    raise make_size_error(self.location, self._max_bytes)

@@ -1,6 +1,5 @@
 """Reading a request's JSON body, strictly and within limits."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -36,8 +35,7 @@ def parse_strictly(body: bytes, allow_nan: bool) -> Any:
 class BodyReader:
     """Reads the bodies of requests that are declared as JSON."""
 
-    def __init__(self, timeout_seconds: float, parser: Parser = parse_strictly) -> None:
-        self._timeout_seconds = timeout_seconds
+    def __init__(self, parser: Parser = parse_strictly) -> None:
         self._parser = parser
 
     async def read(self, request: Request, max_bytes: int) -> bytes:
@@ -57,11 +55,7 @@ class BodyReader:
             raise WrongContentType
         if headers.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity"):
             raise UnsupportedEncoding
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                body = await _receive(request, max_bytes)
-        except TimeoutError:
-            raise BodyTimeout from None
+        body = await _receive(request, max_bytes)
         return body.removeprefix(_BYTE_ORDER_MARK)
 
     def parse(self, body: bytes, *, allow_nan: bool = False) -> Any:
@@ -76,7 +70,9 @@ class BodyReader:
         """
         if not body:
             raise InvalidInput([_problem("The body is empty, a JSON object was expected")])
-        if body.count(b"{") + body.count(b"[") > _MAX_CONTAINERS:
+        # A short body, as nearly all are, need not be looked at.
+        many = len(body) > _MAX_CONTAINERS
+        if many and body.count(b"{") + body.count(b"[") > _MAX_CONTAINERS:
             message = f"The body has more than {_MAX_CONTAINERS} objects and arrays"
             raise InvalidInput([_problem(message)])
         try:
@@ -98,8 +94,12 @@ async def _receive(request: Request, max_bytes: int) -> bytes:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        if "over_budget" in request.scope.get("state", ()):
+        # What `serving.bounded_protocol` says of a body.
+        state = request.scope.get("state", ())
+        if "over_budget" in state:
             raise BodiesOverBudget
+        if "late" in state:
+            raise BodyTimeout
         chunk = message.get("body", b"")
         more = message.get("more_body", False)
         size += len(chunk)

@@ -96,7 +96,7 @@ def answer(protocol_type: type[Any], requests: bytes) -> tuple[Sent, Sent]:
 
         config = uvicorn.Config(app, date_header=False, server_header=False)
         config.load()
-        limits = Limits(max_connections=10, head_seconds=15, max_bytes=65536)
+        limits = Limits(max_connections=10, head_seconds=15, body_seconds=5, max_bytes=65536)
         protocol = protocol_type(limits, config=config, server_state=ServerState(), app_state={})
         protocol.connection_made(transport)
         protocol.data_received(requests)

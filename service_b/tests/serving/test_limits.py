@@ -6,7 +6,9 @@ from predictor.serving.limits import Limits
 
 
 def count_connections(max_connections: int) -> int:
-    limits = Limits(max_connections=max_connections, head_seconds=15, max_bytes=65536)
+    limits = Limits(
+        max_connections=max_connections, head_seconds=15, body_seconds=5, max_bytes=65536
+    )
     return limits.max_connections
 
 

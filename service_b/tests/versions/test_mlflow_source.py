@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from predictor.errors import SourceUnavailable
+from predictor.errors import ModelRefused, SourceUnavailable
 from predictor.settings import Settings
 from predictor.versions.loading import build_loader
 from predictor.versions.manifest import ModelEntry
@@ -66,6 +66,9 @@ def test_version_of_the_alias_is_loaded_from_a_real_server(
         fingerprints.append(version.fingerprint)
         with version.open() as folder:
             assert load(folder).version == number  # the card's, not MLflow's
+    too_large = MlflowSource("models:/tiny@champion", max_bytes=1000)
+    with pytest.raises(ModelRefused, match="more than 1000 bytes"), too_large.find().open():
+        pass
     assert source.list_aliases() == []
     client.set_registered_model_alias("tiny", "champion", "1")
     client.set_registered_model_alias("tiny", "challenger", "2")

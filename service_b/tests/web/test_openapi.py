@@ -117,3 +117,16 @@ def test_contract_has_the_routes_when_no_model_is_loaded(empty_client: TestClien
     contract = empty_client.get("/openapi.json").json()
     assert read_body_schema(contract, "/predict") == {"type": "object"}
     assert read_body_schema(contract, "/predict/batch") == {"type": "object"}
+
+
+def test_errors_are_json_whatever_the_answer_is(contract: Any) -> None:
+    types = {
+        media_type
+        for operations in contract["paths"].values()
+        for operation in operations.values()
+        for status, answer in operation["responses"].items()
+        for media_type in answer.get("content", ())
+        if status != "200"
+    }
+
+    assert types == {"application/json"}

@@ -1,6 +1,6 @@
 """An event for each request, for those who watch."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import jiter
@@ -20,10 +20,12 @@ class RequestEvents:
         self._watchers = watchers
         self._latencies = latencies
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if not self._watchers or scope.get("method") != "POST":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        return self._call(scope, receive, send)
+
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         status = 0
 
         async def send_noting_status(message: Message) -> None:

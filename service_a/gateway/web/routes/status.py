@@ -1,7 +1,6 @@
 """Which service answers here, whether it can log, and what it counted."""
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from gateway.errors import InputLogUnavailable
@@ -44,8 +43,13 @@ async def read_health(request: Request, response: Response) -> HealthAnswer:
 @router.get(
     "/metrics",
     summary="Read the metrics",
-    response_class=PlainTextResponse,
-    responses={200: {"description": "in Prometheus's text format"}},
+    response_class=Response,  # with a type of its own, errors would have that one too
+    responses={
+        200: {
+            "description": "in Prometheus's text format",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    },
 )
 async def read_metrics(request: Request) -> Response:
     metrics: Metrics = request.app.state.metrics

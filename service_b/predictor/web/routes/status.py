@@ -1,7 +1,6 @@
 """What answers here, and whether it can predict."""
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from predictor.errors import ModelUnavailable
@@ -42,8 +41,13 @@ async def read_liveness() -> LivenessAnswer:
 @router.get(
     "/metrics",
     summary="Read the metrics",
-    response_class=PlainTextResponse,
-    responses={200: {"description": "in Prometheus's text format"}},
+    response_class=Response,  # with a type of its own, errors would have that one too
+    responses={
+        200: {
+            "description": "in Prometheus's text format",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    },
 )
 async def read_metrics(request: Request) -> Response:
     metrics: Metrics = request.app.state.metrics

@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -6,7 +5,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from predictor.app import create_app
 from predictor.settings import Settings
@@ -101,20 +100,12 @@ def test_body_that_those_of_others_leave_no_room_for_is_to_come_later(client: Te
     assert reply.headers["Retry-After"] == "5"
 
 
-def test_body_that_does_not_arrive_in_time_is_408(
-    settings: Settings, write_version: Callable[..., Path]
-) -> None:
-    write_version()
-    slow = create_app(settings.model_copy(update={"body_timeout_seconds": 0.01}))
+def test_body_that_does_not_arrive_in_time_is_408(client: TestClient) -> None:
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["late"] = True
+        await client.app(scope, receive, send)
 
-    async def receive() -> Message:
-        return await asyncio.Future()
-
-    async def call(scope: Scope, _: Receive, send: Send) -> None:
-        await slow(scope, receive, send)
-
-    with TestClient(slow):
-        reply = TestClient(call).post("/predict", json={"input": {}})
+    reply = TestClient(call).post("/predict", json={"input": {}})
 
     assert (reply.status_code, reply.json()) == (
         408,
