@@ -37,6 +37,7 @@ COVERED = {
     "service_b/training/arguments.py": "service_b/tests/training/test_main.py",
     "service_b/training/california.py": "service_b/tests/training/test_shipped.py",
     "service_b/training/commands.py": "service_b/tests/training/test_main.py",
+    "service_b/training/comparison_report.py": "service_b/tests/training/test_comparison.py",
     "service_b/training/errors.py": "service_b/tests/training/test_main.py",
     "service_b/training/evaluation.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/golden.py": "service_b/tests/training/test_pipeline.py",
@@ -52,6 +53,8 @@ COVERED = {
     "service_b/training/run.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/selection.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/steps.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/watch_plots.py": "service_b/tests/training/test_watch.py",
+    "service_b/training/watch_report.py": "service_b/tests/training/test_watch.py",
 }
 
 

@@ -51,7 +51,7 @@ def _find_edges(numbers: Numbers) -> tuple[float, ...]:
     """Part the numbers between values that are there, and each from each if they are few."""
     distinct = np.unique(numbers)
     if len(distinct) > _PARTS:
-        levels = np.linspace(0, 1, _PARTS + 1)[1:-1]
+        levels = np.arange(1, _PARTS) / _PARTS
         distinct = np.unique([*np.quantile(numbers, levels, method="inverted_cdf"), distinct[-1]])
     return tuple(map(float, distinct[:-1]))
 

@@ -9,7 +9,6 @@ A value that isn't known is left out: callers usually send a few facts where a t
 and the model was trained for that.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -88,7 +87,7 @@ def correct_by_holm(p_values: Mapping[str, float]) -> dict[str, float]:
 def _test_numbers(former: npt.NDArray[np.float64], counts: Counts) -> float:
     first, second = former.sum(), counts.sum()
     distance = np.abs(np.cumsum(former) / first - np.cumsum(counts) / second).max()
-    size = max(1, math.floor(first * second / (first + second)))
+    size = max(1, round(first * second / (first + second)))
     return float(stats.kstwo.sf(distance, size))
 
 

@@ -63,7 +63,8 @@ def draw_quality(folder: Path, weeks: Mapping[str, Quality], promised: float | N
     above.plot(places, [each.mape_percent for each in found], "o-", color=BLUE, label="found")
     errors = [each.promised_mape_percent for each in found]
     above.plot(places, errors, "--", color=GREY, label="promised for as much as was known")
-    above.set(title="By the prices that were paid", ylabel="MAPE, %", ylim=(0, None))
+    top = 1.1 * max(*errors, *(each.mape_percent for each in found))
+    above.set(title="By the prices that were paid", ylabel="MAPE, %", ylim=(0, top))
     above.legend(fontsize=8)
     for place, each in zip(places, found, strict=True):
         if each.coverage is not None and each.coverage_interval is not None:

@@ -21,7 +21,11 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m training ames": "service_b/tests/training/test_pipeline.py",
     ".venv/bin/python -m training publish": "tests/test_compose.py",
     ".venv/bin/python -m training list": "service_b/tests/training/test_versions.py",
+    ".venv/bin/python -m training compare ames 1 2 --labelled": (
+        "service_b/tests/training/test_comparison.py"
+    ),
     ".venv/bin/python -m training compare": "service_b/tests/training/test_versions.py",
+    ".venv/bin/python -m training watch": "service_b/tests/training/test_watch.py",
     ".venv/bin/python -m training reproduce": "service_b/tests/training/test_pipeline.py",
 }
 

@@ -23,6 +23,9 @@ class FakeServiceA(ThreadingHTTPServer):
         self.is_whole = True
         self.asked: list[tuple[str, str | None]] = []
 
+    def handle_error(self, *_: object) -> None:
+        """Keep quiet when a client has had enough."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: FakeServiceA

@@ -39,7 +39,16 @@ def test_help_explains_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     printed = capsys.readouterr().out
-    for word in ("ames", "california", "promote", "rollback", "list", "compare", "reproduce"):
+    for word in (
+        "ames",
+        "california",
+        "promote",
+        "rollback",
+        "list",
+        "compare",
+        "watch",
+        "reproduce",
+    ):
         assert word in printed
     with pytest.raises(SystemExit, match="0"):
         main(["ames", "--help"])
@@ -66,6 +75,8 @@ def test_help_explains_the_options(capsys: pytest.CaptureFixture[str]) -> None:
         ["ames", "--steps", "tune,bake"],
         ["ames", "--steps", ""],
         ["promote", "ames"],
+        ["watch", "ames"],
+        ["compare", "ames", "1"],
     ],
 )
 def test_wrong_arguments_are_refused_in_one_line_after_the_usage(
