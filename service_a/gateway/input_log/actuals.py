@@ -1,6 +1,7 @@
 """Actual prices: what inputs turned out to be worth, reported after they were predicted."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ MAX_NUMBER = 2**63 - 1
 """What a column of numbers takes."""
 
 _MAX_PROBLEMS = 100
+# After each commit the log is free for this many times as long as the commit took.
+_REST_FACTOR = 2
 _PRICES = bindparam("prices", type_=String)
 
 
@@ -48,7 +51,9 @@ class ActualsLog:
         """
         while True:
             prices, unknown = self._look_up(actuals)
+            started = time.monotonic()
             if not prices or self._write(prices):
+                time.sleep(_REST_FACTOR * (time.monotonic() - started))
                 return unknown
 
     def _look_up(self, actuals: Sequence[Actual]) -> tuple[dict[int, float], list[Actual]]:

@@ -2,17 +2,23 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, select
+from sqlalchemy import ColumnElement, Row, Select, case, func, or_, select
 
 from gateway.input_log.database import LogDatabase
 from gateway.input_log.tables import HAS_ACTUAL, HAS_PRICE, inputs
 
 # 95% of a normal distribution lie within so many deviations.
 _DEVIATIONS = 1.959964
+
+Condition = ColumnElement[bool]
+
+_ACTUAL = inputs.c.actual_price
+_ERROR = (inputs.c.price - _ACTUAL) / _ACTUAL
 
 
 @dataclass(frozen=True)
@@ -64,86 +70,89 @@ class QualityReader:
         Raises:
             InputLogUnavailable: the log can't be read.
         """
-        model = func.coalesce(inputs.c.model, default_model) if default_model else inputs.c.model
+        fits = _list_conditions(wanted, default_model)
         with self._database.transaction() as connection:
-            # The counts are the later ones, or more might have an actual price than there are.
-            measured = {
-                (row.model, row.model_version): row
-                for row in connection.execute(_measure(wanted, model))
-            }
+            measured = {}
+            for row in connection.execute(_measure(fits, default_model)).all():
+                key = row.model, row.model_version
+                is_key = _is_of(key[0], default_model), inputs.c.model_version == key[1]
+                median = _find_median([*fits, *is_key], row.with_actual)
+                measured[key] = row, connection.execute(median).scalar_one()
+            # Counted last, or more might have an actual price than there are.
             counts: Counter[tuple[str | None, str | None]] = Counter()
-            for name, version, count in connection.execute(_count(wanted, model)):
+            for name, version, count in connection.execute(_count(fits)):
                 counts[name or default_model, version] += count
         return [
             _describe(*key, counts[key], measured.get(key)) for key in sorted(counts, key=_rank)
         ]
 
 
-def _count(wanted: QualityFilter, model: ColumnElement[str | None]) -> Select[Any]:
+def _list_conditions(wanted: QualityFilter, default_model: str | None) -> list[Condition]:
+    conditions: list[Condition] = []
+    if wanted.model is not None:
+        conditions.append(_is_of(wanted.model, default_model))
+    if wanted.model_version is not None:
+        conditions.append(inputs.c.model_version == wanted.model_version)
+    if wanted.received_from is not None:
+        conditions.append(inputs.c.received_at >= wanted.received_from.astimezone(UTC))
+    if wanted.received_before is not None:
+        conditions.append(inputs.c.received_at < wanted.received_before.astimezone(UTC))
+    return conditions
+
+
+def _is_of(model: str | None, default_model: str | None) -> Condition:
+    named = inputs.c.model == model  # None becomes IS NULL
+    return or_(named, inputs.c.model.is_(None)) if model == default_model else named
+
+
+def _count(fits: Sequence[Condition]) -> Select[Any]:
     """Count the inputs that a price was predicted for. Reads an index only, in its order."""
     group = inputs.c.model, inputs.c.model_version
-    query = _restrict(select(*group, func.count()), wanted, model)
-    return query.where(HAS_PRICE).group_by(*group)
+    return select(*group, func.count()).where(HAS_PRICE, *fits).group_by(*group)
 
 
-def _measure(wanted: QualityFilter, model: ColumnElement[str | None]) -> Select[Any]:
+def _measure(fits: Sequence[Condition], default_model: str | None) -> Select[Any]:
     """Compute the figures by model and version. Reads only an index."""
-    actual = inputs.c.actual_price
-    error = (inputs.c.price - actual) / actual
-    covered = case(
-        (inputs.c.interval_lower.is_(None), None),
-        (actual.between(inputs.c.interval_lower, inputs.c.interval_upper), 1),
-        else_=0,
-    )
+    model = func.coalesce(inputs.c.model, default_model) if default_model else inputs.c.model
+    is_covered = _ACTUAL.between(inputs.c.interval_lower, inputs.c.interval_upper)
     columns = [
         model.label("model"),
         inputs.c.model_version,
-        error.label("error"),
-        func.abs(error).label("ape"),
-        covered.label("covered"),
+        _ERROR.label("error"),
+        func.abs(_ERROR).label("ape"),
+        inputs.c.interval_lower,
+        case((is_covered, 1)).label("covered"),
     ]
-    each = _restrict(select(*columns), wanted, model).where(HAS_ACTUAL).subquery("labelled")
-    group = each.c.model, each.c.model_version
-    # Neither database has a median that the other one has as well.
-    place = func.row_number().over(partition_by=group, order_by=each.c.ape)
-    count = func.count().over(partition_by=group)
-    ranked = select(each, place.label("place"), count.label("count")).subquery("ranked")
-    group = ranked.c.model, ranked.c.model_version
-    in_the_middle = (2 * ranked.c.place).between(ranked.c["count"], ranked.c["count"] + 2)
+    each = select(*columns).where(HAS_ACTUAL, *fits).subquery("labelled").c
     return select(
-        *group,
+        each.model,
+        each.model_version,
         func.count().label("with_actual"),
-        func.avg(ranked.c.ape).label("mape"),
-        func.avg(case((in_the_middle, ranked.c.ape))).label("median_ape"),
-        func.avg(ranked.c.error).label("bias"),
-        func.count(case((ranked.c.ape <= 0.1, 1))).label("within_10_percent"),
-        func.count(ranked.c.covered).label("with_interval"),
-        func.count(case((ranked.c.covered == 1, 1))).label("covered"),
-    ).group_by(*group)
+        func.avg(each.ape).label("mape"),
+        func.avg(each.error).label("bias"),
+        func.count(case((each.ape <= 0.1, 1))).label("within_10_percent"),
+        func.count(each.interval_lower).label("with_interval"),
+        func.count(each.covered).label("covered"),
+    ).group_by(each.model, each.model_version)
 
 
-def _restrict(
-    query: Select[Any], wanted: QualityFilter, model: ColumnElement[str | None]
-) -> Select[Any]:
-    if wanted.model is not None:
-        query = query.where(model == wanted.model)
-    if wanted.model_version is not None:
-        query = query.where(inputs.c.model_version == wanted.model_version)
-    if wanted.received_from is not None:
-        query = query.where(inputs.c.received_at >= wanted.received_from.astimezone(UTC))
-    if wanted.received_before is not None:
-        query = query.where(inputs.c.received_at < wanted.received_before.astimezone(UTC))
-    return query
+def _find_median(fits: Sequence[Condition], count: int) -> Select[Any]:
+    """Find the median error without its sign: SQLite has no function for it."""
+    ape = func.abs(_ERROR).label("ape")
+    ordered = select(ape).where(HAS_ACTUAL, *fits).order_by(ape)
+    middle = ordered.offset((count - 1) // 2).limit(2 - count % 2).subquery("middle")
+    return select(func.avg(middle.c.ape))
 
 
 def _describe(
-    model: str | None, version: str | None, predicted: int, row: Row[Any] | None
+    model: str | None, version: str | None, predicted: int, found: tuple[Row[Any], float] | None
 ) -> VersionQuality:
-    if row is None:
+    if found is None:
         return VersionQuality(model, version, predicted)
+    row, median_ape = found
     coverage = estimate_coverage(row.covered, row.with_interval) if row.with_interval else None
     within = row.within_10_percent / row.with_actual
-    figures = row.with_actual, row.mape, row.median_ape, row.bias, within, coverage
+    figures = row.with_actual, row.mape, median_ape, row.bias, within, coverage
     return VersionQuality(model, version, predicted, *figures)
 
 

@@ -10,7 +10,6 @@ from gateway.input_log import quality as module
 from gateway.input_log.actuals import Actual, ActualsLog
 from gateway.input_log.database import LogDatabase
 from gateway.input_log.quality import QualityFilter, QualityReader, estimate_coverage
-from gateway.input_log.tables import inputs
 from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import NewInput, Outcome, OutcomeKind
 
@@ -192,19 +191,17 @@ def test_figures_are_computed_without_reading_a_row_or_sorting_what_is_counted(
     log: LogWriter, database: LogDatabase
 ) -> None:
     predict(log, database, (1.0, 1.0))
-    queries = [
-        module._count(EVERYTHING, inputs.c.model),
-        module._measure(EVERYTHING, inputs.c.model),
-    ]
+    queries = [module._count([]), module._measure([], None), module._find_median([], 9)]
     with database.transaction() as connection:
         texts = [
             query.compile(connection.engine, compile_kwargs={"literal_binds": True})
             for query in queries
         ]
-        counting, measuring = (
+        counting, measuring, finding = (
             [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {each}")]
             for each in texts
         )
 
     assert counting == ["SCAN inputs USING COVERING INDEX ix_inputs_price"]
-    assert "SCAN inputs USING COVERING INDEX ix_inputs_actual" in measuring
+    assert measuring == ["SCAN inputs USING COVERING INDEX ix_inputs_actual"]
+    assert finding[1] == "SCAN inputs USING COVERING INDEX ix_inputs_actual"
