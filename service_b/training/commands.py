@@ -268,7 +268,7 @@ def send_market(options: argparse.Namespace) -> None:
     if sent.not_predicted:
         print(f"{sent.not_predicted} are in the log without a price; Service A can replay them")
     if options.actuals:
-        print(f"{sent.reported} true prices reported")
+        print(f"{sent.reported} actual prices reported")
 
 
 def _note_seen(options: argparse.Namespace, number: str) -> str:
@@ -299,7 +299,7 @@ def _add_training(command: argparse.ArgumentParser, model: str) -> None:
     command.add_argument(
         "--labelled",
         metavar="URL|FILE",
-        help="train on the inputs, too, whose true price Service A's log has: its URL, with the "
+        help="train on the inputs, too, whose actual price Service A's log has: its URL, with the "
         f"key in {API_KEY} if it wants one, or a file of its export; the newest are held out",
     )
     command.add_argument(

@@ -1,4 +1,4 @@
-"""Inputs of the log that have a true price: read, checked and typed like the rows of the data."""
+"""Inputs of the log that have an actual price: read, checked and typed like the rows of the data."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Labelled:
 
 
 def keep_labelled(logged: Iterable[LoggedInput], model: str) -> bytes:
-    """Give a model's inputs that have a true price, oldest first, as an export has them.
+    """Give a model's inputs that have an actual price, oldest first, as an export has them.
 
     Raises:
         TrainingError: they are too few, or one was never predicted.
@@ -63,7 +63,7 @@ def keep_labelled(logged: Iterable[LoggedInput], model: str) -> bytes:
     labelled = [each for each in logged if each.actual_price is not None and each.is_for(model)]
     never = [each.number for each in labelled if each.outcome != "predicted"]
     if never:
-        raise TrainingError(f"input {never[0]} has a true price, but was never predicted")
+        raise TrainingError(f"input {never[0]} has an actual price, but was never predicted")
     _require_enough(len(labelled), model)
     labelled.sort(key=lambda each: (each.received_at, each.number))
     return "".join(f"{each.model_dump_json()}\n" for each in labelled).encode()
@@ -123,7 +123,7 @@ def read_labelled(
 def _require_enough(count: int, model: str) -> None:
     if count < LEAST_ROWS:
         raise TrainingError(
-            f"{count} different inputs of {model} have a true price; at least {LEAST_ROWS} are "
+            f"{count} different inputs of {model} have an actual price; at least {LEAST_ROWS} are "
             "needed, a fifth of which is only judged by"
         )
 

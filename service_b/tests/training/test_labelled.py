@@ -119,15 +119,15 @@ def test_price_that_cannot_be_true_is_named(price: float) -> None:
 
 
 def test_true_price_of_an_input_that_was_never_predicted_is_refused() -> None:
-    with pytest.raises(TrainingError, match="input 9 has a true price, but was never predicted"):
+    with pytest.raises(TrainingError, match="input 9 has an actual price, but was never predicted"):
         keep_labelled([*log_many(), log(9, "a note", outcome="logged")], "ames")
 
 
 def test_too_few_rows_are_refused() -> None:
-    with pytest.raises(TrainingError, match="49 different inputs of ames have a true price"):
+    with pytest.raises(TrainingError, match="49 different inputs of ames have an actual price"):
         keep_labelled(log_many(LEAST_ROWS - 1), "ames")
     same = [log(number, {"lot_area": 1001}) for number in range(51, 90)]
-    with pytest.raises(TrainingError, match="40 different inputs of ames have a true price"):
+    with pytest.raises(TrainingError, match="40 different inputs of ames have an actual price"):
         read([*log_many(40), *same])
 
 
