@@ -1,4 +1,4 @@
-"""Inputs of the log that have an actual price: read, checked and typed like the rows of the data."""
+"""Inputs of the log with an actual price: read, checked and typed like the rows of the data."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

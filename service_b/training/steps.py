@@ -7,6 +7,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 
 from training import plots, tracking
 from training.clusters import cluster, describe, place_rows
@@ -22,7 +23,7 @@ from training.evaluation import (
     measure_slices,
     train,
 )
-from training.features import complete_features, read_descriptions, to_request
+from training.features import complete_features, describe_rows, read_descriptions, to_request
 from training.golden import choose_golden
 from training.labelled import KEPT, read_labelled
 from training.measures import format_table
@@ -77,7 +78,7 @@ def split(run: Run, folder: Path) -> None:
     if labelled:
         known = join_rows(data, labelled, level).take(parts.train)
         is_new = parts.train >= rows
-        old, new = known.take(~is_new), known.take(is_new)
+        old, new = (known.take(np.flatnonzero(each)) for each in (~is_new, is_new))
         level = measure_price_level(run.recipe, old, new, run.options.seed)
         print(f"    prices in the log are {level:.3f} times those of the data")
     content = {name: part.tolist() for name, part in vars(parts).items()}
@@ -201,13 +202,15 @@ def register_version(run: Run, folder: Path) -> None:
     prepared, features = run.prepared
     parameters = Parameters.from_json(run.read_json("tune", "parameters.json"))
     example = prepared.frame.iloc[recipe.example_row].to_dict()
+    data = run.take("version")
+    rows = pd.DataFrame(data.inputs, columns=[each.name for each in data.features])
     training = describe_training(run, parameters)
     contents: dict[str, Any] = {
         "name": recipe.name,
         "title": recipe.title,
         "description": write_description(recipe.description, training),
         "target": recipe.target,
-        "features": features,
+        "features": describe_rows(features, rows),
         "metrics": run.read_json("evaluate", "metrics.json"),
         "training": training,
         "libraries": describe_libraries(),
@@ -216,7 +219,6 @@ def register_version(run: Run, folder: Path) -> None:
     version = _find_unrecorded(run, contents)
     if version is None:
         _locate_start(run).write_text(training.trained_at.isoformat(), encoding="utf-8")
-        data = run.take("version")
         trained = _find_trained(run) or train(recipe, data, options.seed, parameters)
         contents["golden"] = choose_golden(features, data, trained)
         report = run.workspace.locate("evaluate", REPORT).read_text(encoding="utf-8")

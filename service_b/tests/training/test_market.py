@@ -76,7 +76,7 @@ def test_same_sale_in_another_market_is_another_request() -> None:
 @pytest.mark.parametrize("field", ["pool", "garage"])
 def test_field_that_is_no_number_cannot_be_shifted(field: str) -> None:
     with pytest.raises(TrainingError, match=f"{field} can't be shifted; what can: area"):
-        draw(**{field: 1.0})
+        draw_sales(Market("ames", 1, 0.0, {field: 1.0}), PREPARED, FEATURES, 20, 0)
 
 
 def test_more_sales_than_are_held_out_are_refused() -> None:
