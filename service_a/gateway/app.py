@@ -192,6 +192,7 @@ def create_app(settings: Settings) -> FastAPI:
             _logger.warning("faults can be switched on", extra={"fields": fields})
         await _open_log(log_queue)
         if columns is not None:
+            _compare_models(settings.instances_model, columns.name)
             await asyncio.to_thread(_ping, exchanges, settings.connect_timeout_seconds)
         tasks = [asyncio.create_task(each.run()) for each in (retention, lab_state)]
         yield
@@ -338,6 +339,13 @@ async def _open_log(log_queue: LogQueue) -> None:
         await log_queue.check()
     except InputLogUnavailable as error:
         _logger.warning("the input log is unavailable", extra={"fields": {"reason": str(error)}})
+
+
+def _compare_models(instances_model: str, served: str) -> None:
+    """Say so if the model server, which has one model, can price no instance."""
+    if instances_model != served:
+        fields = {"GATEWAY_INSTANCES_MODEL": instances_model, "served": served}
+        _logger.warning("/api/v1/predict answers only 503", extra={"fields": fields})
 
 
 def _ping(exchanges: Exchanges, seconds: float) -> None:

@@ -37,7 +37,7 @@ from predictor.web.middleware.json_errors import JsonErrors
 from predictor.web.middleware.request_line import RequestLine
 from predictor.web.middleware.root_path import WithoutRootPath, WithRootPath
 from predictor.web.middleware.waiting_callers import WaitingCallers
-from predictor.web.openapi import Contract
+from predictor.web.openapi import OpenApiDocument
 from predictor.web.query_parameters import refuse_unknown_parameters
 from predictor.web.routes import faults as fault_routes
 from predictor.web.routes import invocations, models, predict, status
@@ -81,8 +81,8 @@ class Predictor(FastAPI):
         return layers
 
     def openapi(self) -> dict[str, Any]:
-        contract: Contract = self.state.contract
-        return contract.build()
+        document: OpenApiDocument = self.state.openapi_document
+        return document.build()
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -153,7 +153,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.shadows = shadows
     app.state.endpoints = {entry.name for entry in manifest.models if entry.create_endpoint}
     app.state.runner = Runner(metrics)
-    app.state.contract = Contract(app, registry, app.state.endpoints)
+    app.state.openapi_document = OpenApiDocument(app, registry, app.state.endpoints)
     for router in (status.router, predict.router, models.router, invocations.router):
         app.include_router(router)
     if settings.faults:

@@ -3,7 +3,7 @@
 import errno
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,13 +24,13 @@ REPORT = "report.md"
 
 
 def register(
-    trained: Trained, contents: dict[str, Any], files: Mapping[str, bytes], models: Path
+    trained: Trained, contents: dict[str, Any], files: Iterable[Path], models: Path
 ) -> Path:
     """Write the next version, whole or not at all, and return its folder.
 
-    `contents` is the card without version, artifact and interval; `files` go beside it. An existing
-    version is never touched. The first version of a model is the one that is served, the others are
-    when promoted.
+    `contents` is the card without version, artifact and interval; `files` are copied beside it, the
+    report among them. An existing version is never touched. The first version of a model is the one
+    that is served, the others are when promoted.
 
     Raises:
         TrainingError: it can't be written.
@@ -48,8 +48,8 @@ def register(
                 "artifact": _write(trained.spread.estimator, unfinished, SPREAD),
             },
         }
-        for name, content in files.items():
-            (unfinished / name).write_bytes(content)
+        for file in files:
+            shutil.copyfile(file, unfinished / file.name)
         folder = _take_number(unfinished, family, contents)
     except OSError as error:
         reason = error.strerror or error

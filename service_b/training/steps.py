@@ -221,13 +221,10 @@ def register_version(run: Run, folder: Path) -> None:
         _locate_start(run).write_text(training.trained_at.isoformat(), encoding="utf-8")
         trained = _find_trained(run) or train(recipe, data, options.seed, parameters)
         contents["golden"] = choose_golden(features, data, trained)
-        report = run.workspace.locate("evaluate", REPORT).read_text(encoding="utf-8")
-        # The pictures stay in the work folder: a version holds what serving and readers need.
-        report = "\n\n".join(part for part in report.split("\n\n") if not part.startswith("!["))
-        files = {REPORT: (report.rstrip() + "\n").encode()}
+        report = run.workspace.locate("evaluate", REPORT)
+        files = [report, *report.parent.glob("*.png")]
         if training.labelled:
-            kept = run.workspace.locate("download", KEPT)
-            files[training.labelled.artifact.file] = kept.read_bytes()
+            files.append(run.workspace.locate("download", KEPT))
         version = register(trained, contents, files, options.models)
     _write_json(folder / "version.json", {"folder": str(version)})
     print(f"    {version}")

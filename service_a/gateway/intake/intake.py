@@ -13,8 +13,8 @@ from gateway.errors import (
     PredictorUnavailable,
     TooBusy,
 )
-from gateway.intake.batcher import Group
 from gateway.intake.entries import Answer, Claim, Forward, NewInput, Outcome, OutcomeKind
+from gateway.intake.groups import Group
 from gateway.intake.lanes import Lane, Lanes
 from gateway.intake.log_queue import LogQueue, explain
 from gateway.intake.ports import Counts

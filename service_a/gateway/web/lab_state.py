@@ -1,6 +1,7 @@
 """The state of the lab, once a second while somebody watches."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,8 @@ from gateway.intake.log_queue import LogQueue
 from gateway.telemetry.events import Watchers
 from gateway.telemetry.latencies import Latencies
 from gateway.web.finding import Finding
+
+_logger = logging.getLogger(__name__)
 
 _PERIOD_SECONDS = 1.0
 # A state doesn't wait longer for what is slow to be found out, but has what was found before.
@@ -52,7 +55,10 @@ class LabState:
             next_at = time.monotonic() + _PERIOD_SECONDS
             looks = [self._log.look(), self._predictor.look()]
             await asyncio.wait(looks, timeout=_WAIT_SECONDS)
-            self._watchers.publish("state", self._describe())
+            try:
+                self._watchers.publish("state", self._describe())
+            except Exception:
+                _logger.exception("the lab's state can't be described")
             await asyncio.sleep(next_at - time.monotonic())
 
     def _describe(self) -> dict[str, Any]:

@@ -192,6 +192,7 @@ def assert_unavailable(log: LogWriter, number: int) -> None:
         log.write([Outcome(number, "r1", OutcomeKind.PREDICTED, 1.0)])
 
 
+@pytest.mark.usefixtures("short_wait_for_locks")
 def test_log_works_again_when_another_writer_lets_go(log: LogWriter, log_path: Path) -> None:
     record(log, "r1")
     with closing(sqlite3.connect(log_path, isolation_level=None)) as other:
@@ -217,6 +218,7 @@ def test_log_waits_when_another_writer_is_quick(log: LogWriter, log_path: Path) 
     assert len(read_inputs(log_path, settled=False)) == 2
 
 
+@pytest.mark.usefixtures("short_wait_for_locks")
 def test_log_works_when_its_first_write_found_it_locked(log: LogWriter, log_path: Path) -> None:
     log_path.parent.mkdir()
     with closing(sqlite3.connect(log_path, isolation_level=None)) as other:

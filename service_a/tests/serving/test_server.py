@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -28,13 +29,12 @@ from gateway.telemetry.log_lines import LineFormatter, LineHandler
 WAIT_SECONDS = 120
 
 
-@pytest.fixture(params=["0", "1"], ids=["fast", "plain"])
-def process(
-    request: pytest.FixtureRequest, free_port: int, log_path: Path
-) -> Iterator[subprocess.Popen[str]]:
+@contextmanager
+def start(port: int, log_path: Path, plain: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the gateway until the block ends; it listens when the block begins."""
     settings = {
-        "LAB_PLAIN": request.param,
-        "PORT": str(free_port),
+        "LAB_PLAIN": plain,
+        "PORT": str(port),
         "INPUT_LOG_URL": f"sqlite:///{log_path}",
         "GATEWAY_BODY_TIMEOUT_SECONDS": "0.5",
     }
@@ -48,7 +48,7 @@ def process(
     )
     try:
         deadline = time.monotonic() + WAIT_SECONDS
-        while not is_listening(free_port):
+        while not is_listening(port):
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -56,6 +56,15 @@ def process(
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="module", params=["0", "1"], ids=["fast", "plain"])
+def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a gateway that several tests ask."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    with start(port, tmp_path_factory.mktemp("log") / "inputs.db", request.param):
+        yield port
 
 
 def is_listening(port: int) -> bool:
@@ -70,29 +79,30 @@ def read_all(caller: socket.socket) -> bytes:
     return answer
 
 
+@pytest.mark.parametrize("plain", ["0", "1"], ids=["fast", "plain"])
 def test_gateway_answers_and_ends_cleanly_on_ctrl_c(
-    process: subprocess.Popen[str], free_port: int
+    free_port: int, log_path: Path, plain: str
 ) -> None:
-    connection = HTTPConnection("127.0.0.1", free_port, timeout=WAIT_SECONDS)
-    connection.request("GET", "/")
-    answer = connection.getresponse()
-    assert answer.status == 200
-    assert answer.headers["Server"] is None
-    answer.read()
+    with start(free_port, log_path, plain) as process:
+        connection = HTTPConnection("127.0.0.1", free_port, timeout=WAIT_SECONDS)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert answer.headers["Server"] is None
+        answer.read()
 
-    process.send_signal(signal.SIGINT)  # while the connection is open
-    output, _ = process.communicate(timeout=10)
+        process.send_signal(signal.SIGINT)  # while the connection is open
+        output, _ = process.communicate(timeout=10)
 
-    connection.close()
+        connection.close()
     assert process.returncode == 0
     assert all(line.startswith("time=") for line in output.splitlines())
     assert len([line for line in output.splitlines() if "path=/ status=200" in line]) == 1
 
 
 @pytest.mark.parametrize("sent", [b"", b'{"data": '])
-@pytest.mark.usefixtures("process")
-def test_caller_is_told_when_its_body_does_not_arrive_in_time(free_port: int, sent: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", free_port), timeout=WAIT_SECONDS) as caller:
+def test_caller_is_told_when_its_body_does_not_arrive_in_time(port: int, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_SECONDS) as caller:
         caller.sendall(
             b"POST /process HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: 100\r\n\r\n" + sent
@@ -103,9 +113,8 @@ def test_caller_is_told_when_its_body_does_not_arrive_in_time(free_port: int, se
     assert answer.endswith(b'{"detail":"The body did not arrive in time"}')
 
 
-@pytest.mark.usefixtures("process")
-def test_next_request_of_a_connection_is_answered_after_a_bad_one(free_port: int) -> None:
-    connection = HTTPConnection("127.0.0.1", free_port, timeout=WAIT_SECONDS)
+def test_next_request_of_a_connection_is_answered_after_a_bad_one(port: int) -> None:
+    connection = HTTPConnection("127.0.0.1", port, timeout=WAIT_SECONDS)
     statuses = []
     for body in (b"{", b'{"data": 1, "forward_to_model": false}'):
         connection.request("POST", "/process", body, {"Content-Type": "application/json"})

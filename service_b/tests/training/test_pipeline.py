@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import platform
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,13 +26,14 @@ from training.labelled import LEAST_ROWS
 from training.parameters import Parameters
 from training.pipeline import STEPS, run_pipeline
 from training.recipe import Recipe
+from training.report import write_report
 from training.reproduction import reproduce
 from training.run import Options, Run
 from training.versions import show
 from training.workspace import Workspace
 
 ROWS = 80
-QUICK = Parameters(trees=8, whole_copies=1, partial_copies=1, spread_trees=5)
+QUICK = Parameters(trees=3, whole_copies=1, partial_copies=1, spread_trees=2)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -189,6 +191,22 @@ def test_version_whose_file_was_changed_is_not_unpickled(
     (version / "spread.joblib").write_bytes(b"\x80")
     with pytest.raises(TrainingError, match=r"spread\.joblib: its sha256 is not"):
         reproduce(recipe, read_card(version), version, done.options.data, folder / "work")
+
+
+def test_report_leaves_out_what_was_not_measured(done: Run) -> None:
+    metrics = done.read_json("evaluate", "metrics.json")
+    del metrics["other_splits"]
+    report = write_report("Few sales", metrics, {}, {}, [], [], {}, [])
+    titles = [line for line in report.splitlines() if line.startswith("## ")]
+    assert titles == ["## The more is known", "## Importance", "## Candidates", "## Parameters"]
+
+
+def test_registered_report_stands_beside_the_plots_that_it_shows(done: Run) -> None:
+    version = done.options.models / "ames" / "1"
+    report = (version / "report.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^!\[.*\]\((.*)\)$", report, re.MULTILINE)
+    assert sorted(shown) == sorted(file.name for file in version.glob("*.png"))
+    assert len(shown) == 6
 
 
 def test_every_step_leaves_what_can_be_read(done: Run) -> None:
