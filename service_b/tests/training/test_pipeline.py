@@ -198,7 +198,7 @@ def test_report_leaves_out_what_was_not_measured(done: Run) -> None:
     del metrics["other_splits"]
     report = write_report("Few sales", metrics, {}, {}, [], [], {}, [])
     titles = [line for line in report.splitlines() if line.startswith("## ")]
-    assert titles == ["## The more is known", "## Importance", "## Candidates", "## Parameters"]
+    assert titles == ["## The more is known", "## Importance", "## Parameters"]
 
 
 def test_registered_report_stands_beside_the_plots_that_it_shows(done: Run) -> None:
