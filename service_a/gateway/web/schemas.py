@@ -233,7 +233,7 @@ class LoggedInput(BaseModel):
     outcome_at: datetime | None
     actual_price: float | None = Field(description="as the latest `POST /actuals` had it")
     actual_at: datetime | None = Field(description="when that was")
-    data: Any = Field(description="the input as it was sent")
+    data: Any = Field(default=None, description="the input as it was sent; not with `data=false`")
 
 
 class Attempt(BaseModel):
