@@ -38,8 +38,10 @@ COVERED = {
     "service_b/predictor/web/schemas.py": "service_b/tests/web/routes/test_predict.py",
     "service_b/training/alias.py": "service_b/tests/training/test_registration.py",
     "service_b/training/ames.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/arguments.py": "service_b/tests/training/test_main.py",
     "service_b/training/california.py": "service_b/tests/training/test_shipped.py",
     "service_b/training/commands.py": "service_b/tests/training/test_main.py",
+    "service_b/training/comparison_report.py": "service_b/tests/training/test_comparison.py",
     "service_b/training/errors.py": "service_b/tests/training/test_main.py",
     "service_b/training/evaluation.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/golden.py": "service_b/tests/training/test_pipeline.py",
@@ -51,8 +53,11 @@ COVERED = {
     "service_b/training/recipe.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/report.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/reproduction.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/run.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/selection.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/steps.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/watch_plots.py": "service_b/tests/training/test_watch.py",
+    "service_b/training/watch_report.py": "service_b/tests/training/test_watch.py",
 }
 
 

@@ -30,6 +30,10 @@ VERSION = 4
 # To index many millions of rows.
 _UPGRADE_SECONDS = 3600
 
+# PostgreSQL reads an index without its rows only where it has cleaned up since they changed. By
+# itself it waits until a fifth of them have, and then counting a million takes four times as long.
+_VACUUM = {"autovacuum_vacuum_scale_factor": 0.02}
+
 _metadata = MetaData()
 # SQLite numbers rows by itself only in a column that is declared as INTEGER.
 _Number = BigInteger().with_variant(Integer, "sqlite")
@@ -70,6 +74,7 @@ inputs = Table(
     Index("ix_inputs_outcome", "outcome", "received_at", "id"),
     Index("ix_inputs_request", "request_id", "received_at", "id"),
     sqlite_autoincrement=True,
+    postgresql_with=_VACUUM,
 )
 
 UNAVAILABLE = inputs.c.outcome == literal("unavailable", literal_execute=True)
@@ -205,6 +210,9 @@ def _drop_index_of_requests(connection: Connection) -> None:
 def _add_predictions_and_actuals(connection: Connection) -> None:
     _add_columns(connection, "interval_lower", "interval_upper")
     _add_columns(connection, "actual_price", "actual_at", "prediction")
+    if connection.dialect.name == "postgresql":
+        options = ", ".join(f"{name} = {value}" for name, value in _VACUUM.items())
+        connection.exec_driver_sql(f"ALTER TABLE inputs SET ({options})")
 
 
 def _add_columns(connection: Connection, *names: str) -> None:

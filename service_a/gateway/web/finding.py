@@ -1,12 +1,15 @@
 """What was found when something was looked at last, for whoever can't wait for it."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
 from gateway.errors import GatewayError
+
+_logger = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
 
@@ -39,7 +42,10 @@ class Finding(Generic[Found]):
 
     async def _run(self) -> None:
         began_at = time.monotonic()
-        with suppress(GatewayError):  # what can't be read is as it was
-            self.found = await self._look()
+        try:
+            with suppress(GatewayError):  # what can't be read is as it was
+                self.found = await self._look()
+        except Exception:
+            _logger.exception("something can't be found out")
         ended_at = time.monotonic()
         self._next_at = ended_at + (ended_at - began_at) * (1 / self._max_share - 1)

@@ -27,10 +27,11 @@ def read_cursor(cursor: str) -> Place:
 
 
 def write_input(row: LoggedInput, earlier: Sequence[Attempt] | None = None) -> bytes:
-    """Write a row as an object, with its earlier attempts if they are given."""
+    """Write a row as an object, with its data if it was read, and its earlier attempts if given."""
     fields = row._asdict()
-    # These are JSON already, and go in as they are.
-    prediction, data = (fields.pop("prediction") or "null").encode(), fields.pop("data").encode()
+    prediction, data = fields.pop("prediction") or "null", fields.pop("data")
     if earlier is not None:
         fields["earlier_attempts"] = [attempt._asdict() for attempt in earlier]
-    return b'%b,"prediction":%b,"data":%b}' % (to_json(fields)[:-1], prediction, data)
+    # These are JSON already, and go in as they are.
+    written = b'%b,"prediction":%b' % (to_json(fields)[:-1], prediction.encode())
+    return b'%b,"data":%b}' % (written, data.encode()) if data else written + b"}"

@@ -236,7 +236,7 @@ class LoggedInput(BaseModel):
     prediction: dict[str, Any] | None = Field(
         description="all of it where it isn't a price; null if it is one, or has over 16 KiB"
     )
-    data: Any = Field(description="the input as it was sent")
+    data: Any = Field(default=None, description="the input as it was sent; not with `data=false`")
 
 
 class Attempt(BaseModel):

@@ -76,9 +76,18 @@ def engine(log_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+def read_options(engine: Engine) -> object:
+    """Return what PostgreSQL is to do with the table of inputs in a way of its own."""
+    if engine.dialect.name == "sqlite":
+        return None
+    with engine.connect() as connection:
+        query = text("SELECT reloptions FROM pg_class WHERE oid = 'inputs'::regclass")
+        return connection.execute(query).scalar_one()
+
+
 def describe(engine: Engine) -> object:
     tables = inspect(engine)
-    return {
+    return read_options(engine), {
         name: (
             sorted((column["name"], str(column["type"])) for column in tables.get_columns(name)),
             sorted((index["name"], index["column_names"]) for index in tables.get_indexes(name)),

@@ -40,7 +40,16 @@ def test_help_explains_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     printed = capsys.readouterr().out
-    for word in ("ames", "california", "promote", "rollback", "list", "compare", "reproduce"):
+    for word in (
+        "ames",
+        "california",
+        "promote",
+        "rollback",
+        "list",
+        "compare",
+        "watch",
+        "reproduce",
+    ):
         assert word in printed
     with pytest.raises(SystemExit, match="0"):
         main(["ames", "--help"])
@@ -67,6 +76,13 @@ def test_help_explains_the_options(capsys: pytest.CaptureFixture[str]) -> None:
         ["ames", "--steps", "tune,bake"],
         ["ames", "--steps", ""],
         ["promote", "ames"],
+        ["watch", "ames"],
+        ["ames", "--since", "yesterday"],
+        ["market"],
+        ["market", "--to", "http://localhost", "--inflation", "-1"],
+        ["market", "--to", "http://localhost", "--shift", "gr_liv_area=much"],
+        ["market", "--to", "http://localhost", "--rows", "0"],
+        ["compare", "ames", "1"],
     ],
 )
 def test_wrong_arguments_are_refused_in_one_line_after_the_usage(

@@ -84,12 +84,13 @@ async def read_inputs(
     cursor: Annotated[
         str | None, Query(description="`next_cursor` of the page before", pattern=CURSOR)
     ] = None,
+    data: Annotated[bool, Query(description="false leaves out what was sent")] = True,
 ) -> Response:
     reader: LogReader = request.app.state.log_reader
 
     def read() -> bytes:
         after = None if cursor is None else read_cursor(cursor)
-        page = reader.read_page(wanted, after, limit)
+        page = reader.read_page(wanted, after, limit, with_data=data)
         rows = b",".join(map(write_input, page.rows))
         return b'{"inputs":[%b],"next_cursor":%b}' % (rows, write_cursor(page.next))
 
