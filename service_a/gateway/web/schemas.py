@@ -75,7 +75,8 @@ class ProcessRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     data: Any = Field(
-        description="any JSON but null; a house as Service B takes it, if it is forwarded",
+        description="any JSON but null. To be forwarded, it should be what the model takes, which "
+        "Service B's own documentation shows; the example is for the model that ships",
         examples=[EXAMPLE_HOUSE],
         json_schema_extra={"not": {"type": "null"}},
     )
@@ -186,7 +187,9 @@ class ModelPrediction(BaseModel):
 
     model_config = ConfigDict(protected_namespaces=())
 
-    prediction: Prediction | dict[str, Any] = Field(description="the default model's is a price")
+    prediction: Prediction | dict[str, Any] = Field(
+        description="whatever the model predicts; of those that ship, a price"
+    )
     message: str | None = None
 
 
