@@ -29,6 +29,9 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m training compare ames 1 2 --labelled": (
         "service_b/tests/training/test_comparison.py"
     ),
+    ".venv/bin/python -m training compare california 1 2\n": (
+        "service_b/tests/training/test_comparison.py"
+    ),
     ".venv/bin/python -m training watch ames --inputs http://localhost:8000\n": (
         "service_b/tests/training/test_watch.py"
     ),
