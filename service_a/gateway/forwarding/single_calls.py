@@ -35,7 +35,7 @@ class SingleCalls:
         return self._ends_at is not None and self._clock() < self._ends_at
 
     def find_out(self, ask: Ask, forwards: Sequence[Forward], deadline: float) -> Results:
-        """Ask, as the server said that it knows no batches, or no such model.
+        """Ask where a batch got a 404 or 405: there are no batches, or the model is unknown.
 
         If it answers for one input, it is remembered as one that takes no batches.
         """

@@ -536,7 +536,7 @@ def test_every_input_is_told_when_service_b_has_no_such_model(
 
 
 def predict_singly(status: int) -> Behaviour:
-    """Predict as Service B does, but know nothing of batches."""
+    """Predict as Service B does, but take no batches."""
 
     def behave(exchange: Exchange) -> None:
         batch = "/predict/batch " in exchange.received.line
