@@ -86,7 +86,7 @@ class Deployment:
         self.candidate: str | None = None
         self.last_error: str | None = None
         self.public_error: str | None = None
-        self.may_come = True  # as far as is known, a version that can be loaded
+        self.may_come = True  # a version that can be loaded, without a change to anything
         self.last_check: datetime | None = None
         self.swaps = 0
         self.refused = 0
