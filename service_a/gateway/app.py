@@ -43,7 +43,7 @@ from gateway.input_log.retention import Retention
 from gateway.input_log.sqlite_writer import SqliteLogWriter
 from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import FORWARD_OUTCOMES
-from gateway.intake.forward_queue import CALLS_AT_ONCE, make_forward_queue
+from gateway.intake.forward_queue import make_forward_queue
 from gateway.intake.intake import Intake
 from gateway.intake.lanes import MAX_LANES, Lane, Lanes
 from gateway.intake.log_queue import LogQueue
@@ -234,14 +234,19 @@ def _make_exchanges(settings: Settings) -> Exchanges:
     adapter_class = DeadlineAdapter if "joined_sends" in settings.plain else JoinedSendsAdapter
     return Exchanges(
         settings.predictor_url,
-        adapter_class(_make_tls(settings), max_connections=MAX_LANES * CALLS_AT_ONCE),
+        adapter_class(
+            _make_tls(settings),
+            max_connections=MAX_LANES * settings.forward_calls,
+            lifetime_seconds=settings.connection_lifetime_seconds,
+        ),
         connect_timeout_seconds=settings.connect_timeout_seconds,
         api_key=settings.predictor_api_key,
     )
 
 
 def _make_side_calls(settings: Settings) -> SideCalls:
-    adapter = DeadlineAdapter(_make_tls(settings))
+    lifetime_seconds = settings.connection_lifetime_seconds
+    adapter = DeadlineAdapter(_make_tls(settings), lifetime_seconds=lifetime_seconds)
     return SideCalls(settings.predictor_url, adapter, settings.predictor_api_key)
 
 
@@ -292,6 +297,7 @@ def _make_lane(
         timeout_seconds=settings.forward_timeout_seconds,
         max_batch=settings.forward_max_batch,
         max_waiting=settings.forward_max_waiting,
+        calls_at_once=settings.forward_calls,
     )
     return Lane(queue, breaker)
 

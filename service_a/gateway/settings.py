@@ -232,6 +232,13 @@ class Settings(BaseSettings):
     connect_timeout_seconds: float = Field(default=1.0, gt=0, le=300)
     """Time for opening a connection to Service B, within the forward's own."""
 
+    connection_lifetime_seconds: float = Field(default=5.0, gt=0, le=3600)
+    """How long a connection to Service B is used at most, before its name is looked up anew."""
+
+    # While the answers of one call are read, B has the other one to work on.
+    forward_calls: int = Field(default=2, ge=1, le=32)
+    """Calls to Service B at a time, for one model; each has a connection."""
+
     forward_max_batch: int = Field(default=500, ge=1, le=1000)
     """Most inputs in one call to Service B."""
 
