@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from threading import Event
 from typing import Any, cast
 
 from fastapi import Depends, FastAPI
@@ -204,6 +205,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.watchers = watchers
     app.state.latencies = latencies
     app.state.faults = faults
+    app.state.draining = Event()
     app.state.at_stop = [watchers.close, faults.end_all]
     app.state.lines = lines
     for group in (status, process, price, instances, inputs, lab):

@@ -21,6 +21,7 @@ _SETTINGS = {
     "HOST",
     "PORT",
     "ROOT_PATH",
+    "DRAIN_SECONDS",
     "LOG_LEVEL",
     "LOG_FORMAT",
     "LAB_PLAIN",

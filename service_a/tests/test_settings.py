@@ -39,6 +39,7 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("PORT", "9000", "port", 9000),
         ("ROOT_PATH", "/lab/a/", "root_path", "/lab/a"),
         ("ROOT_PATH", "/", "root_path", None),
+        ("DRAIN_SECONDS", "5", "drain_seconds", 5.0),
         ("ROOT_PATH", "", "root_path", None),
         ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
         ("SERVICE_B_PROTOCOL", "mlflow", "service_b_protocol", "mlflow"),

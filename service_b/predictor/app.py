@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from threading import Event
 from typing import Any, cast
 
 from fastapi import Depends, FastAPI
@@ -129,6 +130,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.listed_pages = frozenset()
     app.state.metrics = metrics
     app.state.faults = faults = Faults(KINDS)
+    app.state.draining = Event()
     app.state.at_stop = [faults.end_all]
     app.state.lines = lines
     app.state.registry = registry

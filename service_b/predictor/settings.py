@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     )
     """Path under which a proxy has the service, such as `/lab`; unset is none."""
 
+    drain_seconds: float = Field(default=0.0, ge=0, le=300, validation_alias="DRAIN_SECONDS")
+    """How long it still answers when it is told to stop, and says that it will."""
+
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     """Least important level that is logged: DEBUG, INFO, WARNING or ERROR."""
 

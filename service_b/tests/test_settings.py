@@ -20,6 +20,7 @@ VARIABLES = [
     "HOST",
     "PORT",
     "ROOT_PATH",
+    "DRAIN_SECONDS",
     "LOG_LEVEL",
     "LOG_FORMAT",
     "PREDICTOR_API_KEY",
@@ -53,7 +54,7 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = ["0.0.0.0", "9001", "/lab/b/", "DEBUG", "json"]  # noqa: S104
+    values = ["0.0.0.0", "9001", "/lab/b/", "5", "DEBUG", "json"]  # noqa: S104
     values += ["the-key", "lab.example, [::1]"]
     values += ["/srv/models.yaml", "2.5", '["s3://models/", "memory:"]', "4096", "2048", "5000"]
     values += ["50", "1.5", "65536", "7.5", "64", "1", "quick_check"]
@@ -63,6 +64,7 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "host": "0.0.0.0",  # noqa: S104
         "port": 9001,
         "root_path": "/lab/b",
+        "drain_seconds": 5.0,
         "log_level": "DEBUG",
         "log_format": "json",
         "api_key": "the-key",

@@ -7,11 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
+from threading import Event
 from typing import cast
 
 import pytest
@@ -24,20 +28,14 @@ from gateway.serving.joined_writes import JoinedWritesProtocol
 from gateway.serving.server import serve
 from gateway.settings import SERVICE_FOLDER, load_settings
 from gateway.telemetry.log_lines import LineFormatter, LineHandler
+from tests.log_file import read_inputs
 
 WAIT_SECONDS = 120
 
 
-@pytest.fixture(params=["0", "1"], ids=["fast", "plain"])
-def process(
-    request: pytest.FixtureRequest, free_port: int, log_path: Path
-) -> Iterator[subprocess.Popen[str]]:
-    settings = {
-        "LAB_PLAIN": request.param,
-        "PORT": str(free_port),
-        "INPUT_LOG_URL": f"sqlite:///{log_path}",
-        "GATEWAY_BODY_TIMEOUT_SECONDS": "0.5",
-    }
+@contextmanager
+def start(port: int, log_path: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    settings |= {"PORT": str(port), "INPUT_LOG_URL": f"sqlite:///{log_path}"}
     process = subprocess.Popen(
         [sys.executable, "main.py"],
         cwd=SERVICE_FOLDER,
@@ -48,7 +46,7 @@ def process(
     )
     try:
         deadline = time.monotonic() + WAIT_SECONDS
-        while not is_listening(free_port):
+        while not is_listening(port):
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -56,6 +54,15 @@ def process(
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(params=["0", "1"], ids=["fast", "plain"])
+def process(
+    request: pytest.FixtureRequest, free_port: int, log_path: Path
+) -> Iterator[subprocess.Popen[str]]:
+    settings = {"LAB_PLAIN": request.param, "GATEWAY_BODY_TIMEOUT_SECONDS": "0.5"}
+    with start(free_port, log_path, **settings) as process:
+        yield process
 
 
 def is_listening(port: int) -> bool:
@@ -87,6 +94,63 @@ def test_gateway_answers_and_ends_cleanly_on_ctrl_c(
     assert process.returncode == 0
     assert all(line.startswith("time=") for line in output.splitlines())
     assert len([line for line in output.splitlines() if "path=/ status=200" in line]) == 1
+
+
+def log_inputs(ports: Sequence[int], ended: threading.Event) -> list[str]:
+    """Log inputs until it is ended, over a connection that is kept as long as it may be.
+
+    The next one is to the first port that is healthy, as behind a load balancer.
+    """
+    logged: list[str] = []
+    caller = HTTPConnection("127.0.0.1", ports[0], timeout=WAIT_SECONDS)
+    while not ended.is_set():
+        request_id = f"r{len(logged)}"
+        headers = {"Content-Type": "application/json", "X-Request-ID": request_id}
+        caller.request("POST", "/process", b'{"data": 1, "forward_to_model": false}', headers)
+        answer = caller.getresponse()
+        assert answer.status == 200
+        answer.read()
+        logged.append(request_id)
+        if answer.headers["Connection"] == "close":
+            caller = HTTPConnection("127.0.0.1", find_healthy(ports), timeout=WAIT_SECONDS)
+    caller.close()
+    return logged
+
+
+def find_healthy(ports: Sequence[int]) -> int:
+    for port in ports:
+        caller = HTTPConnection("127.0.0.1", port, timeout=WAIT_SECONDS)
+        caller.request("GET", "/health")
+        answer = caller.getresponse()
+        content = answer.read()
+        caller.close()
+        if answer.status == 200:
+            return port
+        assert b'"status":"draining"' in content
+    raise AssertionError("none is healthy")
+
+
+def test_callers_that_keep_their_connections_lose_nothing_when_a_gateway_is_stopped(
+    free_port: int, log_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        other_port = listener.getsockname()[1]
+    ended = threading.Event()
+    with (
+        start(free_port, log_path, DRAIN_SECONDS="0.5") as first,
+        start(other_port, log_path),
+        ThreadPoolExecutor(4) as callers,
+    ):
+        logging = [callers.submit(log_inputs, [free_port, other_port], ended) for _ in range(4)]
+        try:
+            time.sleep(0.2)
+            first.terminate()
+            assert first.wait(WAIT_SECONDS) == 0
+        finally:
+            ended.set()
+        logged = sorted(request_id for each in logging for request_id in each.result())
+
+    assert logged == sorted(row["request_id"] for row in read_inputs(log_path, settled=False))
 
 
 @pytest.mark.parametrize("sent", [b"", b'{"data": '])
@@ -126,7 +190,7 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
     protocols = []
 
     class FakeServer:
-        def __init__(self, config: uvicorn.Config, _: Sequence[Callable[[], None]]) -> None:
+        def __init__(self, config: uvicorn.Config, **_: object) -> None:
             protocols.append(cast(partial[asyncio.Protocol], config.http).func)
 
         def run(self, sockets: list[socket.socket]) -> None:
@@ -142,6 +206,7 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
     app = FastAPI()
     app.state.lines = LineHandler(sys.stdout, LineFormatter())
     app.state.at_stop = []
+    app.state.draining = Event()
     serve(app, load_settings())
 
     assert protocols == [protocol]

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from predictor.serving.http_protocol import HTTPProtocol
 from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.serving.limits import Limits
-from predictor.serving.stopping import DRAIN_SECONDS, StoppingServer
+from predictor.serving.stopping import GRACEFUL_SECONDS, StoppingServer
 from predictor.settings import Settings
 from predictor.telemetry.line_writer import LineWriter
 from predictor.telemetry.log_lines import LineHandler
@@ -60,9 +60,15 @@ def serve(app: FastAPI, settings: Settings) -> None:
         server_header=False,
         proxy_headers=False,  # nothing here looks at the caller's address
         workers=1,  # this one: uvicorn would read WEB_CONCURRENCY, and stumble over a word in it
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     lines: LineHandler = app.state.lines
     with LineWriter(sys.stdout) as writer:
         lines.setStream(cast(TextIO, writer))
-        StoppingServer(config, app.state.at_stop).run(sockets=[listener])
+        server = StoppingServer(
+            config,
+            at_stop=app.state.at_stop,
+            at_drain=app.state.draining.set,
+            drain_seconds=settings.drain_seconds,
+        )
+        server.run(sockets=[listener])

@@ -17,7 +17,7 @@ class HealthAnswer(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
     service: Literal["Service B"] = "Service B"
-    status: Literal["healthy", "unhealthy"]
+    status: Literal["healthy", "unhealthy", "draining"]
     model: str = Field(description="name of the default model")
     model_version: str | None = Field(description="the version that answers, null when none does")
 

@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 
 import pytest
@@ -164,7 +165,7 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
     protocols = []
 
     class FakeServer:
-        def __init__(self, config: uvicorn.Config, _: Sequence[Callable[[], None]]) -> None:
+        def __init__(self, config: uvicorn.Config, **_: object) -> None:
             protocols.append(cast(partial[asyncio.Protocol], config.http).func)
 
         def run(self, sockets: list[socket.socket]) -> None:
@@ -180,6 +181,7 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
     app = FastAPI()
     app.state.lines = LineHandler(sys.stdout, LineFormatter())
     app.state.at_stop = []
+    app.state.draining = Event()
     serve(app, load_settings())
 
     assert protocols == [protocol]

@@ -1,5 +1,8 @@
 """What answers here, and whether it can predict."""
 
+from contextlib import suppress
+from typing import Literal
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -20,17 +23,21 @@ async def read_root() -> RootAnswer:
 @router.get(
     "/health",
     summary="Say whether the default model can predict",
-    responses={503: {"model": HealthAnswer, "description": "No model is loaded"}},
+    responses={503: {"model": HealthAnswer, "description": "No model is loaded, or it will stop"}},
 )
 async def read_health(request: Request, response: Response) -> HealthAnswer:
     registry: ModelRegistry = request.app.state.registry
-    try:
-        model = registry.default
-    except ModelUnavailable:
-        response.status_code = 503
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return HealthAnswer(status="unhealthy", model=registry.default_name, model_version=None)
-    return HealthAnswer(status="healthy", model=model.name, model_version=model.version)
+    name = registry.default_name
+    version: str | None = None
+    is_draining = request.app.state.draining.is_set()
+    with suppress(ModelUnavailable):
+        version = registry.default.version
+        if not is_draining:
+            return HealthAnswer(status="healthy", model=name, model_version=version)
+    response.status_code = 503
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    status: Literal["draining", "unhealthy"] = "draining" if is_draining else "unhealthy"
+    return HealthAnswer(status=status, model=name, model_version=version)
 
 
 @router.get("/livez", summary="Say that the process runs")
