@@ -34,7 +34,9 @@ print(json.dumps({{
     "settings": {{
         field.validation_alias or prefix + name.upper():
             field.default if isinstance(field.default, str)
-            else json.dumps(field.default or None, default=str)
+            else json.dumps(field.default, default=str)
+            if field.default or field.annotation is float
+            else "null"
         for name, field in Settings.model_fields.items()
     }},
     "metrics": re.findall(r"# TYPE (\\w+)", app.state.metrics.write().decode()),

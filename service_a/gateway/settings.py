@@ -348,4 +348,4 @@ def _name(field: str) -> str:
 
 def _describe_default(field: str) -> str:
     default = Settings.model_fields[field].default
-    return str(default or "unset")
+    return str(default) if default or isinstance(default, float) else "unset"

@@ -268,4 +268,4 @@ def _describe_default(field: str) -> str:
     default = Settings.model_fields[field].default
     if isinstance(default, tuple):
         return json.dumps(default)
-    return str(default or "unset")
+    return str(default) if default or isinstance(default, float) else "unset"
