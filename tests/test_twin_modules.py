@@ -68,6 +68,7 @@ OWN = {
     "command.py": {"_parse", "_write_openapi", "make_app"},  # Service B has models
     "errors.py": {"InputRejected"},  # by a hook of Service B; by Service B itself
     "settings.py": {
+        "SECRETS",
         "Settings",
         "_describe",  # a URL of Service A's may hold a password without an @
         "_describe_default",  # a setting of Service B's is a list

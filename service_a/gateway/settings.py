@@ -6,7 +6,7 @@ import sqlite3
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -304,6 +304,10 @@ class Settings(BaseSettings):
         return url.removesuffix("/predict").removesuffix("/invocations")
 
 
+SECRETS = ("api_keys", "predictor_api_key", "input_log_url")
+"""Fields of which a file may hold the value: the one that their variable with `_FILE` names."""
+
+
 class SettingsError(Exception):
     """Settings have bad values; the message has a line for each, with variable and value."""
 
@@ -312,15 +316,16 @@ def load_settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingsError: a value is not allowed.
+        SettingsError: a value is not allowed, or a file can't be read.
     """
     # Where it is set, the metrics' library keeps files there.
     for name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
         folder = os.environ.get(name)
         if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
             raise SettingsError(f"{name}: not a folder to write to (was {folder!r})")
+    secrets = _read_secret_files()
     try:
-        return Settings()
+        return Settings(**secrets)
     except ValidationError as error:
         raise SettingsError("\n".join(_describe(error))) from error
 
@@ -335,10 +340,36 @@ def _describe(error: ValidationError) -> Iterator[str]:
         yield f"{name}: {problem['msg']}{given}"
 
 
+def _read_secret_files() -> dict[str, Any]:
+    """Read the files that hold secrets; return what they hold as `Settings` takes it."""
+    variables = {name.upper(): value for name, value in os.environ.items() if value}
+    held = {}
+    for field in SECRETS:
+        name = _name(field)
+        file_name = f"{name}_FILE"
+        if file_name not in variables:
+            continue
+        if name in variables:
+            raise SettingsError(f"{name} and {file_name}: only one of them may be set")
+        path = Path(variables[file_name])
+        try:
+            content = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(f"{file_name}: {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{file_name}: {path}: is not UTF-8") from error
+        held[name if Settings.model_fields[field].validation_alias else field] = content.rstrip(
+            "\r\n"
+        )
+    return held
+
+
 def list_settings() -> Iterator[str]:
     """Yield the variable of each setting, with its default."""
     for field in Settings.model_fields:
         yield f"{_name(field)} ({_describe_default(field)})"
+        if field in SECRETS:
+            yield f"{_name(field)}_FILE (unset)"
 
 
 def _name(field: str) -> str:

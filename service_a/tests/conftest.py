@@ -30,7 +30,9 @@ _SETTINGS = {
     "SERVICE_B_CA_FILE",
     "SERVICE_B_PROTOCOL",
     "INPUT_LOG_URL",
+    "INPUT_LOG_URL_FILE",
     "PREDICTOR_API_KEY",
+    "PREDICTOR_API_KEY_FILE",
 }
 
 _POSTGRES = find_programs()

@@ -268,3 +268,47 @@ def test_folder_that_the_metrics_cannot_be_written_to_is_told_with_its_variable(
 
     with pytest.raises(SettingsError, match=rf"\A{variable}: not a folder [^\n]+\Z"):
         load_settings()
+
+
+def test_secret_is_read_from_its_file_without_the_line_break_at_its_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("k3\n")
+    monkeypatch.setenv("PREDICTOR_API_KEY_FILE", str(file))
+    monkeypatch.setenv("PREDICTOR_API_KEY", "")  # as good as unset
+
+    assert load_settings().api_key == "k3"
+
+
+def test_start_is_stopped_when_a_secret_is_given_twice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PREDICTOR_API_KEY", "hidden")
+    monkeypatch.setenv("PREDICTOR_API_KEY_FILE", str(tmp_path / "secret"))
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert (
+        str(caught.value)
+        == "PREDICTOR_API_KEY and PREDICTOR_API_KEY_FILE: only one of them may be set"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "No such file or directory"), (b"\xff", "is not UTF-8")],
+)
+def test_start_is_stopped_when_the_file_of_a_secret_is_of_no_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("PREDICTOR_API_KEY_FILE", str(file))
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert str(caught.value) == f"PREDICTOR_API_KEY_FILE: {file}: {reason}"
