@@ -35,6 +35,7 @@ EQUAL = [
     "serving/server.py",
     "serving/stopping.py",
     "serving/waits.py",
+    "serving/workers.py",
     "spelling.py",
     "telemetry/line_writer.py",
     "telemetry/log_lines.py",
@@ -59,6 +60,7 @@ FOR_TESTS = ["serving/conftest.py", "serving/running_server.py"]
 OWN_TESTS = {
     "web/routes/faults.py",
     "serving/server.py",
+    "serving/workers.py",
     "telemetry/log_lines.py",
     "web/middleware/request_line.py",
 }

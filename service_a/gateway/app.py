@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -52,6 +53,7 @@ from gateway.intake.ports import Predictor
 from gateway.intake.read_queue import ReadQueue
 from gateway.intake.replay import Replay
 from gateway.serving.direct_routes import DirectRoutes
+from gateway.serving.workers import METRICS_FOLDER
 from gateway.settings import Settings, SettingsError
 from gateway.telemetry.events import Watchers
 from gateway.telemetry.latencies import Latencies
@@ -130,7 +132,8 @@ def create_app(settings: Settings) -> FastAPI:
         SettingsError: the file that a setting names is of no use.
     """
     lines = configure_logging(settings.log_level, settings.log_format)
-    metrics = Metrics(FORWARD_OUTCOMES, CircuitState)
+    shared_folder = os.environ.get(METRICS_FOLDER) if settings.workers > 1 else None
+    metrics = Metrics(FORWARD_OUTCOMES, CircuitState, shared_folder)
     watchers, latencies = Watchers(), Latencies()
     faults = Faults(KINDS)
     columns = _read_columns(settings) if settings.service_b_protocol == "mlflow" else None

@@ -22,6 +22,7 @@ _SETTINGS = {
     "PORT",
     "ROOT_PATH",
     "DRAIN_SECONDS",
+    "WORKERS",
     "LOG_LEVEL",
     "LOG_FORMAT",
     "LAB_PLAIN",

@@ -40,6 +40,7 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("ROOT_PATH", "/lab/a/", "root_path", "/lab/a"),
         ("ROOT_PATH", "/", "root_path", None),
         ("DRAIN_SECONDS", "5", "drain_seconds", 5.0),
+        ("WORKERS", "3", "workers", 3),
         ("ROOT_PATH", "", "root_path", None),
         ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
         ("SERVICE_B_PROTOCOL", "mlflow", "service_b_protocol", "mlflow"),
@@ -393,3 +394,13 @@ def test_start_is_stopped_when_the_file_of_a_secret_is_of_no_use(
         load_settings()
 
     assert str(caught.value) == f"INPUT_LOG_URL_FILE: {file}: {reason}"
+
+
+def test_start_is_stopped_when_several_processes_are_to_have_faults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORKERS", "2")
+    monkeypatch.setenv("LAB_FAULTS", "1")
+
+    with pytest.raises(SettingsError, match=r"^LAB_FAULTS: .*WORKERS must be 1"):
+        load_settings()

@@ -1,6 +1,7 @@
 """The composition root: makes the predictor's objects and hands them to each other."""
 
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from predictor.errors import ManifestError
 from predictor.faults import Faults
 from predictor.inference.runner import Runner
 from predictor.serving.direct_routes import DirectRoutes
+from predictor.serving.workers import METRICS_FOLDER
 from predictor.settings import Settings
 from predictor.telemetry.log_lines import configure_logging
 from predictor.telemetry.metrics import Metrics
@@ -91,7 +93,8 @@ def create_app(settings: Settings) -> FastAPI:
     manifest = read_manifest(settings.models)
     registry = ModelRegistry([entry.name for entry in manifest.models], manifest.default_name)
     deployments = _build_deployments(settings, manifest, registry)
-    metrics = Metrics(deployments)
+    shared_folder = os.environ.get(METRICS_FOLDER) if settings.workers > 1 else None
+    metrics = Metrics(deployments, shared_folder)
     watcher = Watcher(deployments, settings.watch_seconds)
 
     @asynccontextmanager

@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     )
     """Path under which a proxy has the service, such as `/lab`; unset is none."""
 
+    workers: int = Field(default=1, ge=1, le=64, validation_alias="WORKERS")
+    """Processes that answer at the port."""
+
     drain_seconds: float = Field(default=0.0, ge=0, le=300, validation_alias="DRAIN_SECONDS")
     """How long it still answers when it is told to stop, and says that it will."""
 
@@ -179,6 +182,13 @@ class Settings(BaseSettings):
         default=frozenset(), validation_alias="LAB_PLAIN"
     )
     """What is done in the plain way instead of the fast one: `1` is all, or names with commas."""
+
+    @field_validator("faults")
+    @classmethod
+    def _have_faults_in_one_process(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("workers", 1) > 1:
+            raise ValueError("a fault is one process's: with it, WORKERS must be 1")
+        return value
 
     @field_validator("max_bytes_under_way")
     @classmethod

@@ -31,6 +31,7 @@ def make_environment(**variables: str) -> dict[str, str]:
         "HOST",
         "PORT",
         "ROOT_PATH",
+        "WORKERS",
         "DRAIN_SECONDS",
         "LOG_LEVEL",
         "LOG_FORMAT",

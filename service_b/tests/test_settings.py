@@ -20,6 +20,7 @@ VARIABLES = [
     "HOST",
     "PORT",
     "ROOT_PATH",
+    "WORKERS",
     "DRAIN_SECONDS",
     "LOG_LEVEL",
     "LOG_FORMAT",
@@ -54,7 +55,7 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = ["0.0.0.0", "9001", "/lab/b/", "5", "DEBUG", "json"]  # noqa: S104
+    values = ["0.0.0.0", "9001", "/lab/b/", "1", "5", "DEBUG", "json"]  # noqa: S104
     values += ["the-key", "lab.example, [::1]"]
     values += ["/srv/models.yaml", "2.5", '["s3://models/", "memory:"]', "4096", "2048", "5000"]
     values += ["50", "1.5", "65536", "7.5", "64", "1", "quick_check"]
@@ -64,6 +65,7 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "host": "0.0.0.0",  # noqa: S104
         "port": 9001,
         "root_path": "/lab/b",
+        "workers": 1,
         "drain_seconds": 5.0,
         "log_level": "DEBUG",
         "log_format": "json",
@@ -312,3 +314,13 @@ def test_start_is_stopped_when_the_file_of_a_secret_is_of_no_use(
         load_settings()
 
     assert str(caught.value) == f"PREDICTOR_API_KEY_FILE: {file}: {reason}"
+
+
+def test_start_is_stopped_when_several_processes_are_to_have_faults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORKERS", "2")
+    monkeypatch.setenv("LAB_FAULTS", "1")
+
+    with pytest.raises(SettingsError, match=r"^LAB_FAULTS: .*WORKERS must be 1"):
+        load_settings()

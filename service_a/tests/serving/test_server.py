@@ -207,7 +207,8 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
     app.state.lines = LineHandler(sys.stdout, LineFormatter())
     app.state.at_stop = []
     app.state.draining = Event()
-    serve(app, load_settings())
+    app.state.settings = load_settings()
+    serve(app, app.state.settings, lambda: app)
 
     assert protocols == [protocol]
 
@@ -217,7 +218,7 @@ def test_taken_port_stops_the_start_with_one_line(monkeypatch: pytest.MonkeyPatc
         port = other.getsockname()[1]
         monkeypatch.setenv("PORT", str(port))
         with pytest.raises(SystemExit) as caught:
-            serve(FastAPI(), load_settings())
+            serve(FastAPI(), load_settings(), FastAPI)
 
     assert caught.value.code == (
         f"Cannot listen on 127.0.0.1 port {port}: Address already in use. "
@@ -243,7 +244,7 @@ def test_unknown_host_stops_the_start_with_one_line(
     monkeypatch.setenv("HOST", host)
 
     with pytest.raises(SystemExit) as caught:
-        serve(FastAPI(), load_settings())
+        serve(FastAPI(), load_settings(), FastAPI)
 
     message = str(caught.value.code)
     assert message.startswith(f"Cannot listen on {host} port 8000: ")

@@ -182,7 +182,8 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
     app.state.lines = LineHandler(sys.stdout, LineFormatter())
     app.state.at_stop = []
     app.state.draining = Event()
-    serve(app, load_settings())
+    app.state.settings = load_settings()
+    serve(app, app.state.settings, lambda: app)
 
     assert protocols == [protocol]
 
@@ -191,7 +192,7 @@ def test_taken_port_stops_the_start_with_one_line(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(SystemExit) as caught:
-            serve(FastAPI(), settings.model_copy(update={"port": port}))
+            serve(FastAPI(), settings.model_copy(update={"port": port}), FastAPI)
     assert caught.value.code == (
         f"Cannot listen on 127.0.0.1 port {port}: Address already in use. "
         "Set PORT to choose another."
@@ -202,7 +203,7 @@ def test_taken_port_stops_the_start_with_one_line(settings: Settings) -> None:
 @pytest.mark.parametrize("host", ["host.invalid", "x86_64-conda-linux-gnu", "192.0.2.1", "::g"])
 def test_unknown_host_stops_the_start_with_one_line(settings: Settings, host: str) -> None:
     with pytest.raises(SystemExit) as caught:
-        serve(FastAPI(), settings.model_copy(update={"host": host}))
+        serve(FastAPI(), settings.model_copy(update={"host": host}), FastAPI)
     message = str(caught.value.code)
     assert message.startswith(f"Cannot listen on {host} port 8001: ")
     assert message.endswith(". Set HOST to choose another.")
