@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import select
 import signal
 import socket
 import sys
@@ -19,8 +20,11 @@ from predictor.serving.limits import Limits
 from predictor.serving.stopping import GRACEFUL_SECONDS, StoppingServer
 from predictor.serving.workers import supervise
 from predictor.settings import Settings
-from predictor.telemetry.line_writer import LineWriter
+from predictor.telemetry.line_writer import MAX_WAITING, LineWriter
 from predictor.telemetry.log_lines import LineHandler
+
+# So much is written to a pipe without what another process writes in it.
+_ATOMIC_BYTES = getattr(select, "PIPE_BUF", 4096)
 
 
 def serve(app: FastAPI, settings: Settings, make_app: Callable[[], FastAPI]) -> None:
@@ -87,7 +91,8 @@ def _open_server(app: FastAPI) -> Iterator[StoppingServer]:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     lines: LineHandler = app.state.lines
-    with LineWriter(sys.stdout) as writer:
+    most = _ATOMIC_BYTES if settings.workers > 1 else MAX_WAITING
+    with LineWriter(sys.stdout, most) as writer:
         lines.setStream(cast(TextIO, writer))
         yield StoppingServer(
             config,
