@@ -21,14 +21,14 @@ from benchmarks.server import ServerFailed
 FOLDER = ROOT / "benchmarks"
 _CHARTS = ("compare", "peers")
 _QUICK = ("compare", "health", "memory", "start")
-_ONLY_IF_NAMED = ("compare", "revisions", "watchers")
+_ONLY_IF_NAMED = ("compare", "revisions", "watchers", "shadow")
 
 _EPILOG = """\
 parts:
 {parts}
 
-Without a part it runs all except compare, which peers contains, revisions and watchers: well over
-an hour. --quick runs {quick} in about two minutes; it only shortens parts
+Without a part it runs all except compare, which peers contains, revisions, watchers and shadow:
+well over an hour. --quick runs {quick} in about two minutes; it only shortens parts
 that are named. The load comes from wrk, on one thread, and goes to 127.0.0.1 only. Each part
 writes PART.json to the results, and their README.md anew. Needs Linux, and wrk (apt install wrk).
 """

@@ -32,10 +32,12 @@ class Lineup:
         b = self.make_service_b()
         return self.make_service_a(b), b
 
-    def make_service_b(self, *, replicas: int | None = None) -> Server:
-        """Service B; with `replicas`, so many processes behind one port."""
+    def make_service_b(self, *, replicas: int | None = None, models: Path | None = None) -> Server:
+        """Service B, with its own or other models; as `replicas` processes behind one port."""
         name, workers_environment = _name_processes("Service B", "replica", replicas)
         environment = self._environment | workers_environment
+        if models:
+            environment |= {"PREDICTOR_MODELS": str(models)}
         return self.make_server(name, self._root / "service_b", ["main.py"], environment)
 
     def make_service_a(

@@ -18,7 +18,7 @@ MOST_CONNECTIONS = 64
 class Case:
     """A subject with the bodies that it is sent, each a batch of so many houses if it is one.
 
-    `around` is a context for each load.
+    `around` is a context for each load. `pause_ms` is the mean pause between two requests.
     """
 
     label: str
@@ -26,6 +26,7 @@ class Case:
     bodies: Path
     houses_per_request: int | None = None
     connections: int = MOST_CONNECTIONS
+    pause_ms: int = 0
     around: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
@@ -78,7 +79,7 @@ def measure(cases: Sequence[Case], *, rounds: int, seconds: float, say: Say) -> 
     """Load each case once per round, after a warm-up of a second."""
     for case in {case.label: case for case in cases}.values():
         say(f"warming up {case.label}")
-        run_wrk(case.subject.url, case.bodies, connections=case.connections, seconds=1)
+        _load(case, 1)
     samples = []
     for number in range(1, rounds + 1):
         for case in cases:
@@ -98,7 +99,7 @@ def _take_sample(case: Case, number: int, seconds: float) -> Sample:
         server.wait_until_idle()
     with case.around():
         before = [server.read_cpu_seconds() for server in servers]
-        load = run_wrk(case.subject.url, case.bodies, connections=case.connections, seconds=seconds)
+        load = _load(case, seconds)
         after = [server.read_cpu_seconds() for server in servers]
     costs = {
         server.name: Cost(
@@ -109,3 +110,13 @@ def _take_sample(case: Case, number: int, seconds: float) -> Sample:
         for server, start, end in zip(servers, before, after, strict=True)
     }
     return Sample(case.label, case.connections, number, load, costs)
+
+
+def _load(case: Case, seconds: float) -> Load:
+    return run_wrk(
+        case.subject.url,
+        case.bodies,
+        connections=case.connections,
+        seconds=seconds,
+        pause_ms=case.pause_ms,
+    )

@@ -180,6 +180,15 @@ SECTIONS = [
         list,
     ),
     Section(
+        "shadow",
+        "What does a challenger in the shadow cost callers?",
+        "Service B alone; the challenger is a copy of the model that answers. Speed and the 99th"
+        " percentile are compared with those without a challenger in the same rounds, with the"
+        " lowest and the highest change. Callers without pauses leave a shadow no time: nearly all"
+        " of its inputs are dropped.",
+        list,
+    ),
+    Section(
         "batches",
         "How does it grow with batches?",
         "Houses per second.",

@@ -10,6 +10,7 @@ from benchmarks.model_speed import measure_model
 from benchmarks.report import Result
 from benchmarks.revisions import compare_revisions
 from benchmarks.scale import measure_log_sizes, measure_replicas, measure_workers
+from benchmarks.shadow import measure_shadow
 from benchmarks.tricks import measure_tricks
 from benchmarks.watchers import measure_watchers
 
@@ -19,6 +20,7 @@ PARTS: dict[str, Callable[[Bench], Result]] = {
     "tricks": measure_tricks,
     "revisions": compare_revisions,
     "watchers": measure_watchers,
+    "shadow": measure_shadow,
     "fields": measure_fields,
     "batches": measure_batches,
     "model": measure_model,

@@ -12,6 +12,7 @@ from benchmarks.variants import (
     LOG_ONLY,
     PREDICT,
     PREDICT_BATCH,
+    PREDICT_CALL,
     PROCESS,
     PROCESS_ALONE,
     Comparison,
@@ -75,7 +76,7 @@ TRICKS = [
         "checks inputs while their JSON is parsed",
         "`web/quick_check.py`",
         "parsed first, then checked",
-        _OF_SERVICE_B,
+        (PREDICT, PREDICT_CALL),
     ),
     Trick(
         "fast_path",

@@ -48,6 +48,8 @@ PREDICT = Workload("Service B alone", lambda _, b: make_predict(b))
 PREDICT_BATCH = Workload(
     "Service B alone, batch of 1,000", lambda _, b: make_predict_batch(b), 1, 1000
 )
+# Under load, Service A asks for the houses of half its callers in one call.
+PREDICT_CALL = Workload("Service B alone, batch of 24", lambda _, b: make_predict_batch(b), 1, 24)
 PUBLIC_BATCH = Workload("public batch of 1,000", make_public_batch, 1, 1000)
 
 

@@ -3,6 +3,14 @@
 local requests = {}
 local turn = 0
 
+-- wrk looks for this function when the script is read, and then calls it before each request.
+local pause_ms = tonumber(os.getenv("PAUSE_MS") or "0")
+if pause_ms > 0 then
+    function delay()
+        return math.random(0, 2 * pause_ms)
+    end
+end
+
 function init(arguments)
     if not arguments[1] then
         requests[1] = wrk.format("GET")

@@ -1,6 +1,7 @@
 """The load generator wrk, with one thread: https://github.com/wg/wrk."""
 
 import json
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -31,13 +32,19 @@ def is_installed() -> bool:
     return shutil.which("wrk") is not None
 
 
-def run_wrk(url: str, bodies: Path | None, *, connections: int, seconds: float) -> Load:
-    """Post the bodies, one after the other on each connection, for so long; without, get."""
+def run_wrk(
+    url: str, bodies: Path | None, *, connections: int, seconds: float, pause_ms: int = 0
+) -> Load:
+    """Post the bodies, one after the other on each connection, for so long; without, get.
+
+    Before each request, a connection pauses for `pause_ms` in the mean.
+    """
     command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds:.0f}s"]
     command += [f"--timeout={_TIMEOUT_SECONDS}s", f"--script={_SCRIPT}", url]
     if bodies:
         command += ["--", str(bodies)]
-    finished = subprocess.run(command, check=True, capture_output=True, text=True)
+    environment = os.environ | {"PAUSE_MS": str(pause_ms)}
+    finished = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     result = json.loads(finished.stdout.splitlines()[-1])
     return Load(
         requests=result["requests"],

@@ -21,20 +21,24 @@ def run(shell: Shell, *, faults: bool = False) -> None:
     prepare("service_b", "requirements.txt")
     prepare("service_a", "requirements.txt")
     with run_both(settings, {"LAB_FAULTS": "1"} if faults else None) as services:
-        wants_key = call(f"http://127.0.0.1:{settings.a_port}/").status == 401
-        print(_write_welcome(settings, shell, wants_key))
+        service_a = f"http://127.0.0.1:{settings.a_port}"
+        wants_key = call(f"{service_a}/").status == 401
+        # They may have been asked for in .env too.
+        has_faults = '"/faults"' in call(f"{service_a}/openapi.json").text
+        print(_write_welcome(settings, shell, wants_key, has_faults))
         watch(services, parent)
 
 
-def _write_welcome(settings: Settings, shell: Shell, wants_key: bool) -> str:
+def _write_welcome(settings: Settings, shell: Shell, wants_key: bool, has_faults: bool) -> str:
     a, b = (f"http://localhost:{port}" for port in (settings.a_port, settings.b_port))
     header = shell.any_key if wants_key else ""
     body = f'{{"data": {HOUSE}}}'
+    faults = f"\n  Faults are on: break both services at {a}/lab#break\n" if has_faults else ""
     return f"""
 Both services are up. Ctrl-C stops them.
 
   {a}/lab  shows what happens in a browser
-
+{faults}
   Service A  {a}  {a}/docs
   Service B  {b}  {b}/docs
 

@@ -22,7 +22,7 @@ SOURCE = FOLDER.parent / "service_b" / "models" / "ames" / "1" / "card.json"
 TARGET = FOLDER / "gateway" / "ames_columns.json"
 
 # What says nothing of columns.
-_LEFT_OUT = {"meaning", "unit"}
+_LEFT_OUT = {"meaning", "unit", "distribution"}
 
 
 def describe_columns(card: dict[str, Any]) -> str:

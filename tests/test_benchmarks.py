@@ -91,6 +91,17 @@ def test_as_many_watch_as_a_row_says(tmp_path: Path) -> None:
 
 
 @measures
+def test_challenger_predicts_when_callers_pause(tmp_path: Path) -> None:
+    finished = run_benchmarks("shadow", "--quick", "--rounds=1", f"--results={tmp_path}")
+
+    assert finished.returncode == 0, finished.stderr
+    rows = json.loads((tmp_path / "shadow.json").read_text())["rows"]
+    assert [row["challenger"] for row in rows] == ["no challenger", "share 0.2", "share 1"] * 2
+    assert [row["failures"] + row["failed"] for row in rows] == [0] * 6
+    assert [row["compared"] > 0 for row in rows[3:]] == [False, True, True]
+
+
+@measures
 def test_models_are_timed_in_process(tmp_path: Path) -> None:
     finished = run_benchmarks("model", "--quick", f"--results={tmp_path}")
 

@@ -29,6 +29,8 @@ from tests.running_lab import ROOT, find_free_port, wait_until
 SERVICES = ["service_a", "service_b"]
 IN_PROFILES = ["mlflow", "service_b_mlflow"]
 ERASE_LINE = "\x1b[2K"  # which a terminal doesn't show
+# Where it isn't, it is downloaded.
+AMES_DATA = (ROOT / "../shared/data/AmesHousing.txt").resolve()
 UNAVAILABLE = {"detail": "Service B is unavailable"}
 
 
@@ -57,7 +59,7 @@ if reason := find_reason_to_skip():
 
 def run(*command: str, environment: dict[str, str] | None = None) -> str:
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1800
     )
     if done.returncode:
         pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-5000:]}")
@@ -462,11 +464,11 @@ def test_log_is_in_postgresql_when_the_commands_of_the_handbook_are_followed(
 
 
 def test_registry_is_followed_from_empty_to_a_new_version_with_no_container_restarted(
-    house: dict[str, Any],
+    house: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The commands of `docs/training.md`; the new version is made from the one that ships."""
+    """The commands of `docs/training.md`; one new version is trained, another one ships later."""
     text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
-    start, publish = re.findall(
+    start, publish, bring = re.findall(
         r"^```bash\n((?:export TRAINING|docker compose )[^`]*?)\n```", text, re.MULTILINE
     )
     stack = Stack()
@@ -484,22 +486,32 @@ def test_registry_is_followed_from_empty_to_a_new_version_with_no_container_rest
         assert run("docker", "wait", stack.inspect("training")["Id"]).strip() == "0"
         wait_until(lambda: stack.predict_version(house) == "1")
 
-        write = (
-            "import json, pathlib, shutil; family = pathlib.Path('models/ames');"
-            "shutil.copytree(family / '1', family / '2'); card = family / '2/card.json';"
-            "card.write_text(json.dumps(json.loads(card.read_text()) | {'version': '2'}))"
-        )
-        stack.compose("run", "--rm", "--entrypoint", "python", "training", "-c", write)
-        run("bash", "-ec", publish, environment=environment)
+        volume = ["--volume", f"{AMES_DATA}:/data.txt:ro"] if AMES_DATA.is_file() else []
+        options = ["--trials", "1", "--splits", "0", *(["--data", "/data.txt"] if volume else [])]
+        training = [*volume, "training", "ames", *options, "--mlflow", "http://mlflow:5000"]
+        stack.compose("run", "--rm", *training)
         wait_until(lambda: stack.predict_version(house) == "2")
         # Back again: the registry has that version, and only its alias moves.
         run("bash", "-ec", publish.replace("ames 2", "ames 1"), environment=environment)
         wait_until(lambda: stack.predict_version(house) == "1")
+        run("bash", "-ec", publish, environment=environment)
+        wait_until(lambda: stack.predict_version(house) == "2")
+
+        shutil.copytree(ROOT / "service_b/models", tmp_path / "models")
+        for number in ("2", "7"):
+            write_next_version(tmp_path / "models/ames", number)
+        bring = bring.replace("$PWD/service_b/models", f"{tmp_path}/models")
+        run("bash", "-ec", bring, environment=environment)
+        run("bash", "-ec", publish.replace("ames 2", "ames 7"), environment=environment)
+        wait_until(lambda: stack.predict_version(house) == "7")
+        read = ["--entrypoint", "cat", "training", "models/ames/2/card.json"]
+        card = json.loads(stack.compose("run", "--rm", "--no-deps", *read))
+        assert card["training"]["best_trial"] == 0
 
         assert describe_runs() == before
         registry = f"{stack.urls['mlflow']}/api/2.0/mlflow/model-versions/search"
         versions = requests.get(registry, timeout=10).json()["model_versions"]
-        assert sorted(each["version"] for each in versions) == ["1", "2"]
+        assert sorted(each["version"] for each in versions) == ["1", "2", "3"]
         for service in [*services, "training"]:
             container = stack.inspect(service)
             assert container["HostConfig"]["ReadonlyRootfs"]
@@ -574,6 +586,31 @@ def test_faults_can_be_switched_on_when_lab_faults_is_set(stack: Stack) -> None:
         assert [requests.get(url, timeout=5).status_code for url in faults] == [200, 200]
     finally:
         del stack.environment["LAB_FAULTS"]
+
+
+def test_price_comes_by_mlflow_s_protocol_when_another_model_s_columns_are_named(
+    stack: Stack,
+) -> None:
+    card = ROOT / "service_b/models/california/1/card.json"
+    example = json.loads(card.read_bytes())["example"]
+    settings = {
+        "SERVICE_B_PROTOCOL": "mlflow",
+        "GATEWAY_MLFLOW_COLUMNS": str(card),
+        "PREDICTOR_MODELS": "models/california.yaml",
+    }
+    models = Path(stack.environment["MODELS_FOLDER"])
+    entry = "{name: california, default: true, sources: [california]}"
+    (models / "california.yaml").write_text(f"models: [{entry}]")
+    stack.environment |= settings
+    try:
+        stack.up()
+        url = f"{stack.urls['service_a']}/api/v1/predict"
+        answer = requests.post(url, json={"instances": [example]}, timeout=15)
+    finally:
+        for name in settings:
+            del stack.environment[name]
+        stack.up()
+    assert answer.json()["predictions"][0]["predicted_price"] > 10_000
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -48,8 +48,8 @@ def test_every_import_follows_the_directions_of_the_rooms() -> None:
         (
             "service_b/predictor/inference/card_model.py",
             "predictor.web.schemas",
-            "Service B: web uses versions, versions inference, inference the fast path, which uses "
-            "the card",
+            "Service B: web uses the shadow, which uses versions, versions inference, inference "
+            "the fast path, which uses the card",
         ),
         ("service_b/training/steps.py", "gateway.errors", "The services share no code"),
     ],

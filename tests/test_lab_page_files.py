@@ -32,19 +32,25 @@ def test_nothing_is_ever_set_as_markup() -> None:
 
 def test_all_that_the_page_names_is_its_own() -> None:
     linked = re.findall(r'(?:href|src)="([^"#]+)"', TEXTS["index.html"])
-    imported = [name for text in TEXTS.values() for name in re.findall(r'from "\./([^"]+)"', text)]
-    assert {name.removeprefix("lab/") for name in linked} - {"docs"} | set(imported) <= {
+    code = "".join(text for name, text in TEXTS.items() if name.endswith(".js"))
+    imported = re.findall(r'from "\./([^"]+)"', code) + re.findall(r'get\("lab/([^"]+)"', code)
+    assert {name.removeprefix("lab/") for name in linked} - {"metrics"} | set(imported) <= {
         path.name for path in FOLDER.iterdir()
     }
 
 
 def test_every_section_that_the_page_refers_to_exists() -> None:
     words = re.sub(r"\s+", " ", TEXTS["index.html"])
-    named = re.findall(r"((?:“[^”]+”(?:,? and )?)+) in <cite>(docs/[\w-]+\.md)</cite>", words)
-    titles = [(title, path) for group, path in named for title in re.findall("“([^”]+)”", group)]
-    assert len(titles) >= 7
-    for title, path in titles:
+    named = re.findall(r"<cite>(docs/[\w-]+\.md): ([^<]+)</cite>", words)
+    assert len(named) == words.count('class="teaches"') == words.count("<section")
+    for path, title in named:
         assert re.search(rf"^#+ {re.escape(title)}$", read_prose(ROOT / path), re.MULTILINE), title
+
+
+def test_every_part_has_a_line_with_a_link_that_the_lab_itself_answers() -> None:
+    lines = re.findall(r'class="teaches">(.*?)</p>', TEXTS["index.html"])
+    assert lines
+    assert [line for line in lines if not re.search(r'href="(redoc#tag/\w+|metrics)"', line)] == []
 
 
 def test_each_house_is_described_and_has_a_price() -> None:

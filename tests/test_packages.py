@@ -1,5 +1,7 @@
 """The services as packages: their wheels are built, and their commands started from them."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,19 +17,27 @@ from tests.running_lab import ROOT, Service
 from tests.running_script import HOUSE
 
 PACKAGES = {"service_a": "gateway", "service_b": "predictor"}
+# Then they are installed with all that they need, which is downloaded.
+IN_CI = "CI" in os.environ
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The folder of each service, copied, because building leaves files in it."""
+    folder, ignore = tmp_path_factory.mktemp("sources"), shutil.ignore_patterns
+    return [
+        shutil.copytree(ROOT / service, folder / service, ignore=ignore(".*", "tests", "data"))
+        for service in PACKAGES
+    ]
+
+
+@pytest.fixture(scope="module")
+def wheels(sources: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The wheel of each service, built by the tools that are installed: nothing is downloaded."""
     folder = tmp_path_factory.mktemp("wheels")
     building = []
-    for service in PACKAGES:
-        # Building leaves files in the source.
-        source = shutil.copytree(
-            ROOT / service, folder / service, ignore=shutil.ignore_patterns(".*", "tests", "data")
-        )
+    for source in sources:
         command = [sys.executable, "-c", BUILD, str(folder)]
         building.append(subprocess.Popen(command, cwd=source, stdout=subprocess.DEVNULL))
     assert [each.wait() for each in building] == [0, 0]
@@ -35,19 +45,32 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def programs(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of both commands in a fresh venv, which borrows the packages that they need."""
+def programs(
+    sources: list[Path], wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder of both commands in a fresh venv.
+
+    In CI it gets the packages that they need, as a user's does; elsewhere it borrows them.
+    """
     venv = tmp_path_factory.mktemp("fresh") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
-    python = venv / "bin/python"
-    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "install"]
-    if uv := shutil.which("uv"):  # it makes venvs without pip
-        pip = [uv, "pip", "install", "--python", python]
-    subprocess.run([*pip, "--quiet", "--no-deps", "--no-index", *wheels.values()], check=True)
+    if IN_CI:
+        run_pip(venv, "install", "--quiet", *sources)
+        run_pip(venv, "check")
+        return venv / "bin"
+    run_pip(venv, "install", "--quiet", "--no-deps", "--no-index", *wheels.values())
     site = next(venv.glob("lib/*/site-packages"))
     borrowed = [next((ROOT / each).glob(".venv/lib/*/site-packages")) for each in PACKAGES]
     (site / "borrowed.pth").write_text("".join(f"{path}\n" for path in borrowed))
     return venv / "bin"
+
+
+def run_pip(venv: Path, verb: str, *arguments: str | Path) -> None:
+    """Run pip, or uv, which makes venvs without pip, on a venv that has neither."""
+    command = ["uv", "pip"] if shutil.which("uv") else [sys.executable, "-m", "pip"]
+    options: list[str | Path] = ["--python", venv / "bin/python"]
+    order = [verb, *options] if command[0] == "uv" else [*options, verb]
+    subprocess.run([*command, *order, *arguments], check=True, timeout=600)
 
 
 @pytest.fixture
@@ -116,6 +139,32 @@ def test_image_has_the_version_of_the_package(wheels: dict[str, Path], service: 
     )
 
     assert labels == [read_version(wheels[service])]
+
+
+@pytest.mark.skipif(not IN_CI, reason="starts each command twice: runs only in CI")
+@pytest.mark.parametrize(
+    ("package", "options", "path"),
+    [
+        ("gateway", [], "/process"),
+        ("predictor", ["--models", ROOT / "service_b/models.yaml"], "/models/ames/predict"),
+    ],
+)
+def test_command_shows_its_help_and_writes_its_document_from_any_folder(
+    programs: Path, tmp_path: Path, package: str, options: list[str | Path], path: str
+) -> None:
+    def run(*arguments: str | Path) -> str:
+        command = [programs / package, *arguments]
+        environment = {"LAB_ENV_FILE": os.devnull}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    assert run("--help").startswith(f"usage: {package} [-h]")
+
+    run("openapi", "--output", "openapi.json", *options)
+
+    assert path in json.loads((tmp_path / "openapi.json").read_bytes())["paths"]
 
 
 def read_version(wheel: Path) -> str:

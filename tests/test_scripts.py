@@ -99,6 +99,8 @@ def test_faults_can_be_switched_on_when_the_script_is_asked_for_them(
     assert [fault["kind"] for fault in answer.json()["faults"]] == ["hang"]
     ended = requests.delete(f"{a}/service_b", headers=headers, timeout=10)
     assert (ended.status_code, ended.json()) == (200, {"faults": []})
+    page = f"http://localhost:{services.a_port}/lab#break"
+    assert f"Faults are on: break both services at {page}" in services.read_output()
     for service in ("gateway", "predictor"):
         assert f'logger={service}.app event="faults can be switched on"' in services.read_output()
 

@@ -34,11 +34,14 @@ from gateway.forwarding.mlflow_predictor import MlflowPredictor
 from gateway.forwarding.mlflow_protocol import PING
 from gateway.forwarding.predict_protocol import PredictProtocol
 from gateway.forwarding.predictor_state import read_predictor_state
+from gateway.forwarding.promises import PromiseReader, Promises
 from gateway.forwarding.retries import Retries, RetryBudget
 from gateway.forwarding.side_calls import SideCalls
 from gateway.forwarding.tls import make_tls_context
+from gateway.input_log.actuals import ActualsLog
 from gateway.input_log.database import LogDatabase
 from gateway.input_log.faulty_log import KINDS, FaultyLog
+from gateway.input_log.quality import QualityFilter, QualityReader, VersionQuality
 from gateway.input_log.reader import LogReader
 from gateway.input_log.replay_queue import ReplayQueue
 from gateway.input_log.retention import Retention
@@ -59,6 +62,7 @@ from gateway.telemetry.events import Watchers
 from gateway.telemetry.latencies import Latencies
 from gateway.telemetry.log_lines import configure_logging
 from gateway.telemetry.metrics import Metrics
+from gateway.web.finding import Finding
 from gateway.web.json_body import BodyReader, parse_strictly
 from gateway.web.key_count import parse_counting_keys
 from gateway.web.lab_state import LabState
@@ -71,8 +75,18 @@ from gateway.web.middleware.request_line import RequestLine
 from gateway.web.middleware.root_path import WithoutRootPath, WithRootPath
 from gateway.web.openapi import build_openapi
 from gateway.web.query_parameters import refuse_unknown_parameters
+from gateway.web.routes import (
+    actuals,
+    inputs,
+    instances,
+    lab,
+    price,
+    process,
+    quality,
+    service_b_faults,
+    status,
+)
 from gateway.web.routes import faults as fault_routes
-from gateway.web.routes import inputs, instances, lab, price, process, service_b_faults, status
 from gateway.web.routes.failures import add_failure_handlers
 from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
 from gateway.web.validation import check
@@ -83,6 +97,9 @@ _RETRY_SHARE = 0.2
 _RETRY_WINDOW_SECONDS = 30
 # Requests leave nothing for the collector, and looking all the time would slow large batches.
 _COLLECTOR_THRESHOLD = 20_000
+# How often promises and quality are looked at anew, as a share of the time, however often asked.
+_LOOK_SHARE = 0.05
+_PROMISE_SECONDS = 1
 # How long a browser may keep the answer to a preflight.
 _PREFLIGHT_SECONDS = 3600
 
@@ -158,6 +175,11 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.log_reader = reader = LogReader(database)
         app.state.read_queue = read_queue = ReadQueue()
         app.state.replay = Replay(ReplayQueue(database), intake)
+        app.state.actuals_log = ActualsLog(database)
+        app.state.quality_reader = quality_reader = QualityReader(database)
+        app.state.promises = promises = _make_promises(side_calls, columns)
+        look_at_quality = partial(_read_quality, read_queue, quality_reader, promises)
+        app.state.quality = Finding(look_at_quality, [], _LOOK_SHARE)
         lab_state = LabState(
             watchers,
             latencies,
@@ -174,6 +196,7 @@ def create_app(settings: Settings) -> FastAPI:
             _logger.warning("faults can be switched on", extra={"fields": fields})
         await _open_log(log_queue)
         if columns is not None:
+            _compare_models(settings.instances_model, columns.name)
             await asyncio.to_thread(_ping, exchanges, settings.connect_timeout_seconds)
         tasks = [asyncio.create_task(each.run()) for each in (retention, lab_state)]
         yield
@@ -211,7 +234,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.draining = Event()
     app.state.at_stop = [watchers.close, faults.end_all]
     app.state.lines = lines
-    for group in (status, process, price, instances, inputs, lab):
+    for group in (status, process, price, instances, inputs, actuals, quality, lab):
         app.include_router(group.router)
     if settings.faults:
         # The calls for Service B's first: their paths fit the others as well.
@@ -253,6 +276,20 @@ def _make_side_calls(settings: Settings) -> SideCalls:
     lifetime_seconds = settings.connection_lifetime_seconds
     adapter = DeadlineAdapter(_make_tls(settings), lifetime_seconds=lifetime_seconds)
     return SideCalls(settings.predictor_url, adapter, settings.predictor_api_key)
+
+
+def _make_promises(side_calls: SideCalls, columns: FrameColumns | None) -> Finding[Promises]:
+    reader = PromiseReader(side_calls, columns.name if columns else None)
+    look = partial(asyncio.to_thread, reader.read)
+    return Finding(look, Promises(), _LOOK_SHARE)
+
+
+async def _read_quality(
+    read_queue: ReadQueue, reader: QualityReader, promises: Finding[Promises]
+) -> list[VersionQuality]:
+    """Read what the metrics show, by the names of models that the call for it shows."""
+    default_model = (await promises.look_for(_PROMISE_SECONDS)).default_model
+    return await read_queue.read_part(partial(reader.read, QualityFilter(), default_model))
 
 
 def _make_tls(settings: Settings) -> ssl.SSLContext | None:
@@ -313,6 +350,13 @@ async def _open_log(log_queue: LogQueue) -> None:
         await log_queue.check()
     except InputLogUnavailable as error:
         _logger.warning("the input log is unavailable", extra={"fields": {"reason": str(error)}})
+
+
+def _compare_models(instances_model: str, served: str) -> None:
+    """Say so if the model server, which has one model, can price no instance."""
+    if instances_model != served:
+        fields = {"GATEWAY_INSTANCES_MODEL": instances_model, "served": served}
+        _logger.warning("/api/v1/predict answers only 503", extra={"fields": fields})
 
 
 def _ping(exchanges: Exchanges, seconds: float) -> None:

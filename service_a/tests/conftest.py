@@ -13,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from starlette.testclient import TestClient
 
 from gateway.app import create_app
+from gateway.input_log import database
 from gateway.settings import load_settings
 from tests.databases import PostgresServer, find_programs
 from tests.stub_server import StubServer
@@ -91,6 +92,12 @@ def free_port() -> int:
 @pytest.fixture
 def log_path(tmp_path: Path) -> Path:
     return tmp_path / "log" / "inputs.db"
+
+
+@pytest.fixture
+def short_wait_for_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a writer of SQLite give up soon when another one holds the file."""
+    monkeypatch.setattr(database, "_BUSY_TIMEOUT_SECONDS", 0.05)
 
 
 @pytest.fixture(scope="session")

@@ -129,6 +129,22 @@ def test_start_is_stopped_with_the_place_when_the_file_of_columns_is_of_no_use(
         create_app(load_settings())
 
 
+@pytest.mark.parametrize(("model", "warnings"), [("california", 1), ("ames", 0)])
+@pytest.mark.usefixtures("server")
+def test_start_says_so_when_no_instance_can_be_priced(
+    start_gateway: StartGateway,
+    capsys: pytest.CaptureFixture[str],
+    model: str,
+    warnings: int,
+) -> None:
+    client = start_gateway(SERVICE_B_PROTOCOL="mlflow", GATEWAY_INSTANCES_MODEL=model)
+    reply = client.post("/api/v1/predict", json={"instances": [EXAMPLE_HOUSE]})
+
+    assert reply.status_code == (503 if warnings else 200)
+    line = 'event="/api/v1/predict answers only 503" GATEWAY_INSTANCES_MODEL=california served=ames'
+    assert capsys.readouterr().out.count(line) == warnings
+
+
 def test_instances_are_priced_without_an_interval_when_the_server_has_their_model(
     start_gateway: StartGateway, stub: StubServer, tmp_path: Path
 ) -> None:

@@ -20,6 +20,8 @@ from predictor.inference.runner import Runner
 from predictor.serving.direct_routes import DirectRoutes
 from predictor.serving.workers import METRICS_FOLDER
 from predictor.settings import Settings
+from predictor.shadow.calls_under_way import CallsUnderWay
+from predictor.shadow.shadow import Shadow
 from predictor.telemetry.log_lines import configure_logging
 from predictor.telemetry.metrics import Metrics
 from predictor.versions.deployment import Deployment
@@ -37,7 +39,8 @@ from predictor.web.middleware.head_requests import HeadRequests
 from predictor.web.middleware.json_errors import JsonErrors
 from predictor.web.middleware.request_line import RequestLine
 from predictor.web.middleware.root_path import WithoutRootPath, WithRootPath
-from predictor.web.openapi import Contract
+from predictor.web.middleware.waiting_callers import WaitingCallers
+from predictor.web.openapi import OpenApiDocument
 from predictor.web.query_parameters import refuse_unknown_parameters
 from predictor.web.routes import faults as fault_routes
 from predictor.web.routes import invocations, models, predict, status
@@ -66,6 +69,8 @@ class Predictor(FastAPI):
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
             layers = DirectRoutes(layers, predict.router.routes, self.exception_handlers)
+        if self.state.shadows:
+            layers = WaitingCallers(layers, self.state.calls)
         if settings.api_key is not None:
             layers = ApiKey(layers, settings.api_key)
         if settings.allowed_hosts:
@@ -79,8 +84,8 @@ class Predictor(FastAPI):
         return layers
 
     def openapi(self) -> dict[str, Any]:
-        contract: Contract = self.state.contract
-        return contract.build()
+        document: OpenApiDocument = self.state.openapi_document
+        return document.build()
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -96,6 +101,12 @@ def create_app(settings: Settings) -> FastAPI:
     shared_folder = os.environ.get(METRICS_FOLDER) if settings.workers > 1 else None
     metrics = Metrics(deployments, shared_folder)
     watcher = Watcher(deployments, settings.watch_seconds)
+    calls = CallsUnderWay()
+    shadows = {
+        entry.name: Shadow(entry.name, entry.challenger, registry, calls, metrics.comparisons)
+        for entry in manifest.models
+        if entry.challenger
+    }
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -108,7 +119,11 @@ def create_app(settings: Settings) -> FastAPI:
                 _logger.info("model has no endpoint", extra={"fields": {"model": entry.name}})
         watcher.start()
         await watcher.check_now(FIRST_CHECK_SECONDS)
+        for shadow in shadows.values():
+            shadow.start()
         yield
+        for shadow in shadows.values():
+            shadow.stop()
         watcher.stop()
 
     app = Predictor(
@@ -139,9 +154,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.registry = registry
     app.state.deployments = deployments
     app.state.watcher = watcher
+    app.state.calls = calls
+    app.state.shadows = shadows
     app.state.endpoints = {entry.name for entry in manifest.models if entry.create_endpoint}
     app.state.runner = Runner(metrics)
-    app.state.contract = Contract(app, registry, app.state.endpoints)
+    app.state.openapi_document = OpenApiDocument(app, registry, app.state.endpoints)
     for router in (status.router, predict.router, models.router, invocations.router):
         app.include_router(router)
     if settings.faults:

@@ -25,6 +25,32 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Distribution(_Strict):
+    """How a feature's values were distributed in training, unknown ones aside.
+
+    `shares` are those of the categories, in their order. Those of numbers lie up to and with each
+    of `edges`, the last above them all.
+    """
+
+    unknown: Share = Field(description="share of the rows in which the value is unknown")
+    shares: tuple[Share, ...] = Field(min_length=1)
+    edges: tuple[FiniteFloat, ...] | None = None
+    quantiles: dict[str, FiniteFloat] | None = Field(
+        default=None, description="of numbers: share to the value that so many don't exceed"
+    )
+
+    @model_validator(mode="after")
+    def check_edges(self) -> Self:
+        if self.edges is None:
+            return self
+        if list(self.edges) != sorted(set(self.edges)) or len(self.edges) + 1 != len(self.shares):
+            raise ValueError("needs rising edges, and one share more than edges")
+        return self
+
+
 class Feature(_Strict):
     """One input of the model, in the order in which the estimator takes its columns.
 
@@ -46,6 +72,8 @@ class Feature(_Strict):
     maximum: FiniteFloat | None = None
     categories: tuple[Category, ...] | None = None
     none: Category | None = Field(default=None, description="the category that null stands for")
+    # What the cards of older versions don't say.
+    distribution: Distribution | None = None
 
     @model_validator(mode="after")
     def check_domain(self) -> Self:
@@ -56,6 +84,17 @@ class Feature(_Strict):
                 raise ValueError(f"feature {self.name}: none is not among the categories")
         elif self.minimum is None or self.maximum is None or self.minimum > self.maximum:
             raise ValueError(f"feature {self.name}: a number needs minimum <= maximum")
+        return self
+
+    @model_validator(mode="after")
+    def check_distribution(self) -> Self:
+        found = self.distribution
+        if found is None:
+            return self
+        if self.categories is None and found.edges is None:
+            raise ValueError(f"feature {self.name}: the distribution of a number needs edges")
+        if self.categories is not None and len(found.shares) != len(self.categories):
+            raise ValueError(f"feature {self.name}: needs a share for each category")
         return self
 
 
@@ -95,6 +134,20 @@ class Interval(_Strict):
         return self
 
 
+class LabelledRows(_Strict):
+    """Rows of the training that come from the input log: inputs and what was really paid."""
+
+    artifact: Artifact = Field(description="lines of the log's export, with actual prices")
+    rows: int = Field(description="trained on")
+    received_from: datetime
+    held_out_from: datetime = Field(description="received from then on: only judged by")
+    held_out_rows: int
+    received_until: datetime = Field(description="when the newest of those held out came")
+    repeated: int = Field(description="left out: a later one describes the same house")
+    replaced: int = Field(description="rows of the data, left out for newer sales of the house")
+    price_level: float = Field(gt=0, description="what the prices of the data were multiplied by")
+
+
 class Training(_Strict):
     """What is needed to make the same version again."""
 
@@ -110,6 +163,11 @@ class Training(_Strict):
     python: str | None = Field(default=None, description="version of Python")
     study: str | None = Field(default=None, description="name of the search for the parameters")
     best_trial: int | None = Field(default=None, description="number of the trial that won it")
+    # What only some versions have.
+    kept_rows: int | None = Field(
+        default=None, description="rows of the data, held out, that the version has never seen"
+    )
+    labelled: LabelledRows | None = Field(default=None, description="rows from the input log")
 
 
 class Golden(_Strict):

@@ -27,6 +27,13 @@ class ModelNotFound(PredictorError):
         super().__init__(f"There is no model {name!r}; there is {', '.join(known)}")
 
 
+class NoChallenger(PredictorError):
+    """A model has no challenger."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The model {name!r} has no challenger")
+
+
 class ModelUnavailable(PredictorError):
     """No model is loaded that could answer."""
 

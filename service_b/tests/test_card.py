@@ -119,3 +119,21 @@ def test_card_says_in_one_way_how_wide_the_interval_is(width: dict[str, Any]) ->
 
 def test_sha256_may_be_in_capitals() -> None:
     assert Artifact(file="model.joblib", sha256="AB" * 32).sha256 == "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("feature", "distribution", "message"),
+    [
+        (1, {"unknown": 0, "shares": [1]}, "the distribution of a number needs edges"),
+        (1, {"unknown": 0, "shares": [1], "edges": [5]}, "one share more than edges"),
+        (1, {"unknown": 0, "shares": [0.5, 0, 0.5], "edges": [9, 5]}, "rising edges"),
+        (1, {"unknown": 2, "shares": [1], "edges": []}, "less than or equal to 1"),
+        (3, {"unknown": 0, "shares": [1]}, "needs a share for each category"),
+    ],
+)
+def test_distribution_that_does_not_fit_its_feature_is_refused(
+    card_content: dict[str, Any], feature: int, distribution: dict[str, Any], message: str
+) -> None:
+    card_content["features"][feature]["distribution"] = distribution
+    with pytest.raises(ValidationError, match=message):
+        ModelCard.model_validate(card_content)

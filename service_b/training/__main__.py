@@ -15,18 +15,18 @@ _INTERRUPTED, _PIPE_CLOSED = 128 + 2, 128 + 13  # as a shell gives SIGINT and SI
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says; 0 if that went well."""
+    """Do what the command line says; give the exit status, 0 if that went well."""
     _prepare_output()
     try:
         try:
             # Not before: an interrupt, or a variable that a library can't read, is told here.
             from training import commands
 
-            commands.run(arguments)
+            status = commands.run(arguments)
         finally:
             sys.stdout.flush()
     except TrainingError as error:
-        return _fail(str(error))
+        return _fail(str(error), error.status)
     except KeyboardInterrupt:
         if sys.stderr.isatty():
             print(file=sys.stderr)  # after the ^C that a terminal shows
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         if error.filename is None:
             _drop_output()
         return _fail(f"{error.filename or 'cannot write output'}: {error.strerror or error}")
-    return 0
+    return status
 
 
 def _prepare_output() -> None:

@@ -130,12 +130,12 @@ def measure_slices(
     """Measure each slice's parts on their own; parts of fewer than 5 rows are left out."""
     predicted = trained.predict(data.inputs)
     widths = trained.spread.measure_half_width(data.inputs)
-    labels = {"Price band": _label_bands(data.prices, price_edges)}
+    labels = {"Price band": label_bands(data.prices, price_edges)}
     names = [feature.name for feature in data.features]
     for each in slices:
         values = data.inputs[:, names.index(each.feature)]
         labels[each.title] = (
-            _label_bands(values.astype(float), each.edges)
+            label_bands(values.astype(float), each.edges)
             if each.edges
             else [(str(value), values == value) for value in sorted({*values}, key=str)]
         )
@@ -149,7 +149,8 @@ def measure_slices(
     }
 
 
-def _label_bands(values: Prices, edges: Sequence[float]) -> list[tuple[str, npt.NDArray[np.bool_]]]:
+def label_bands(values: Prices, edges: Sequence[float]) -> list[tuple[str, npt.NDArray[np.bool_]]]:
+    """Give the name of each band between two edges, and which of the values lie in it."""
     ends = [-np.inf, *edges, np.inf]
     return [
         (f"{low:,g} to {high:,g}".replace("-inf to", "under").replace("to inf", "and more"), own)

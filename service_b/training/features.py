@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from predictor.card import Feature
+from training.distribution import describe_distribution
 
 Description = dict[str, Any]
 
@@ -17,27 +18,47 @@ NONE_CODES = ("NA", "None")
 
 
 def read_descriptions(file: Path) -> tuple[Description, ...]:
-    """Read everything in a `Feature` but what `null` means, which the data says."""
+    """Read everything in a `Feature` but what the data says."""
     return tuple(json.loads(file.read_text(encoding="utf-8")))
 
 
 def complete_features(
     descriptions: Sequence[Description], frame: pd.DataFrame
 ) -> tuple[Feature, ...]:
-    """Add to each description whether and for what `null` may be sent.
+    """Add to each description for what `null` may be sent, if at all, and the distribution.
 
-    That is where there is a code for none, and where the data leaves fields empty.
+    It may where there is a code for none, and where the data leaves fields empty.
     """
-    return tuple(Feature(**each, **_describe_null(frame, **each)) for each in descriptions)
+    return tuple(Feature(**each, **_describe_values(frame, **each)) for each in descriptions)
 
 
-def _describe_null(
-    frame: pd.DataFrame, name: str, kind: str, categories: Sequence[str | int] = (), **_: object
+def _describe_values(
+    frame: pd.DataFrame,
+    name: str,
+    kind: str,
+    categories: Sequence[str | int] | None = None,
+    **_: object,
 ) -> Description:
     if kind == "identifier":
         return {}
-    none = next((code for code in NONE_CODES if code in categories), None)
-    return {"none": none, "nullable": none is not None or bool(frame[name].isna().any())}
+    none = next((code for code in NONE_CODES if code in (categories or ())), None)
+    return {
+        "none": none,
+        "nullable": none is not None or bool(frame[name].isna().any()),
+        "distribution": describe_distribution(frame[name], categories),
+    }
+
+
+def describe_rows(features: Sequence[Feature], frame: pd.DataFrame) -> tuple[Feature, ...]:
+    """Give the features with the distribution in other rows."""
+    return tuple(
+        feature
+        if feature.kind == "identifier"
+        else feature.model_copy(
+            update={"distribution": describe_distribution(frame[feature.name], feature.categories)}
+        )
+        for feature in features
+    )
 
 
 def to_request(features: Sequence[Feature], row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from training.estimator import Prices
 from training.interval import COVERAGE
 from training.measures import Measures
 
-_BLUE, _RED, _GREY = "#2b6cb0", "#c53030", "#718096"
-_THOUSANDS = FuncFormatter(lambda value, _: f"{value / 1000:,.0f}k")
+BLUE, RED, GREY = "#2b6cb0", "#c53030", "#718096"
+THOUSANDS = FuncFormatter(lambda value, _: f"{value / 1000:,.0f}k")
 _MOST_FEATURES = 20
 
 
@@ -50,29 +50,29 @@ def draw_clusters(folder: Path, clusters: Sequence[Mapping[str, Any]]) -> str:
     (chosen,) = [each["clusters"] for each in clusters if each["chosen"]]
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
-    above.plot(counts, [each["inertia"] for each in clusters], "o-", color=_BLUE)
+    above.plot(counts, [each["inertia"] for each in clusters], "o-", color=BLUE)
     above.set(title="Elbow: clusters of k-means on the coordinates", ylabel="inertia")
-    below.plot(counts, [each["silhouette"] for each in clusters], "o-", color=_BLUE)
+    below.plot(counts, [each["silhouette"] for each in clusters], "o-", color=BLUE)
     below.set(title="Silhouette", xlabel="clusters", ylabel="mean silhouette", xticks=counts)
     for axes in (above, below):
-        axes.axvline(chosen, color=_RED, linewidth=0.8, linestyle="--")
+        axes.axvline(chosen, color=RED, linewidth=0.8, linestyle="--")
     figure.savefig(folder / "clusters.png", dpi=80)
     return "clusters.png"
 
 
 def _draw_predicted(axes: Axes, actual: Prices, predicted: Prices, half_widths: Prices) -> None:
     inside = np.abs(np.log(predicted / actual)) <= half_widths
-    axes.scatter(actual[inside], predicted[inside], s=6, alpha=0.4, color=_BLUE, label="inside")
+    axes.scatter(actual[inside], predicted[inside], s=6, alpha=0.4, color=BLUE, label="inside")
     axes.scatter(
         actual[~inside],
         predicted[~inside],
         s=8,
         alpha=0.6,
-        color=_RED,
+        color=RED,
         label="outside its interval",
     )
     ends = [min(actual.min(), predicted.min()), max(actual.max(), predicted.max())]
-    axes.plot(ends, ends, color=_GREY, linewidth=1)
+    axes.plot(ends, ends, color=GREY, linewidth=1)
     axes.set(
         title="Predicted against actual price, rows held out",
         xlabel="actual, USD",
@@ -81,7 +81,7 @@ def _draw_predicted(axes: Axes, actual: Prices, predicted: Prices, half_widths: 
         yscale="log",
     )
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(_THOUSANDS)
+        axis.set_major_formatter(THOUSANDS)
         axis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
     axes.legend()
@@ -89,11 +89,11 @@ def _draw_predicted(axes: Axes, actual: Prices, predicted: Prices, half_widths: 
 
 def _draw_residuals(axes: Axes, actual: Prices, predicted: Prices) -> None:
     errors = 100 * (predicted / actual - 1)
-    axes.scatter(predicted, np.clip(errors, -100, 100), s=6, alpha=0.4, color=_BLUE)
-    axes.axhline(0, color=_GREY, linewidth=1)
+    axes.scatter(predicted, np.clip(errors, -100, 100), s=6, alpha=0.4, color=BLUE)
+    axes.axhline(0, color=GREY, linewidth=1)
     for level in (-10, 10):
-        axes.axhline(level, color=_GREY, linewidth=0.8, linestyle="--")
-    axes.xaxis.set_major_formatter(_THOUSANDS)
+        axes.axhline(level, color=GREY, linewidth=0.8, linestyle="--")
+    axes.xaxis.set_major_formatter(THOUSANDS)
     axes.set(
         title="Error by predicted price (beyond ±100% drawn at the edge)",
         xlabel="predicted, USD",
@@ -103,7 +103,7 @@ def _draw_residuals(axes: Axes, actual: Prices, predicted: Prices) -> None:
 
 def _draw_importance(axes: Axes, importance: Mapping[str, float]) -> None:
     top = list(importance.items())[:_MOST_FEATURES][::-1]
-    axes.barh([name for name, _ in top], [rise for _, rise in top], color=_BLUE)
+    axes.barh([name for name, _ in top], [rise for _, rise in top], color=BLUE)
     axes.tick_params(axis="y", labelsize=8)
     axes.set(
         title="Importance by permutation",
@@ -112,9 +112,9 @@ def _draw_importance(axes: Axes, importance: Mapping[str, float]) -> None:
 
 
 def _draw_calibration(axes: Axes, calibration: Mapping[float, float]) -> None:
-    axes.plot(list(calibration), [100 * share for share in calibration.values()], color=_BLUE)
-    axes.axvline(1, color=_GREY, linewidth=0.8, linestyle="--")
-    axes.axhline(100 * COVERAGE, color=_GREY, linewidth=0.8, linestyle="--")
+    axes.plot(list(calibration), [100 * share for share in calibration.values()], color=BLUE)
+    axes.axvline(1, color=GREY, linewidth=0.8, linestyle="--")
+    axes.axhline(100 * COVERAGE, color=GREY, linewidth=0.8, linestyle="--")
     axes.set(
         title=f"Coverage of the interval: {COVERAGE:.0%} is meant at width 1",
         xlabel="width, as a multiple of the interval's own",
@@ -124,7 +124,7 @@ def _draw_calibration(axes: Axes, calibration: Mapping[float, float]) -> None:
 
 
 def _draw_bands(axes: Axes, bands: Mapping[str, Measures]) -> None:
-    axes.bar(list(bands), [each["mape_percent"] for each in bands.values()], color=_BLUE)
+    axes.bar(list(bands), [each["mape_percent"] for each in bands.values()], color=BLUE)
     for place, each in enumerate(bands.values()):
         text = f"{each['rows']:,.0f} rows"
         axes.annotate(text, (place, each["mape_percent"]), ha="center", va="bottom", fontsize=8)

@@ -4,7 +4,14 @@ import copy
 from typing import Annotated, Any, TypeVar
 
 import jiter
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import to_json
 
 from gateway.errors import (
@@ -29,9 +36,27 @@ class _Shape(BaseModel):
 _AnyShape = TypeVar("_AnyShape", bound=_Shape)
 
 
-class _Prediction(_Shape):
-    price: float = Field(allow_inf_nan=False)
+class _Interval(_Shape):
+    lower: float = Field(allow_inf_nan=False)
+    upper: float = Field(allow_inf_nan=False)
+
+
+def _pass_over(value: Any, read: ValidatorFunctionWrapHandler) -> _Interval | None:
+    """A model of somebody's own may call anything an interval."""
+    try:
+        interval: _Interval | None = read(value)
+    except ValidationError:
+        return None
+    return interval
+
+
+class _AnyPrediction(_Shape):
+    interval: Annotated[_Interval | None, WrapValidator(_pass_over)] = None
     model_version: _Version | None = None
+
+
+class _Prediction(_AnyPrediction):
+    price: float = Field(allow_inf_nan=False)
 
 
 class _Answer(_Shape):
@@ -39,9 +64,8 @@ class _Answer(_Shape):
     message: str
 
 
-class _OtherPrediction(_Shape):
+class _OtherPrediction(_AnyPrediction):
     price: float | None = Field(default=None, allow_inf_nan=False)
-    model_version: _Version | None = None
 
 
 class _OtherAnswer(_Shape):
@@ -129,7 +153,9 @@ def _read_result(result: dict[str, Any], index: int, model: str | None) -> Answe
 def _read_prediction(answer: Any, body: bytes, model: str | None) -> Answer:
     checked = _check(_Answer, answer) if model is None else _check(_OtherAnswer, answer)
     prediction = checked.prediction
-    return Answer(body, prediction.price, prediction.model_version)
+    interval = prediction.interval
+    bounds = (interval.lower, interval.upper) if interval else (None, None)
+    return Answer(body, prediction.price, prediction.model_version, *bounds)
 
 
 def _read_rejection(rejection: Any, prefix: list[str | int]) -> InputRejected:

@@ -25,7 +25,7 @@ from gateway.input_log.tables import upgrade
 _logger = logging.getLogger(__name__)
 
 # How long a writer waits for another one, say a backup that reads the file.
-_BUSY_TIMEOUT_SECONDS = 2
+_BUSY_TIMEOUT_SECONDS = 2.0
 # What a commit changes is held back in memory. Of a batch of a thousand large inputs, and of the
 # outcomes of another one, SQLite's own 2 MiB would write half twice.
 _CACHE_KIB = 8192
@@ -189,7 +189,7 @@ class LogDatabase:
     def _prepare_sqlite(self, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         """WAL lets readers read while we write; FULL means that a commit is on disk."""
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}")
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000:.0f}")
         _turn_on_wal(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA journal_size_limit={_MAX_WAL_BYTES}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, func, literal, select, tuple_
 
 from gateway.errors import InputNotFound
 from gateway.input_log.database import LogDatabase
@@ -28,7 +28,7 @@ class InputFilter:
 
 
 class LoggedInput(NamedTuple):
-    """A row of the log; its data is JSON."""
+    """A row of the log; its data is JSON, or empty where it was not wanted."""
 
     number: int
     request_id: str
@@ -36,9 +36,13 @@ class LoggedInput(NamedTuple):
     model: str | None
     outcome: str
     price: float | None
+    interval_lower: float | None
+    interval_upper: float | None
     model_version: str | None
     duration_ms: float | None
     outcome_at: datetime | None
+    actual_price: float | None
+    actual_at: datetime | None
     data: str
 
 
@@ -80,9 +84,11 @@ class LogReader:
         with self._database.transaction() as connection:
             return counts | {row[0]: row[1] for row in connection.execute(query)}
 
-    def read_page(self, wanted: InputFilter, after: Place | None, limit: int) -> Page:
+    def read_page(
+        self, wanted: InputFilter, after: Place | None, limit: int, *, with_data: bool = True
+    ) -> Page:
         """Return inputs, newest first, that come after a place: `limit`, or fewer large ones."""
-        query = _select(wanted).order_by(inputs.c.received_at.desc(), inputs.c.id.desc())
+        query = _select(wanted, with_data).order_by(inputs.c.received_at.desc(), inputs.c.id.desc())
         if after is not None:
             query = query.where(tuple_(inputs.c.received_at, inputs.c.id) < tuple_(*after))
         return self._fetch(query, limit)
@@ -134,8 +140,9 @@ class LogReader:
         return Page(rows, None)
 
 
-def _select(wanted: InputFilter) -> Select[Any]:
-    query = select(inputs.c.id, *[inputs.c[name] for name in LoggedInput._fields[1:]])
+def _select(wanted: InputFilter, with_data: bool = True) -> Select[Any]:
+    columns = [inputs.c[name] for name in LoggedInput._fields[1:-1]]
+    query = select(inputs.c.id, *columns, inputs.c.data if with_data else literal(""))
     if wanted.outcome is not None:
         # A request has few inputs, and an outcome may have all: SQLite, which counts neither, must
         # not look for both by the index of the outcomes.

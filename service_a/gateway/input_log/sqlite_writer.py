@@ -83,6 +83,8 @@ def _add_outcomes(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -
                 each.model_version,
                 each.duration_ms,
                 _write_time(each.outcome_at),
+                each.interval_lower,
+                each.interval_upper,
             )
         connection.execute(_write_update(len(rows)), values)
 

@@ -22,12 +22,17 @@ from sqlalchemy import (
     literal,
     select,
 )
+from sqlalchemy.schema import CreateColumn
 
 from gateway.errors import InputLogUnavailable
 
-VERSION = 3
+VERSION = 4
 # To index many millions of rows.
 _UPGRADE_SECONDS = 3600
+
+# PostgreSQL reads an index without its rows only where it has cleaned up since they changed. By
+# itself it waits until a fifth of them have, and then counting a million takes four times as long.
+_VACUUM = {"autovacuum_vacuum_scale_factor": 0.02}
 
 _metadata = MetaData()
 # SQLite numbers rows by itself only in a column that is declared as INTEGER.
@@ -59,11 +64,16 @@ inputs = Table(
     Column("duration_ms", Float, comment="of the latest forward to Service B"),
     Column("model", String(64), comment="null is Service B's default"),
     Column("outcome_at", _Time, comment="UTC, null while it is the first"),
+    Column("interval_lower", Float, comment="of the price; the model says how often it holds"),
+    Column("interval_upper", Float),
+    Column("actual_price", Float, comment="what a caller reported later, the latest"),
+    Column("actual_at", _Time, comment="UTC, when that was reported"),
     # Both grow at their ends, as rows come in order of time: writing costs the same at any size.
     Index("ix_inputs_time", "received_at", "id"),
     Index("ix_inputs_outcome", "outcome", "received_at", "id"),
     Index("ix_inputs_request", "request_id", "received_at", "id"),
     sqlite_autoincrement=True,
+    postgresql_with=_VACUUM,
 )
 
 UNAVAILABLE = inputs.c.outcome == literal("unavailable", literal_execute=True)
@@ -79,7 +89,44 @@ Index(
     postgresql_where=UNAVAILABLE,
 )
 
-OUTCOME_COLUMNS = ("outcome", "price", "model_version", "duration_ms", "outcome_at")
+# Not by the outcome: SQLite would take that for few rows, find them by another index, and sort.
+HAS_PRICE = inputs.c.price.is_not(None)
+HAS_ACTUAL = inputs.c.actual_price.is_not(None)
+
+# In the order in which they are counted: sorting a million takes seconds. It has the price, as
+# SQLite would look at each row for what the condition names.
+Index(
+    "ix_inputs_price",
+    inputs.c.model,
+    inputs.c.model_version,
+    inputs.c.received_at,
+    inputs.c.price,
+    sqlite_where=HAS_PRICE,
+    postgresql_where=HAS_PRICE,
+)
+# Has all that the figures are computed from, so that no row is read.
+Index(
+    "ix_inputs_actual",
+    inputs.c.model,
+    inputs.c.model_version,
+    inputs.c.received_at,
+    inputs.c.price,
+    inputs.c.interval_lower,
+    inputs.c.interval_upper,
+    inputs.c.actual_price,
+    sqlite_where=HAS_ACTUAL,
+    postgresql_where=HAS_ACTUAL,
+)
+
+OUTCOME_COLUMNS = (
+    "outcome",
+    "price",
+    "model_version",
+    "duration_ms",
+    "outcome_at",
+    "interval_lower",
+    "interval_upper",
+)
 """What is known of an input after it was forwarded, named as the fields of an `Outcome`."""
 
 # What an input's row said before it was forwarded again.
@@ -132,6 +179,8 @@ def upgrade(connection: Connection) -> None:
         driver_connection.statement_seconds = _UPGRADE_SECONDS
     for step in _STEPS[version - 1 :]:
         step(connection)
+    for index in inputs.indexes:
+        index.create(connection, checkfirst=True)
     connection.execute(_schema.update().values(version=VERSION))
     connection.detach()
 
@@ -145,28 +194,35 @@ def _read_version(connection: Connection) -> int:
 
 
 def _add_model_and_attempts(connection: Connection) -> None:
-    connection.exec_driver_sql("ALTER TABLE inputs ADD COLUMN model VARCHAR(64)")
-    time_type = DateTime(timezone=True).compile(connection.dialect)
-    connection.exec_driver_sql(f"ALTER TABLE inputs ADD COLUMN outcome_at {time_type}")
+    _add_columns(connection, "model", "outcome_at")
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("ALTER TABLE inputs ALTER COLUMN id TYPE BIGINT")
-    connection.exec_driver_sql("CREATE INDEX ix_inputs_time ON inputs (received_at, id)")
-    connection.exec_driver_sql(
-        "CREATE INDEX ix_inputs_outcome ON inputs (outcome, received_at, id)"
-    )
     attempts.create(connection)
     _schema.create(connection)
     connection.execute(_schema.insert().values(version=1))
 
 
-def _index_requests_and_what_is_unavailable(connection: Connection) -> None:
+def _drop_index_of_requests(connection: Connection) -> None:
     connection.exec_driver_sql("DROP INDEX ix_inputs_request_id")
-    for index in inputs.indexes:
-        index.create(connection, checkfirst=True)
 
 
-# The step at place n - 1 leads from version n to the next.
+def _add_intervals_and_actuals(connection: Connection) -> None:
+    _add_columns(connection, "interval_lower", "interval_upper", "actual_price", "actual_at")
+    if connection.dialect.name == "postgresql":
+        options = ", ".join(f"{name} = {value}" for name, value in _VACUUM.items())
+        connection.exec_driver_sql(f"ALTER TABLE inputs SET ({options})")
+
+
+def _add_columns(connection: Connection, *names: str) -> None:
+    for name in names:
+        column = CreateColumn(inputs.c[name]).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE inputs ADD COLUMN {column}")
+
+
+# The step at place n - 1 leads from version n to the next, but for the indexes: those that are
+# missing are made after the last step.
 _STEPS: tuple[Callable[[Connection], None], ...] = (
     _add_model_and_attempts,
-    _index_requests_and_what_is_unavailable,
+    _drop_index_of_requests,
+    _add_intervals_and_actuals,
 )

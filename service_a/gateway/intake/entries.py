@@ -51,6 +51,8 @@ class Outcome:
     price: float | None = None
     model_version: str | None = None
     outcome_at: datetime = field(default_factory=_now)
+    interval_lower: float | None = None
+    interval_upper: float | None = None
 
 
 @dataclass(slots=True)
@@ -78,6 +80,8 @@ class Answer(NamedTuple):
     body: bytes
     price: float | None
     model_version: str | None
+    interval_lower: float | None = None
+    interval_upper: float | None = None
 
 
 @dataclass(frozen=True)

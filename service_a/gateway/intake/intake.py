@@ -13,8 +13,8 @@ from gateway.errors import (
     PredictorUnavailable,
     TooBusy,
 )
-from gateway.intake.batcher import Group
 from gateway.intake.entries import Answer, Claim, Forward, NewInput, Outcome, OutcomeKind
+from gateway.intake.groups import Group
 from gateway.intake.lanes import Lane, Lanes
 from gateway.intake.log_queue import LogQueue, explain
 from gateway.intake.ports import Counts
@@ -156,7 +156,8 @@ def _describe(
     if isinstance(result, Answer):
         kind = OutcomeKind.PREDICTED
         price, version = result.price, result.model_version
-        return Outcome(number, request_id, kind, duration_ms, price, version, now)
+        interval = result.interval_lower, result.interval_upper
+        return Outcome(number, request_id, kind, duration_ms, price, version, now, *interval)
     failed = isinstance(result, PredictorUnavailable)
     kind = OutcomeKind.UNAVAILABLE if failed else OutcomeKind.REJECTED
     return Outcome(number, request_id, kind, duration_ms, outcome_at=now)

@@ -9,9 +9,10 @@ from contextlib import suppress
 from functools import partial
 
 from gateway.errors import InputLogUnavailable, TooBusy
-from gateway.intake.batcher import Batcher, Group
+from gateway.intake.batcher import Batcher
 from gateway.intake.entries import Answer, Entry, Forward, Heartbeat, NewInput, Outcome
 from gateway.intake.forward_queue import ForwardQueue
+from gateway.intake.groups import Group
 from gateway.intake.ports import Counts, InputLog
 
 _logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""The queue before what reads the log: what takes long holds up nothing that doesn't."""
+"""The queue before whatever else uses the log: what takes long holds up nothing that doesn't."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
@@ -17,11 +17,15 @@ _CLOSE_SECONDS = 0.5
 
 
 class ReadQueue:
-    """Reads in threads of its own: some for a page or a record, and others for exports."""
+    """Reads in threads of its own: some for a page or a record, and others for what takes long.
+
+    What writes has one thread, as the writer of inputs shall have to wait for one at most.
+    """
 
     def __init__(self) -> None:
         self._quick = _make("log-read", _QUICK_THREADS)
         self._long = _make("log-export", _LONG_THREADS)
+        self._writing = _make("log-actuals", 1)
 
     async def read(self, read: Callable[[], Result]) -> Result:
         """Return what the function returns.
@@ -35,8 +39,12 @@ class ReadQueue:
         """Do the same for one part of something long."""
         return await _submit(self._long, read)
 
+    async def record(self, write: Callable[[], Result]) -> Result:
+        """Do the same for what writes, one after the other."""
+        return await _submit(self._writing, write)
+
     async def close(self) -> None:
-        for batcher in (self._quick, self._long):
+        for batcher in (self._quick, self._long, self._writing):
             await batcher.close(_CLOSE_SECONDS)
 
 

@@ -12,6 +12,8 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from gateway.telemetry.quality_gauges import QualityGauges
+
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _DURATIONS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -37,6 +39,8 @@ class Metrics:
             MultiProcessCollector(self._read, shared_folder)  # type: ignore[no-untyped-call]
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=self._registry)
+        self.quality = QualityGauges()
+        self._read.register(self.quality)
         self._requests = Counter(
             "http_requests",
             "Requests answered, by route; those that no route takes are one series.",

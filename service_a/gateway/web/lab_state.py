@@ -1,16 +1,18 @@
 """The state of the lab, once a second while somebody watches."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
-from gateway.errors import GatewayError
 from gateway.intake.lanes import Lanes
 from gateway.intake.log_queue import LogQueue
 from gateway.telemetry.events import Watchers
 from gateway.telemetry.latencies import Latencies
+from gateway.web.finding import Finding
+
+_logger = logging.getLogger(__name__)
 
 _PERIOD_SECONDS = 1.0
 # A state doesn't wait longer for what is slow to be found out, but has what was found before.
@@ -40,8 +42,8 @@ class LabState:
         self._latencies = latencies
         self._lanes = lanes
         self._log_queue = log_queue
-        self._log = _Finding(count_log, {}, _COUNT_SHARE)
-        self._predictor = _Finding(
+        self._log = Finding[Mapping[str, Any]](count_log, {}, _COUNT_SHARE)
+        self._predictor = Finding[Mapping[str, Any]](
             ask_predictor, {"status": "unreachable", "models": [], "faults": []}
         )
         self._list_faults = list_faults
@@ -53,7 +55,10 @@ class LabState:
             next_at = time.monotonic() + _PERIOD_SECONDS
             looks = [self._log.look(), self._predictor.look()]
             await asyncio.wait(looks, timeout=_WAIT_SECONDS)
-            self._watchers.publish("state", self._describe())
+            try:
+                self._watchers.publish("state", self._describe())
+            except Exception:
+                _logger.exception("the lab's state can't be described")
             await asyncio.sleep(next_at - time.monotonic())
 
     def _describe(self) -> dict[str, Any]:
@@ -68,27 +73,3 @@ class LabState:
             "log": self._log.found,
             "faults": {"service_a": self._list_faults(), "service_b": predictor["faults"]},
         }
-
-
-class _Finding:
-    """What was found when it was looked at last; looking takes at most a share of the time."""
-
-    def __init__(self, look: Look, found: Mapping[str, Any], max_share: float = 1) -> None:
-        self._look = look
-        self._max_share = max_share
-        self._next_at = 0.0
-        self._task: asyncio.Task[None] | None = None
-        self.found = found
-
-    def look(self) -> asyncio.Task[None]:
-        """Return what ends when it has been looked at; a look may be under way already."""
-        if self._task is None or (self._task.done() and time.monotonic() >= self._next_at):
-            self._task = asyncio.create_task(self._run())
-        return self._task
-
-    async def _run(self) -> None:
-        began_at = time.monotonic()
-        with suppress(GatewayError):  # a log that can't be read is as it was
-            self.found = await self._look()
-        ended_at = time.monotonic()
-        self._next_at = ended_at + (ended_at - began_at) * (1 / self._max_share - 1)

@@ -27,9 +27,11 @@ def read_cursor(cursor: str) -> Place:
 
 
 def write_input(row: LoggedInput, earlier: Sequence[Attempt] | None = None) -> bytes:
-    """Write a row as an object, with its earlier attempts if they are given."""
+    """Write a row as an object, with its data if it was read, and its earlier attempts if given."""
     fields = row._asdict()
-    data = fields.pop("data").encode()  # it is JSON already, and goes in as it is
+    data = fields.pop("data")
     if earlier is not None:
         fields["earlier_attempts"] = [attempt._asdict() for attempt in earlier]
-    return b'%b,"data":%b}' % (to_json(fields)[:-1], data)
+    written = to_json(fields)
+    # The data is JSON already, and goes in as it is.
+    return b'%b,"data":%b}' % (written[:-1], data.encode()) if data else written

@@ -13,6 +13,8 @@ from gateway.web.middleware.api_keys import HEADER, OPEN_PATHS
 from gateway.web.schemas import (
     EXAMPLE_HOUSE,
     HOUSE,
+    ActualPrice,
+    ActualsRequest,
     Instances,
     InstancesRequest,
     PriceBatchRequest,
@@ -80,6 +82,8 @@ def _describe_bodies(settings: Settings) -> Json:
         },
         "PriceBatchRequest": _describe(PriceBatchRequest),
         "ProcessRequest": _describe_submission(),
+        "ActualPrice": _describe(ActualPrice),
+        "ActualsRequest": _describe(ActualsRequest),
         **_describe_instances(settings.instances_model),
     }
 

@@ -3,10 +3,19 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from gateway.forwarding.circuit_breaker import CircuitState
+from gateway.input_log.actuals import MAX_NUMBER, MAX_PRICE, MIN_PRICE
 from gateway.intake.entries import OutcomeKind
 from gateway.settings import MODEL_NAME
 from gateway.web.district import District
@@ -217,10 +226,14 @@ class LoggedInput(BaseModel):
     model: str | None = Field(description="null is Service B's default")
     outcome: OutcomeKind
     price: float | None
+    interval_lower: float | None = Field(description="null if the model gave no interval")
+    interval_upper: float | None
     model_version: str | None
     duration_ms: float | None = Field(description="of the latest forward")
     outcome_at: datetime | None
-    data: Any = Field(description="the input as it was sent")
+    actual_price: float | None = Field(description="as the latest `POST /actuals` had it")
+    actual_at: datetime | None = Field(description="when that was")
+    data: Any = Field(default=None, description="the input as it was sent; not with `data=false`")
 
 
 class Attempt(BaseModel):
@@ -238,6 +251,166 @@ class LoggedInputWithAttempts(LoggedInput):
 class InputPage(BaseModel):
     inputs: list[LoggedInput] = Field(description="newest first")
     next_cursor: str | None = Field(description="for the next page; null on the last one")
+
+
+class ActualPrice(BaseModel):
+    """What an input turned out to be worth."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": [name],
+                    "properties": {name: {"type": kind}, other: {"type": "null"}},
+                }
+                for name, kind, other in (
+                    ("number", "integer", "request_id"),
+                    ("request_id", "string", "number"),
+                )
+            ]
+        },
+    )
+
+    number: int | None = Field(
+        default=None, ge=1, le=MAX_NUMBER, description="the input's number in the log"
+    )
+    request_id: Annotated[str, Field(max_length=128, pattern="^[!-~]+$")] | None = Field(
+        default=None, description="instead of the number, if the request had one input only"
+    )
+    price: float = Field(
+        ge=MIN_PRICE, le=MAX_PRICE, allow_inf_nan=False, description="in the model's currency"
+    )
+
+    @model_validator(mode="after")
+    def refuse_both(self) -> "ActualPrice":
+        if (self.number is None) == (self.request_id is None):
+            raise PydanticCustomError(
+                "number_or_request_id", "Either number or request_id should be given"
+            )
+        return self
+
+
+_ACTUALS = Field(min_length=1, max_length=1000)
+
+
+class Actuals(BaseModel):
+    """Actual prices that are still to be checked, each by itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    actuals: list[Any] = _ACTUALS
+
+
+class ActualsRequest(Actuals):
+    """Actual prices to record, all or none."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "actuals": [
+                    {"number": 12, "price": 215000.0},
+                    {"request_id": "my-first-trace", "price": 198500.0},
+                ]
+            }
+        }
+    )
+
+    actuals: list[ActualPrice] = _ACTUALS
+
+
+class UnknownInput(BaseModel):
+    """An input that isn't in the log, by what it was called."""
+
+    number: int | None = None
+    request_id: str | None = None
+
+
+class ActualsAnswer(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"recorded": 1, "unknown": [{"request_id": "no-such"}]}}
+    )
+
+    recorded: int
+    unknown: list[UnknownInput] = Field(description="what was passed over")
+
+
+def _round(fraction: float) -> float:
+    return round(fraction, 6)
+
+
+_Fraction = Annotated[float, AfterValidator(_round)]
+
+
+class CoverageOfVersion(BaseModel):
+    """The share of actual prices within their interval, and what it may be among all inputs."""
+
+    value: _Fraction
+    lower: _Fraction = Field(
+        description="by Wilson's score interval, with 95% certainty, as `upper`"
+    )
+    upper: _Fraction
+
+
+class Promised(BaseModel):
+    """What the model's card says: errors on test data, and how often an interval should hold."""
+
+    mape: float | None = None
+    median_ape: float | None = None
+    within_10_percent: float | None = None
+    coverage: float | None = None
+
+
+class QualityOfVersion(BaseModel):
+    """How good the predictions of one version were."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model: str | None = Field(
+        description="null is Service B's default, as long as Service B didn't say its name"
+    )
+    model_version: str | None
+    predicted: int = Field(description="inputs that a price was predicted for")
+    with_actual: int = Field(description="those of them whose actual price was reported")
+    mape: _Fraction | None = Field(description="mean absolute error, relative to the actual price")
+    median_ape: _Fraction | None = Field(description="half of the predictions are closer than this")
+    bias: _Fraction | None = Field(description="mean error; above 0 the predictions are too high")
+    within_10_percent: _Fraction | None = Field(description="share within 10% of the actual price")
+    coverage: CoverageOfVersion | None = Field(description="null if the model gave no interval")
+    promised: Promised | None = Field(
+        description="null if Service B can't be asked, or doesn't serve this version now"
+    )
+
+
+class QualityAnswer(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "versions": [
+                    {
+                        "model": "ames",
+                        "model_version": "1",
+                        "predicted": 1200,
+                        "with_actual": 300,
+                        "mape": 0.0712,
+                        "median_ape": 0.0497,
+                        "bias": 0.0064,
+                        "within_10_percent": 0.77,
+                        "coverage": {"value": 0.91, "lower": 0.8723, "upper": 0.9374},
+                        "promised": {
+                            "mape": 0.068327,
+                            "median_ape": 0.048517,
+                            "within_10_percent": 0.7833,
+                            "coverage": 0.9,
+                        },
+                    }
+                ]
+            }
+        }
+    )
+
+    versions: list[QualityOfVersion] = Field(description="by model and version")
 
 
 class ReplayAnswer(BaseModel):

@@ -112,7 +112,8 @@ def test_times_are_compared_across_time_zones(log: LogWriter, reader: LogReader)
 def test_row_holds_all_that_is_known(log: LogWriter, reader: LogReader) -> None:
     data = '{"a":[1.10,"\\u0000\\ud7ff"]}'
     (number,) = log.write([NewInput("r1", data, OutcomeKind.PENDING, "ames", NOON)])
-    log.write([Outcome(number, "r1", OutcomeKind.PREDICTED, 12.5, 208500.0, "1", NOON)])
+    interval = 189000.0, 230000.0
+    log.write([Outcome(number, "r1", OutcomeKind.PREDICTED, 12.5, 208500.0, "1", NOON, *interval)])
 
     row, _ = reader.read_one("r1")
 
@@ -123,9 +124,13 @@ def test_row_holds_all_that_is_known(log: LogWriter, reader: LogReader) -> None:
         model="ames",
         outcome="predicted",
         price=208500.0,
+        interval_lower=189000.0,
+        interval_upper=230000.0,
         model_version="1",
         duration_ms=12.5,
         outcome_at=NOON,
+        actual_price=None,
+        actual_at=None,
         data=data,
     )
     assert row.received_at.tzinfo == UTC

@@ -49,6 +49,16 @@ CREATE TABLE schema_version (version INTEGER NOT NULL);
 INSERT INTO schema_version VALUES (2)
 """
 )
+# Made with the numbers of the second version, which had as wide ones.
+THIRD_VERSION = (
+    SECOND_VERSION.replace("VALUES (2)", "VALUES (3)")
+    + """;
+DROP INDEX ix_inputs_request_id;
+CREATE INDEX ix_inputs_request ON inputs (request_id, received_at, id);
+CREATE INDEX ix_inputs_unavailable ON inputs (model, received_at, id)
+WHERE outcome = 'unavailable'
+"""
+)
 
 
 def start_gateway(log_url: str, *inputs: NewInput) -> None:
@@ -66,9 +76,18 @@ def engine(log_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+def read_options(engine: Engine) -> object:
+    """Return what PostgreSQL is to do with the table of inputs in a way of its own."""
+    if engine.dialect.name == "sqlite":
+        return None
+    with engine.connect() as connection:
+        query = text("SELECT reloptions FROM pg_class WHERE oid = 'inputs'::regclass")
+        return connection.execute(query).scalar_one()
+
+
 def describe(engine: Engine) -> object:
     tables = inspect(engine)
-    return {
+    return read_options(engine), {
         name: (
             sorted((column["name"], str(column["type"])) for column in tables.get_columns(name)),
             sorted((index["name"], index["column_names"]) for index in tables.get_indexes(name)),
@@ -78,7 +97,7 @@ def describe(engine: Engine) -> object:
     }
 
 
-@pytest.fixture(params=[FIRST_VERSION, SECOND_VERSION])
+@pytest.fixture(params=[FIRST_VERSION, SECOND_VERSION, THIRD_VERSION])
 def of_an_earlier_version(request: pytest.FixtureRequest, engine: Engine) -> object:
     """Make the database one of an earlier version; return what a new one looks like."""
     new = describe(engine)
@@ -110,6 +129,7 @@ def test_log_of_an_earlier_version_becomes_the_same_as_a_new_one(
     with closing(LogDatabase(log_url)) as database:
         first, second = (row for page in LogReader(database).export(InputFilter()) for row in page)
     assert (first.data, first.price, first.model) == ('{"a":1}', 1.5, None)
+    assert (first.interval_lower, first.actual_price, first.actual_at) == (None, None, None)
     assert first.received_at == datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(seconds=0.5)
     assert (second.data, second.model, second.number) == ("2", "ames", 2)
 
@@ -121,11 +141,11 @@ def test_log_is_upgraded_once_when_several_gateways_start_together(
     def start(number: int) -> None:
         start_gateway(log_url, NewInput(f"r{number}", "1", OutcomeKind.LOGGED))
 
-    with ThreadPoolExecutor(4) as threads:
-        list(threads.map(start, range(4)))
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(start, range(8)))
 
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM inputs")).scalar() == 5
+        assert connection.execute(text("SELECT count(*) FROM inputs")).scalar() == 9
         assert connection.execute(text("SELECT version FROM schema_version")).all() == [(VERSION,)]
 
 

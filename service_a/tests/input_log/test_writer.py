@@ -73,6 +73,10 @@ def test_input_is_committed_when_write_returns(log: LogWriter, log_path: Path) -
         "duration_ms": None,
         "model": None,
         "outcome_at": None,
+        "interval_lower": None,
+        "interval_upper": None,
+        "actual_price": None,
+        "actual_at": None,
     }
 
 
@@ -80,7 +84,9 @@ def test_outcome_is_added_to_its_own_input(log: LogWriter, log_path: Path) -> No
     first = record(log, "r1")
     record(log, "r1", "2")
 
-    log.write([Outcome(first, "r1", OutcomeKind.PREDICTED, 12.5, 208500.0, "1")])
+    interval = 189000.0, 230000.0
+    now = datetime.now(UTC)
+    log.write([Outcome(first, "r1", OutcomeKind.PREDICTED, 12.5, 208500.0, "1", now, *interval)])
 
     rows = read_inputs(log_path, settled=False)
     assert [row["outcome"] for row in rows] == ["predicted", "pending"]
@@ -89,6 +95,7 @@ def test_outcome_is_added_to_its_own_input(log: LogWriter, log_path: Path) -> No
         "1",
         12.5,
     )
+    assert (rows[0]["interval_lower"], rows[0]["interval_upper"]) == interval
     assert rows[0]["data"] == "1"
 
 
@@ -236,6 +243,7 @@ def assert_unavailable(log: LogWriter, number: int) -> None:
         log.write([Outcome(number, "r1", OutcomeKind.PREDICTED, 1.0)])
 
 
+@pytest.mark.usefixtures("short_wait_for_locks")
 def test_log_works_again_when_another_writer_lets_go(log: LogWriter, log_path: Path) -> None:
     record(log, "r1")
     with closing(sqlite3.connect(log_path, isolation_level=None)) as other:
@@ -261,6 +269,7 @@ def test_log_waits_when_another_writer_is_quick(log: LogWriter, log_path: Path) 
     assert len(read_inputs(log_path, settled=False)) == 2
 
 
+@pytest.mark.usefixtures("short_wait_for_locks")
 def test_log_works_when_its_first_write_found_it_locked(log: LogWriter, log_path: Path) -> None:
     log_path.parent.mkdir()
     with closing(sqlite3.connect(log_path, isolation_level=None)) as other:

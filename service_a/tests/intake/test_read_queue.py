@@ -1,4 +1,4 @@
-"""The queue before what reads the log, with its real threads."""
+"""The queue before what uses the log beside its writer, with its real threads."""
 
 import asyncio
 import threading
@@ -38,6 +38,32 @@ def test_page_is_read_while_any_number_of_exports_take_long() -> None:
         assert all(await asyncio.gather(*exports))
 
     run(use)
+
+
+def test_one_at_a_time_writes_and_no_read_waits_for_it() -> None:
+    may_end = threading.Event()
+    under_way: list[int] = []
+    most = 0
+
+    def write() -> None:
+        nonlocal most
+        under_way.append(1)
+        most = max(most, len(under_way))
+        may_end.wait(10)
+        under_way.pop()
+
+    async def use(queue: ReadQueue) -> None:
+        writes = [asyncio.create_task(queue.record(write)) for _ in range(5)]
+        await asyncio.sleep(0)
+
+        assert await queue.read(lambda: "page") == "page"
+        assert await queue.read_part(lambda: "part") == "part"
+
+        may_end.set()
+        await asyncio.gather(*writes)
+
+    run(use)
+    assert most == 1
 
 
 def test_error_of_a_read_is_its_own() -> None:

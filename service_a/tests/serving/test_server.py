@@ -29,12 +29,14 @@ from gateway.serving.server import serve
 from gateway.settings import SERVICE_FOLDER, load_settings
 from gateway.telemetry.log_lines import LineFormatter, LineHandler
 from tests.log_file import read_inputs
+from tests.serving.running_server import wait_until
 
 WAIT_SECONDS = 120
 
 
 @contextmanager
 def start(port: int, log_path: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the gateway until the block ends; it listens when the block begins."""
     settings |= {"PORT": str(port), "INPUT_LOG_URL": f"sqlite:///{log_path}"}
     process = subprocess.Popen(
         [sys.executable, "main.py"],
@@ -56,13 +58,15 @@ def start(port: int, log_path: Path, **settings: str) -> Iterator[subprocess.Pop
         process.communicate()
 
 
-@pytest.fixture(params=["0", "1"], ids=["fast", "plain"])
-def process(
-    request: pytest.FixtureRequest, free_port: int, log_path: Path
-) -> Iterator[subprocess.Popen[str]]:
+@pytest.fixture(scope="module", params=["0", "1"], ids=["fast", "plain"])
+def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a gateway that several tests ask."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    log_path = tmp_path_factory.mktemp("log") / "inputs.db"
     settings = {"LAB_PLAIN": request.param, "GATEWAY_BODY_TIMEOUT_SECONDS": "0.5"}
-    with start(free_port, log_path, **settings) as process:
-        yield process
+    with start(port, log_path, **settings):
+        yield port
 
 
 def is_listening(port: int) -> bool:
@@ -77,20 +81,22 @@ def read_all(caller: socket.socket) -> bytes:
     return answer
 
 
+@pytest.mark.parametrize("plain", ["0", "1"], ids=["fast", "plain"])
 def test_gateway_answers_and_ends_cleanly_on_ctrl_c(
-    process: subprocess.Popen[str], free_port: int
+    free_port: int, log_path: Path, plain: str
 ) -> None:
-    connection = HTTPConnection("127.0.0.1", free_port, timeout=WAIT_SECONDS)
-    connection.request("GET", "/")
-    answer = connection.getresponse()
-    assert answer.status == 200
-    assert answer.headers["Server"] is None
-    answer.read()
+    with start(free_port, log_path, LAB_PLAIN=plain) as process:
+        connection = HTTPConnection("127.0.0.1", free_port, timeout=WAIT_SECONDS)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert answer.headers["Server"] is None
+        answer.read()
 
-    process.send_signal(signal.SIGINT)  # while the connection is open
-    output, _ = process.communicate(timeout=10)
+        process.send_signal(signal.SIGINT)  # while the connection is open
+        output, _ = process.communicate(timeout=10)
 
-    connection.close()
+        connection.close()
     assert process.returncode == 0
     assert all(line.startswith("time=") for line in output.splitlines())
     assert len([line for line in output.splitlines() if "path=/ status=200" in line]) == 1
@@ -143,7 +149,7 @@ def test_callers_that_keep_their_connections_lose_nothing_when_a_gateway_is_stop
     ):
         logging = [callers.submit(log_inputs, [free_port, other_port], ended) for _ in range(4)]
         try:
-            time.sleep(0.2)
+            wait_until(lambda: len(read_inputs(log_path, settled=False)) > 20)
             first.terminate()
             assert first.wait(WAIT_SECONDS) == 0
         finally:
@@ -154,9 +160,8 @@ def test_callers_that_keep_their_connections_lose_nothing_when_a_gateway_is_stop
 
 
 @pytest.mark.parametrize("sent", [b"", b'{"data": '])
-@pytest.mark.usefixtures("process")
-def test_caller_is_told_when_its_body_does_not_arrive_in_time(free_port: int, sent: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", free_port), timeout=WAIT_SECONDS) as caller:
+def test_caller_is_told_when_its_body_does_not_arrive_in_time(port: int, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_SECONDS) as caller:
         caller.sendall(
             b"POST /process HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: 100\r\n\r\n" + sent
@@ -167,9 +172,8 @@ def test_caller_is_told_when_its_body_does_not_arrive_in_time(free_port: int, se
     assert answer.endswith(b'{"detail":"The body did not arrive in time"}')
 
 
-@pytest.mark.usefixtures("process")
-def test_next_request_of_a_connection_is_answered_after_a_bad_one(free_port: int) -> None:
-    connection = HTTPConnection("127.0.0.1", free_port, timeout=WAIT_SECONDS)
+def test_next_request_of_a_connection_is_answered_after_a_bad_one(port: int) -> None:
+    connection = HTTPConnection("127.0.0.1", port, timeout=WAIT_SECONDS)
     statuses = []
     for body in (b"{", b'{"data": 1, "forward_to_model": false}'):
         connection.request("POST", "/process", body, {"Content-Type": "application/json"})

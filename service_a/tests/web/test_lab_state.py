@@ -40,6 +40,10 @@ async def fail() -> Mapping[str, Any]:
     raise InputLogUnavailable
 
 
+async def break_down() -> Mapping[str, Any]:
+    raise KeyError("unexpected")
+
+
 def read_state(count_log: Look = find_log, ask_predictor: Look = find_predictor) -> dict[str, Any]:
     async def run() -> str:
         watchers = Watchers()
@@ -74,7 +78,7 @@ def test_state_is_put_together() -> None:
     }
 
 
-@pytest.mark.parametrize("look", [hang, fail])
+@pytest.mark.parametrize("look", [hang, fail, break_down])
 def test_state_comes_without_what_cannot_be_found_out(
     monkeypatch: pytest.MonkeyPatch, look: Look
 ) -> None:
@@ -85,19 +89,14 @@ def test_state_comes_without_what_cannot_be_found_out(
     assert (state["log"], state["service_b"]["status"]) == ({}, "unreachable")
 
 
-def test_looking_takes_no_more_than_a_share_of_the_time() -> None:
-    looks = 0
+def test_next_state_comes_when_one_could_not_be_put_together(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(lab_state, "_PERIOD_SECONDS", 0.01)
+    answers = iter([{}, {"status": "healthy", "models": [], "faults": []}])
 
-    async def count_slowly() -> Mapping[str, int]:
-        nonlocal looks
-        looks += 1
-        await asyncio.sleep(0.01)
-        return {}
+    async def find_part() -> Mapping[str, Any]:
+        return next(answers)
 
-    async def run() -> None:
-        finding = lab_state._Finding(count_slowly, {}, 0.05)
-        for _ in range(5):
-            await finding.look()
-
-    asyncio.run(run())
-    assert looks == 1
+    assert read_state(ask_predictor=find_part)["service_b"]["status"] == "healthy"
+    assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [KeyError]

@@ -15,9 +15,13 @@ ROW = LoggedInput(
     model="ames",
     outcome="predicted",
     price=208500.0,
+    interval_lower=189000.0,
+    interval_upper=230000.0,
     model_version="1",
     duration_ms=12.5,
     outcome_at=NOON.replace(microsecond=1500),
+    actual_price=215000.0,
+    actual_at=NOON,
     data='{"a":[1.10,"\\u0000\\ud7ff"]}',
 )
 
@@ -25,8 +29,10 @@ ROW = LoggedInput(
 def test_input_is_written_with_its_data_as_it_was_sent() -> None:
     assert write_input(ROW) == (
         b'{"number":7,"request_id":"r1","received_at":"2026-01-01T12:00:00Z","model":"ames",'
-        b'"outcome":"predicted","price":208500.0,"model_version":"1","duration_ms":12.5,'
-        b'"outcome_at":"2026-01-01T12:00:00.001500Z","data":{"a":[1.10,"\\u0000\\ud7ff"]}}'
+        b'"outcome":"predicted","price":208500.0,"interval_lower":189000.0,'
+        b'"interval_upper":230000.0,"model_version":"1","duration_ms":12.5,'
+        b'"outcome_at":"2026-01-01T12:00:00.001500Z","actual_price":215000.0,'
+        b'"actual_at":"2026-01-01T12:00:00Z","data":{"a":[1.10,"\\u0000\\ud7ff"]}}'
     )
 
 

@@ -43,6 +43,7 @@ def test_bodies_that_routes_read_themselves_are_described(document: Any) -> None
         "/api/v1/price/predict": "House",
         "/api/v1/price/predict/batch": "PriceBatchRequest",
         "/api/v1/predict": "InstancesRequest",
+        "/actuals": "ActualsRequest",
     }
 
 

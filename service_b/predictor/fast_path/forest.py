@@ -10,61 +10,31 @@ their places.
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 from predictor.errors import NoFastPath
 from predictor.fast_path.encoding import Matrix
+from predictor.fast_path.leaf_tables import (
+    Lines,
+    Words,
+    choose_joined,
+    choose_word,
+    collect_splits,
+    fill_table,
+    find_bounds,
+)
+from predictor.fast_path.trees import Ensemble
 
 Columns = npt.NDArray[np.intp]
-Lines = npt.NDArray[np.intp]
-Words = npt.NDArray[np.unsignedinteger]
 
 # So many rows fit into the processor's cache.
 _ROWS_AT_ONCE = 128
 # From this many rows on, a search in each column is faster than one search in all of them.
 _MANY_ROWS = 32
 _MAX_TABLE_BYTES = 32 * 2**20
-# Columns are joined as long as their places have no more combinations than this.
-_MAX_JOINED_PLACES = 128
-# With these the prediction is the sum of the leaves; others put the sum through a function.
-_PLAIN_LOSSES = ("squared_error", "absolute_error", "quantile")
-
-
-class Split(NamedTuple):
-    """Sends a row to the leaves `first` to `last` - 1 if its value is at most `threshold`."""
-
-    column: int
-    threshold: float
-    unknown_goes_left: bool
-    first: int
-    last: int
-
-
-class Tree(NamedTuple):
-    """The splits of a tree, and the values of its leaves from left to right."""
-
-    splits: list[Split]
-    leaves: list[float]
-
-
-# The number of a tree, the places that it takes for codes, and one of its splits.
-PlacedSplit = tuple[int, Matrix, Split]
-
-
-@dataclass
-class Ensemble:
-    """Trees that add up; `places` has the number that they take for each code."""
-
-    places: Matrix
-    trees: list[Tree] = field(default_factory=list)
-    baseline: float = 0.0
 
 
 class Forest:
@@ -78,14 +48,14 @@ class Forest:
 
     def __init__(self, ensembles: Sequence[Ensemble], code_columns: Columns) -> None:
         trees = [tree for each in ensembles for tree in each.trees]
-        splits = _collect_splits(ensembles)
+        splits = collect_splits(ensembles)
         if not splits or not all(each.trees for each in ensembles):
             raise NoFastPath("there are no trees that split")
         codes = {column: np.flatnonzero(code_columns == column) for column in splits}
-        bounds = {column: _find_bounds(own, codes[column]) for column, own in splits.items()}
-        groups = _choose_joined({column: len(each) for column, each in bounds.items()})
+        bounds = {column: find_bounds(own, codes[column]) for column, own in splits.items()}
+        groups = choose_joined({column: len(each) for column, each in bounds.items()})
         most = max(len(tree.leaves) for tree in trees)
-        word = _choose_word(most)
+        word = choose_word(most)
         lines = sum(math.prod(len(bounds[column]) for column in group) for group in groups)
         if lines * len(trees) * word().itemsize > _MAX_TABLE_BYTES:
             raise NoFastPath("the trees have too many thresholds")
@@ -101,7 +71,7 @@ class Forest:
                 if column == group[0]:
                     steps += first
                 self._columns.append((column, number, bounds[column], steps))
-                own = _fill_table(splits[column], codes[column], bounds[column], len(trees), word)
+                own = fill_table(splits[column], codes[column], bounds[column], len(trees), word)
                 table = (own[:, None] & table).reshape(-1, len(trees))
             tables.append(table)
             first += len(table)
@@ -175,106 +145,9 @@ class Forest:
         return sums
 
 
-def _choose_word(leaves: int) -> type[np.unsignedinteger]:
-    for word in (np.uint8, np.uint16, np.uint32, np.uint64):
-        if leaves <= np.iinfo(word).bits:
-            return word
-    raise NoFastPath(f"a tree has {leaves} leaves")
-
-
-def _collect_splits(ensembles: Sequence[Ensemble]) -> dict[int, list[PlacedSplit]]:
-    """Give the splits by the column that they look at."""
-    splits: dict[int, list[PlacedSplit]] = defaultdict(list)
-    trees = [(tree, each.places) for each in ensembles for tree in each.trees]
-    for number, (tree, places) in enumerate(trees):
-        for split in tree.splits:
-            splits[split.column].append((number, places, split))
-    return splits
-
-
-def _find_bounds(splits: Sequence[PlacedSplit], codes: Lines) -> Matrix:
-    """Give the upper bound of each place of a column, ascending.
-
-    A column of codes has a place for each code. A column of numbers has one up to each threshold,
-    one for all above, and one for unknown.
-    """
-    if codes.size:
-        return codes.astype(np.float64)
-    return np.array([*sorted({math.inf, *[each.threshold for *_, each in splits]}), math.nan])
-
-
-def _choose_joined(places: Mapping[int, int]) -> list[list[int]]:
-    """Divide the columns, given with their numbers of places, into groups that are joined."""
-    groups: list[list[int]] = []
-    for column in sorted(places, key=places.__getitem__, reverse=True):
-        for group in groups:
-            if math.prod(places[each] for each in (*group, column)) <= _MAX_JOINED_PLACES:
-                group.append(column)
-                break
-        else:
-            groups.append([column])
-    return groups
-
-
 def _to_complex(real: float | Matrix, imaginary: Matrix) -> npt.NDArray[np.complex128]:
     # Not a sum: that would make all of an unknown number NaN.
     numbers = np.empty(imaginary.shape, dtype=np.complex128)
     numbers.real = real
     numbers.imag = imaginary
     return numbers
-
-
-def _fill_table(
-    splits: Sequence[PlacedSplit],
-    codes: Lines,
-    bounds: Matrix,
-    trees: int,
-    word: type[np.unsignedinteger],
-) -> Words:
-    """Give the words of all trees for each place of the column that the splits look at."""
-    full = int(np.iinfo(word).max)
-    table = np.full((len(bounds), trees), full, dtype=word)
-    for number, places, split in splits:
-        values = places.take(codes) if codes.size else bounds
-        right = values > split.threshold
-        if not split.unknown_goes_left:
-            right |= np.isnan(values)
-        table[right, number] &= word(full - (1 << split.last) + (1 << split.first))
-    return table
-
-
-def add_boosting(ensemble: Ensemble, boosting: HistGradientBoostingRegressor, share: float) -> None:
-    """Add what scikit-learn has learned, all values times `share`.
-
-    Raises:
-        NoFastPath: a `Forest` can't evaluate their kind.
-    """
-    if boosting.loss not in _PLAIN_LOSSES:
-        raise NoFastPath(f"boosting has the loss {boosting.loss}")
-    ensemble.trees += [_read_tree(each.nodes, share) for (each,) in boosting._predictors]
-    ensemble.baseline += share * float(boosting._baseline_prediction.item())
-
-
-def _read_tree(nodes: npt.NDArray[np.void], share: float) -> Tree:
-    if nodes["is_categorical"].any():
-        raise NoFastPath("a tree splits by a set of categories")
-    tree = Tree([], [])
-    is_leaf, values = nodes["is_leaf"].tolist(), (share * nodes["value"]).tolist()
-    lefts, rights = nodes["left"].tolist(), nodes["right"].tolist()
-    columns, thresholds = nodes["feature_idx"].tolist(), nodes["num_threshold"].tolist()
-    unknown_goes_left = nodes["missing_go_to_left"].astype(bool).tolist()
-
-    def walk(node: int) -> None:
-        if is_leaf[node]:
-            tree.leaves.append(values[node])
-            return
-        first = len(tree.leaves)
-        walk(lefts[node])
-        last = len(tree.leaves)
-        walk(rights[node])
-        tree.splits.append(
-            Split(columns[node], thresholds[node], unknown_goes_left[node], first, last)
-        )
-
-    walk(0)
-    return tree

@@ -26,8 +26,9 @@ from predictor.errors import NoFastPath
 from predictor.estimators import Derived, Encoder, LinearDesign, NearbyTargets
 from predictor.fast_path.columns import Evaluate, build_derived, build_nearby, read_places
 from predictor.fast_path.encoding import Encoding, Matrix
-from predictor.fast_path.forest import Ensemble, Forest, add_boosting
+from predictor.fast_path.forest import Forest
 from predictor.fast_path.linear import build_linear
+from predictor.fast_path.trees import Ensemble, add_boosting
 
 
 class FastPath:

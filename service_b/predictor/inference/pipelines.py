@@ -34,10 +34,15 @@ class Pipelines:
 
     def evaluate(self, inputs: Sequence[BaseModel]) -> list[Numbers]:
         """Give the predictions of each estimator."""
+        rows = self.encode(inputs)
+        return [each.predict(rows) for each in self._estimators]
+
+    def encode(self, inputs: Sequence[BaseModel]) -> npt.NDArray[np.object_]:
+        """Give the inputs as rows of the estimators' columns."""
         rows = np.empty((len(inputs), len(self._columns)), dtype=object)
         for index, values in enumerate(inputs):
             rows[index] = self._encode(values)
-        return [each.predict(rows) for each in self._estimators]
+        return rows
 
     def _encode(self, values: BaseModel) -> list[Any]:
         given, known = values.__dict__, values.model_fields_set

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from predictor.telemetry.comparisons import Comparisons
 from predictor.telemetry.prices import Prices
 from predictor.telemetry.shared_prices import SharedPrices
 
@@ -91,6 +92,7 @@ class Metrics:
             self._registry.register(self._prices)
         else:
             self._prices = SharedPrices(self._registry)
+        self.comparisons = Comparisons(self._registry)
         self._errors = Counter(
             "predictor_errors",
             "Inputs and calls that got an error instead of a prediction, by kind.",

@@ -16,12 +16,27 @@ from pydantic import (
 
 from predictor.errors import ManifestError
 from predictor.inference.input_schema import name_type
+from predictor.version import CHAMPION, AliasName
 
 Place = tuple[str | int, ...]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ChallengerEntry(_Strict):
+    """A version that is tried in the shadow of the one that answers."""
+
+    alias: AliasName = Field(default="challenger", description="names the version")
+    share: float = Field(gt=0, le=1, description="how many of the model's inputs it predicts too")
+
+    @field_validator("alias")
+    @classmethod
+    def check_alias(cls, alias: str) -> str:
+        if alias == CHAMPION:
+            raise ValueError("the champion is what it is compared with")
+        return alias
 
 
 class ModelEntry(_Strict):
@@ -37,6 +52,7 @@ class ModelEntry(_Strict):
     create_endpoint: bool = Field(default=True, description="gets routes of its own")
     before: str | None = Field(default=None, description="function called with each input")
     after: str | None = Field(default=None, description="called with each input and prediction")
+    challenger: ChallengerEntry | None = Field(default=None, description="predicts in the shadow")
 
     @model_validator(mode="after")
     def check_kind(self) -> Self:

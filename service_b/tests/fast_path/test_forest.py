@@ -7,9 +7,10 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from predictor.errors import NoFastPath
-from predictor.fast_path import forest
+from predictor.fast_path import forest, leaf_tables
 from predictor.fast_path.encoding import Matrix
-from predictor.fast_path.forest import Ensemble, Forest, add_boosting
+from predictor.fast_path.forest import Forest
+from predictor.fast_path.trees import Ensemble, add_boosting
 
 NO_CODES = np.empty(0, dtype=np.intp)
 
@@ -59,7 +60,7 @@ def test_forest_gives_the_same_as_the_boosting_when_trees_have_so_many_leaves(le
 def test_forest_gives_the_same_when_columns_are_joined(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forest, "_MAX_JOINED_PLACES", most)
+    monkeypatch.setattr(leaf_tables, "_MAX_JOINED_PLACES", most)
     boosting = fit(max_bins=16)
     own = build(boosting)
     for count in (1, 40):

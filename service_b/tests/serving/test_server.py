@@ -5,7 +5,6 @@ import gc
 import json
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -17,31 +16,36 @@ from typing import Any, cast
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
+from predictor.app import create_app
+from predictor.command import main
 from predictor.serving import server as server_module
 from predictor.serving.http_protocol import HTTPProtocol
 from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.serving.server import serve
-from predictor.settings import SERVICE_FOLDER, Settings, load_settings
+from predictor.settings import Settings, load_settings
 from predictor.telemetry.log_lines import LineFormatter, LineHandler
 from tests.service_process import (
     DEADLINE_SECONDS,
     MAIN,
     find_free_port,
     is_listening,
-    make_environment,
     request,
     start,
 )
+from tests.serving.running_server import RunningServer
+
+
+def write_head(*fields: bytes, length: int) -> bytes:
+    lines = [b"POST /predict HTTP/1.1", b"Host: service", b"Content-Type: application/json"]
+    return b"\r\n".join([*lines, *fields, b"Content-Length: %d" % length, b"", b""])
 
 
 def open_post(port: int, *, length: int) -> socket.socket:
     """Begin a request, and return when the service waits for its body."""
     client = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_SECONDS)
-    client.sendall(
-        b"POST /predict HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\n"
-        b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % length
-    )
+    client.sendall(write_head(b"Expect: 100-continue", length=length))
     assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
     return client
 
@@ -109,50 +113,40 @@ def test_sigterm_finishes_the_requests_under_way_and_ends_the_service_in_time(
         assert status == 0
 
 
-def test_service_runs_on_without_a_model_when_the_model_is_refused(tiny: dict[str, str]) -> None:
-    port = find_free_port()
-    artifact = Path(tiny["PREDICTOR_MODELS"]).parent / "models" / "tiny" / "1" / "model.joblib"
-    artifact.write_bytes(b"other bytes")
-    with start(port, *MAIN, **tiny) as service:
-        assert request(port, "GET", "/livez")[0].status == 200
-        assert request(port, "GET", "/health")[0].status == 503
-        assert request(port, "POST", "/predict", b'{"input": {}}')[0].status == 503
-        service.signal(signal.SIGTERM)
-        _, output = service.wait()
-    (line,) = [line for line in output.splitlines() if "level=ERROR" in line]
+def test_service_runs_on_without_a_model_when_the_model_is_refused(
+    settings: Settings, write_version: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (write_version() / "model.joblib").write_bytes(b"other bytes")
+    with TestClient(create_app(settings)) as client:
+        assert client.get("/livez").status_code == 200
+        assert client.get("/health").status_code == 503
+        assert client.post("/predict", json={"input": {}}).status_code == 503
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "level=ERROR" in line]
     assert 'event="model is not available" model=tiny reason=' in line
     assert "sha256 is" in line
 
 
-@pytest.mark.parametrize("plain", ["0", "1"])
 def test_body_too_slow_is_408_and_the_sender_of_one_too_large_sees_the_413(
-    tiny: dict[str, str], plain: str
+    server: RunningServer, settings: Settings, write_version: Callable[..., Path]
 ) -> None:
-    port = find_free_port()
-    limits = {"PREDICTOR_BODY_TIMEOUT_SECONDS": "0.5", "PREDICTOR_MAX_BODY_BYTES": "100000"}
-    with start(port, *MAIN, LAB_PLAIN=plain, **tiny, **limits):
-        client = open_post(port, length=1000)
-        client.sendall(b'{"input":')
-        slow = read_all(client)
-        large, content = request(port, "POST", "/predict", b" " * 1_000_000)
-    assert slow.startswith(b"HTTP/1.1 408 ")
-    assert slow.endswith(b'{"detail":"The body did not arrive in time"}')
+    write_version()
+    limits = {"body_timeout_seconds": 0.2, "max_body_bytes": 100_000}
+    app = create_app(settings.model_copy(update=limits))
+    server.use(app)
+    with TestClient(app):
+        (slow,) = server.send(write_head(length=1000), b'{"input":')
+        (large,) = server.send(write_head(b"Connection: close", length=1_000_000), b" " * 1_000_000)
+    assert (slow.status, slow.content) == (408, {"detail": "The body did not arrive in time"})
     assert large.status == 413
-    assert content == {"detail": "The body is over the limit of 100000 bytes"}
+    assert large.content == {"detail": "The body is over the limit of 100000 bytes"}
 
 
-def test_bad_setting_stops_the_start_with_one_line() -> None:
-    done = subprocess.run(
-        MAIN,
-        cwd=SERVICE_FOLDER,
-        env=make_environment(PORT="80a"),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        "PORT: Input should be a valid integer, unable to parse string as an integer (was '80a')\n"
+def test_bad_setting_stops_the_start_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "80a")
+    with pytest.raises(SystemExit) as caught:
+        main(arguments=[])
+    assert caught.value.code == (
+        "PORT: Input should be a valid integer, unable to parse string as an integer (was '80a')"
     )
 
 

@@ -14,14 +14,15 @@ from predictor.settings import SERVICE_FOLDER
 from training.__main__ import main
 from training.workspace import Workspace
 
+# Nothing is downloaded.
+PROXY = {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}
 
-def start(
-    *arguments: str | Path, proxy: str = "http://127.0.0.1:9", **variables: str
-) -> subprocess.Popen[str]:
+
+def start(*arguments: str | Path, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "training", *map(str, arguments)],
         cwd=SERVICE_FOLDER,
-        env={**os.environ, "HTTPS_PROXY": proxy, "NO_PROXY": "", "no_proxy": "", **variables},
+        env={**os.environ, **PROXY, **variables},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -39,7 +40,16 @@ def test_help_explains_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     printed = capsys.readouterr().out
-    for word in ("ames", "california", "promote", "rollback", "list", "compare", "reproduce"):
+    for word in (
+        "ames",
+        "california",
+        "promote",
+        "rollback",
+        "list",
+        "compare",
+        "watch",
+        "reproduce",
+    ):
         assert word in printed
     with pytest.raises(SystemExit, match="0"):
         main(["ames", "--help"])
@@ -66,6 +76,13 @@ def test_help_explains_the_options(capsys: pytest.CaptureFixture[str]) -> None:
         ["ames", "--steps", "tune,bake"],
         ["ames", "--steps", ""],
         ["promote", "ames"],
+        ["watch", "ames"],
+        ["ames", "--since", "yesterday"],
+        ["market"],
+        ["market", "--to", "http://localhost", "--inflation", "-1"],
+        ["market", "--to", "http://localhost", "--shift", "gr_liv_area=much"],
+        ["market", "--to", "http://localhost", "--rows", "0"],
+        ["compare", "ames", "1"],
     ],
 )
 def test_wrong_arguments_are_refused_in_one_line_after_the_usage(
@@ -83,20 +100,52 @@ def test_wrong_arguments_are_refused_in_one_line_after_the_usage(
     ("data", "message"),
     [
         (["--data", "none.txt"], "cannot read none.txt: No such file or directory"),
-        (["--data", "requirements.in"], "requirements.in is not the AmesHousing.txt"),
+        (["--data", __file__], "test_main.py is not the AmesHousing.txt"),
         ([], "(ProxyError; see HTTPS_PROXY); give a local copy with --data FILE"),
     ],
 )
 def test_missing_data_ends_in_one_line_and_registers_nothing(
-    tmp_path: Path, data: list[str], message: str
+    tmp_path: Path,
+    data: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    for name, value in PROXY.items():
+        monkeypatch.setenv(name, value)
     models = tmp_path / "models"
-    status, _, err = run("ames", *data, "--models", models, "--work", tmp_path / "work")
-    assert status == 1
-    assert len(err) == 1
-    assert err[0].startswith("error: ")
-    assert message in err[0]
+    assert main(["ames", *data, "--models", str(models), "--work", str(tmp_path / "work")]) == 1
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith("error: ")
+    assert message in told
     assert not models.exists()
+
+
+def test_version_is_not_made_again_without_its_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--data", "none.txt", "--work", str(tmp_path)]
+    assert main(["reproduce", "ames", "1", *options]) == 1
+    assert capsys.readouterr().err == "error: cannot read none.txt: No such file or directory\n"
+
+
+def test_step_without_the_results_that_it_needs_is_a_clear_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--steps", "tune,evaluate", "--trials", "3", "--work", str(tmp_path)]
+    assert main(["ames", *options]) == 1
+    told = "error: prepare needs the artifact of download, which is missing; run --steps download"
+    assert capsys.readouterr().err.startswith(told)
+
+
+def test_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert main(["ames", "--work", str(file / "work")]) == 1
+    (told,) = capsys.readouterr().err.splitlines()
+    assert str(file) in told
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to one process")
@@ -109,7 +158,7 @@ def test_interrupt_ends_in_one_line_and_registers_nothing(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(60)
         proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with start("ames", "--models", models, "--work", work, proxy=proxy) as process:
+        with start("ames", "--models", models, "--work", work, HTTPS_PROXY=proxy) as process:
             connection, _ = silent.accept()
             # It is this process that has come here, and it waits for the answer.
             assert connection.recv(7) == b"CONNECT"

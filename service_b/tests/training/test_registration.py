@@ -3,6 +3,7 @@ import hashlib
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import joblib
@@ -13,6 +14,7 @@ from training.alias import read_alias
 from training.errors import TrainingError
 from training.evaluation import Trained
 from training.interval import Spread
+from training.registration import find_registered
 from training.registration import register as register_trained
 
 CONTENTS: dict[str, Any] = {
@@ -41,7 +43,11 @@ CONTENTS: dict[str, Any] = {
 
 def register(estimator: object, contents: dict[str, Any], models: Path) -> Path:
     trained = Trained(estimator, Spread("spread", 1.1))
-    return register_trained(trained, contents, "# Report\n", models)
+    with TemporaryDirectory() as folder:
+        evaluation = Path(folder)
+        (evaluation / "report.md").write_text("# Report\n")
+        (evaluation / "residuals.png").write_bytes(b"a picture")
+        return register_trained(trained, contents, evaluation.iterdir(), models)
 
 
 class FailsWhenPickled:
@@ -54,13 +60,16 @@ class FailsWhenPickled:
         raise self.failure
 
 
-def test_first_version_is_1_and_holds_artifact_and_card(tmp_path: Path) -> None:
+def test_first_version_is_1_and_holds_artifacts_card_and_report_with_its_plots(
+    tmp_path: Path,
+) -> None:
     folder = register({"any": "estimator"}, CONTENTS, tmp_path / "models")
     assert folder == tmp_path / "models" / "tiny" / "1"
     assert sorted(file.name for file in folder.iterdir()) == [
         "card.json",
         "model.joblib",
         "report.md",
+        "residuals.png",
         "spread.joblib",
     ]
     card = read_card(folder)
@@ -106,6 +115,14 @@ def test_trainings_at_the_same_time_get_versions_of_their_own(tmp_path: Path) ->
     assert {folder.name for folder in folders} == {str(number + 1) for number in range(count)}
     assert {read_card(folder).version for folder in folders} == {folder.name for folder in folders}
     assert {joblib.load(folder / "model.joblib") for folder in folders} == set(range(count))
+
+
+def test_version_is_found_by_all_that_its_card_says(tmp_path: Path) -> None:
+    other = CONTENTS | {"metrics": {"r2": 0.6}}
+    folders = [register("an estimator", each, tmp_path) for each in (CONTENTS, other)]
+    (tmp_path / "tiny/3").mkdir()  # has no card
+    assert [find_registered(each, tmp_path) for each in (CONTENTS, other)] == folders
+    assert find_registered(CONTENTS | {"metrics": {"r2": 0.7}}, tmp_path) is None
 
 
 def test_nothing_is_left_when_the_disk_is_full(tmp_path: Path) -> None:

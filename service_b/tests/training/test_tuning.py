@@ -1,4 +1,3 @@
-import json
 import signal
 import subprocess
 import sys
@@ -48,33 +47,30 @@ def test_hopeless_trials_are_stopped_early(tmp_path: Path) -> None:
     assert {each["state"] for each in record} == {"COMPLETE", "PRUNED"}
 
 
-# Searches as above and says which trials it made itself. With a number as its second argument it
-# waits in the trial after so many, for what ends it.
+# Searches as above, and waits in the trial after so many of its own for what ends it.
 PROGRAM = """
-import json, sys
+import sys
 from pathlib import Path
 from tests.training.test_tuning import RANGES, START, measure
 from training.tuning import search
 
-stop = int(sys.argv[2]) if len(sys.argv) > 2 else None
-made = []
+left = int(sys.argv[2])
 
-def say(parameters, report):
-    if len(made) == stop:
+def wait_after_some(parameters, report):
+    global left
+    if not left:
         print("waits", flush=True)
         sys.stdin.read()
-    made.append(parameters.leaves_per_tree)
+    left -= 1
     return measure(parameters, report)
 
-found = search(START, RANGES, 14, 0, Path(sys.argv[1]), say)
-best = found.parameters.to_json()
-print(json.dumps({"made": made, "best": best, "trial": found.trial, "record": found.record}))
+search(START, RANGES, 14, 0, Path(sys.argv[1]), wait_after_some)
 """
 
 
-def start_search(journal: Path, *stop: str) -> subprocess.Popen[str]:
+def start_search(journal: Path, trials: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(journal), *stop],
+        [sys.executable, "-c", PROGRAM, str(journal), str(trials)],
         cwd=SERVICE_FOLDER,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -87,22 +83,24 @@ def start_search(journal: Path, *stop: str) -> subprocess.Popen[str]:
 def test_interrupted_search_ends_as_if_it_had_not_been_interrupted(tmp_path: Path) -> None:
     # In the first trial, in one drawn at random, and in one that the sampler has learnt for; each
     # time after so many trials of its own.
-    for made, number in [(0, signal.SIGKILL), (3, signal.SIGINT), (6, signal.SIGKILL)]:
-        with start_search(tmp_path / "journal", str(made)) as process:
+    journal = tmp_path / "journal"
+    for trials, number in [(0, signal.SIGKILL), (3, signal.SIGINT), (6, signal.SIGKILL)]:
+        with start_search(journal, trials) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "waits\n"
             process.send_signal(number)
             process.wait(timeout=60)
-    with start_search(tmp_path / "journal") as process:
-        out, _ = process.communicate(timeout=60)
-    resumed = json.loads(out.splitlines()[-1])
-    found = search(START, RANGES, 14, 0, tmp_path / "another", measure)
-    record = found.record
-    assert resumed["record"] == record
-    assert resumed["best"] == found.parameters.to_json()
-    assert resumed["trial"] == found.trial
-    assert record[0]["leaves_per_tree"] == START.leaves_per_tree
-    assert resumed["made"] == [each["leaves_per_tree"] for each in record[9:]]
+    made = []
+
+    def note(parameters: Parameters, report: Callable[[float, int], None]) -> float:
+        made.append(parameters.leaves_per_tree)
+        return measure(parameters, report)
+
+    resumed = search(START, RANGES, 14, 0, journal, note)
+    straight = search(START, RANGES, 14, 0, tmp_path / "another", measure)
+    assert resumed == straight
+    assert straight.record[0]["leaves_per_tree"] == START.leaves_per_tree
+    assert made == [each["leaves_per_tree"] for each in straight.record[9:]]
 
 
 def test_no_trial_is_made_again_when_there_are_enough(tmp_path: Path) -> None:

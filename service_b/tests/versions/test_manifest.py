@@ -97,6 +97,36 @@ def test_file_that_is_no_text_is_refused(file: Path) -> None:
             " line 6: models[0].before: predictor.card.no_such_hook can't be imported: module",
         ),
         (
+            "sources:",
+            "challenger: {share: 1.5}\n    sources:",
+            " line 6: models[0].challenger.share: Input should be less than or equal to 1",
+        ),
+        (
+            "sources:",
+            "challenger: {share: 0}\n    sources:",
+            " line 6: models[0].challenger.share: Input should be greater than 0",
+        ),
+        (
+            "sources:",
+            "challenger: {share: .nan}\n    sources:",
+            " line 6: models[0].challenger.share: Input should be",
+        ),
+        (
+            "sources:",
+            "challenger: {alias: next}\n    sources:",
+            " line 6: models[0].challenger.share: Field required",
+        ),
+        (
+            "sources:",
+            "challenger: {shares: 0.2, share: 1}\n    sources:",
+            " line 6: models[0].challenger.shares: Extra inputs are not permitted",
+        ),
+        (
+            "sources:",
+            "challenger: {share: 1, alias: champion}\n    sources:",
+            " line 6: models[0].challenger.alias: the champion is what it is compared with",
+        ),
+        (
             "[models/ames]",
             "[models/ames, ftps://h/x]",
             " line 6: models[0].sources[1]: ftps://h/x begins with none of file:, https:",

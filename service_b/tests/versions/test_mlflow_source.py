@@ -1,7 +1,7 @@
 """MLflow itself: a real server as a source, a real client as a caller.
 
-The service doesn't need MLflow, and the tests of everything else don't. To run these:
-`pip install mlflow`, at the version that requirements-mlflow.txt has of mlflow-skinny.
+The service doesn't need MLflow, and the tests of everything else don't. `.ci/run mlflow` runs
+these.
 """
 
 import os

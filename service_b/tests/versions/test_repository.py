@@ -48,7 +48,7 @@ def web_server(models_folder: Path) -> Iterator[str]:
 def serve(handler_type: type[QuietHandler], folder: Path) -> Iterator[str]:
     handler = partial(handler_type, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()

@@ -41,6 +41,7 @@ def test_contract_lists_every_route(contract: dict[str, Any]) -> None:
         ("post", "/predict/batch"),
         ("get", "/models"),
         ("get", "/models/{name}"),
+        ("get", "/models/{name}/challenger"),
         ("post", "/models/tiny/predict"),
         ("post", "/models/tiny/predict/batch"),
         ("post", "/reload"),

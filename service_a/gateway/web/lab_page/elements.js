@@ -1,5 +1,4 @@
 // Whatever is shown is set as text, never as markup.
-
 export const find = (id) => document.getElementById(id);
 export const make = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 export const draw = (tag, attributes, ...children) =>

@@ -11,33 +11,25 @@ export const say = (kind, detail) => lab.dispatchEvent(new CustomEvent(kind, { d
 
 export async function watch() {
   for (;;) {
-    report("away", await watchOnce());
+    const abort = new AbortController();
+    // Nobody answered, it broke off, or it was silent for too long.
+    const why = await read(abort).catch(() => "Service A is away");
+    report("away", `${why}. Trying again…`);
     await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
   }
 }
 
-/** Return why it ended. */
-async function watchOnce() {
-  const abort = new AbortController();
-  try {
-    const answer = await call("lab/events", { signal: abort.signal });
-    if (!answer.ok) return `${(await answer.json()).detail}. Trying again…`;
-    report("watching", "Watching live");
-    say("connected");
-    await read(answer.body, () => abort.abort());
-  } catch {
-    // Nobody answered, it broke off, or it was silent for too long.
-  }
-  return "Service A is away. Trying again…";
-}
-
-async function read(body, giveUp) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+async function read(abort) {
+  const answer = await call("lab/events", { signal: abort.signal });
+  if (!answer.ok) return (await answer.json()).detail;
+  report("watching", "Watching live");
+  say("connected");
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
-    const timer = setTimeout(giveUp, SILENCE_MS);
+    const timer = setTimeout(() => abort.abort(), SILENCE_MS);
     const { value, done } = await reader.read().finally(() => clearTimeout(timer));
-    if (done) return;
+    if (done) return "Service A is away";
     const events = (text + value).split(/\r?\n\r?\n/);
     text = events.pop();
     events.forEach(receive);

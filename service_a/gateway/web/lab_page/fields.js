@@ -1,27 +1,24 @@
 // What the OpenAPI document says about the facts of a house, and a control for each.
 import { make, showNumber } from "./elements.js";
-import { call } from "./service.js";
+import { get } from "./service.js";
 
 const DESCRIPTION = /^(.*?)(?: Unit: (.*?)\.)?(?: null means .*)?$/s;
 
 /** Return the facts of a house, and an example for the model of the second contract. */
 export async function readFields() {
-  const { components: { schemas } } = await (await call("openapi.json")).json();
-  const { properties, required } = schemas.HouseToForward;
-  const names = Object.keys(properties).filter((name) => name !== "id"); // no fact of the house
-  const fields = names.map((name) => describe(name, properties[name], required.includes(name)));
-  return [fields, schemas.InstancesRequest?.example.instances[0]];
+  const { components: { schemas: { HouseToForward: house, InstancesRequest: other } } } = await get("openapi.json");
+  const { id: _, ...facts } = house.properties; // the id is no fact
+  return [Object.entries(facts).map(([name, schema]) => describe(name, schema, house.required)), other?.example.instances[0]];
 }
 
 function describe(name, schema, required) {
   const rules = schema.anyOf ?? [schema];
-  const rule = rules.find((each) => each.enum || each.maximum !== undefined) ?? {};
+  const { enum: words, minimum, maximum } = rules.find((each) => each.enum || each.maximum !== undefined) ?? {};
   const [, meaning, unit] = DESCRIPTION.exec(schema.description);
-  const nullable = rules.some((each) => each.type === "null");
-  const choices = rule.enum && [...rule.enum, ...(nullable ? [null] : [])];
-  const allowed = rule.enum ? "" : ` ${showNumber(rule.minimum)} to ${showNumber(rule.maximum)}${unit ? ` ${unit}` : ""}.`;
-  const hint = `${meaning}${/year|yr/i.test(name) ? allowed.replaceAll(",", "") : allowed}`;
-  return { name, required, choices, hint, example: schema.examples?.[0] };
+  const choices = words && [...words, ...(rules.some(({ type }) => type === "null") ? [null] : [])];
+  const show = /year|yr/i.test(name) ? String : showNumber;
+  const allowed = words ? "" : ` ${show(minimum)} to ${show(maximum)}${unit ? ` ${unit}` : ""}.`;
+  return { name, required: required.includes(name), choices, hint: meaning + allowed, example: schema.examples?.[0] };
 }
 
 /** Service B may name a field in snake_case or in camelCase. */

@@ -1,12 +1,13 @@
 // Requests at a steady rate, and what became of them over time.
-import { draw, find, make, place, showNumber, showTime } from "./elements.js";
+import { makeKey, makePlot, makeSteps, makeTimes } from "./chart.js";
+import { find, make, showNumber, showTime } from "./elements.js";
 import { say } from "./events.js";
 import { composeAny } from "./send.js";
 import { send } from "./service.js";
 
 const TICK_MS = 25;
 const BIN_MS = 500;
-const KINDS = { good: "2xx", wrong: "4xx", bad: "5xx", lost: "no answer" };
+const KINDS = { solid: "2xx", dotted: "4xx", bad: "5xx", dashed: "no answer" }; // by the look of their line
 const DECADES = [1, 10, 100, 1000, 10_000]; // the scale of times is logarithmic
 let stop;
 
@@ -43,14 +44,9 @@ export async function load(perSecond, seconds) {
 }
 
 async function sendOne(run, due) {
-  let kind = "lost";
-  try {
-    const answer = await send(composeAny(), { signal: run.controller.signal, priority: "low" });
-    await answer.text();
-    kind = answer.ok ? "good" : answer.status < 500 ? "wrong" : "bad";
-  } catch {
-    // Service A is away.
-  }
+  const answer = await send("POST", "process", composeAny(), { signal: run.controller.signal, priority: "low" }).catch(() => undefined);
+  await answer?.text().catch(() => undefined);
+  const kind = !answer ? "dashed" : answer.ok ? "solid" : answer.status < 500 ? "dotted" : "bad";
   const at = performance.now() - run.started;
   run.answers.push({ kind, at, ms: at - due });
 }
@@ -65,28 +61,18 @@ function showChart({ answers, seconds }, now) {
   for (const answer of answers) bins[Math.floor(answer.at / BIN_MS)].push(answer);
   if (!bins.at(-1).length) bins.pop();
   const most = Math.max(1, ...bins.map((bin) => bin.length));
-  const width = 100 / bins.length;
-  const y = (ms) => 100 - 25 * Math.log10(Math.min(10_000, Math.max(1, ms)));
-  const line = (look, share) => draw("polyline", { class: look, points: bins.map((bin, index) =>
-    (bin.length ? `${width * (index + 0.5)},${y(pick(bin, share))} ` : "")).join("") });
-  const bars = bins.flatMap((bin, index) => {
-    let top = 100;
-    return Object.keys(KINDS).map((kind) => {
-      const height = (100 * only(bin, kind)) / most;
-      top -= height;
-      return draw("rect", { class: kind, x: width * index + 0.1, y: top, width: width - 0.2, height });
-    });
-  });
-  const chart = (label, ...parts) => draw("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", role: "img", "aria-label": label }, ...parts);
-  const key = (look, words) => make("span", { class: `key ${look}` }, words);
+  const findHeight = (ms) => 25 * Math.log10(Math.min(10_000, Math.max(1, ms)));
+  const drawTimes = (look, share) => makeSteps(look, bins.map((bin) => (bin.length ? findHeight(pick(bin, share)) : undefined)));
+  const drawCounts = (kind) => makeSteps(kind, bins.map((bin) => (100 * only(bin, kind)) / most));
+  const seen = Object.keys(KINDS).filter((kind) => only(answers, kind));
+  const lasted = (bins.length * BIN_MS) / 1000;
   find("chart").hidden = false;
   find("chart").replaceChildren(
-    make("p", {}, "time until the answer", key("p50", "half of them"), key("p99", "99%")),
-    make("div", { class: "plot" },
-      ...DECADES.map((ms) => place(make("span", {}, showTime(ms).replace(".0", "")), "top", y(ms))),
-      chart("Times over the run, summed up below", ...DECADES.map((ms) => draw("line", { x2: 100, y1: y(ms), y2: y(ms) })), line("p99", 0.99), line("p50", 0.5))),
-    make("p", {}, "answers over time", ...Object.entries(KINDS).map(([kind, words]) => key(kind, words))),
-    make("div", { class: "plot" }, place(make("span", {}, showNumber(most / BIN_MS * 1000), "/s"), "top", 8), chart(`Answers by status: ${count(answers)}`, ...bars)),
-    make("div", { class: "ticks", "aria-hidden": "true" }, ...[0, 50, 100].map((at) => place(make("span", {}, `${at / 100 * bins.length * BIN_MS / 1000} s`), "left", at))),
+    make("p", {}, "time until the answer", makeKey("solid", "half of them"), makeKey("dashed", "99%")),
+    makePlot("Times over the run, summed up below", DECADES.map((ms) => [showTime(ms).replace(".0", ""), findHeight(ms)]),
+      drawTimes("dashed", 0.99), drawTimes("solid", 0.5)),
+    make("p", {}, "answers over time", ...seen.map((kind) => makeKey(kind, KINDS[kind]))),
+    makePlot(`Answers by status: ${count(answers)}`, [[0, 0], [`${showNumber((most / BIN_MS) * 1000)}/s`, 100]], ...seen.map(drawCounts)),
+    makeTimes("0 s", `${lasted / 2} s`, `${lasted} s`),
   );
 }

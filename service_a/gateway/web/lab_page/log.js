@@ -1,9 +1,9 @@
 // The newest inputs, read from the log itself whenever something has happened.
-import { find, make, showDollars, showNumber, showTime } from "./elements.js";
+import { find, make, showDollars, showNumber } from "./elements.js";
 import { on } from "./events.js";
-import { call } from "./service.js";
+import { get, send } from "./service.js";
 
-let wanted = ""; // the outcome to show; all if empty
+let wanted = "all"; // the outcome to show
 let counts = {};
 let stale = true;
 let reading = false;
@@ -20,13 +20,13 @@ export function startReading() {
 
 function showOutcomes() {
   find("replay").hidden = !counts.unavailable;
-  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  for (const [outcome, count] of [["", total], ...Object.entries(counts)]) {
-    const id = `outcome-${outcome || "all"}`;
-    const button = find(id) ?? make("button", { id, type: "button", click: () => choose(outcome) });
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  for (const [outcome, count] of Object.entries({ all, ...counts })) {
+    const id = `outcome-${outcome}`;
+    const button = find(id) ?? make("button", { id, click: () => choose(outcome) });
     if (!button.isConnected) find("outcomes").append(button);
     button.setAttribute("aria-pressed", String(outcome === wanted));
-    button.textContent = `${outcome || "all"} ${showNumber(count)}`;
+    button.textContent = `${outcome} ${showNumber(count)}`;
   }
 }
 
@@ -37,49 +37,47 @@ function choose(outcome) {
 }
 
 async function read() {
-  if (reading || document.hidden) { stale = true; return; }
-  [reading, stale] = [true, false];
+  stale = reading || document.hidden;
+  if (stale) return;
+  reading = true;
   try {
-    const answer = await call(`inputs?limit=50${wanted && `&outcome=${wanted}`}`);
-    if (answer.ok) show((await answer.json()).inputs);
+    show((await get(`inputs?limit=50&data=false${wanted === "all" ? "" : `&outcome=${wanted}`}`)).inputs);
   } catch {
-    stale = true; // Service A is away
+    stale = true; // Service A is away, or its log
   } finally {
     reading = false;
   }
 }
 
 function show(inputs) {
-  find("no-inputs").hidden = inputs.length > 0;
   const focused = document.activeElement?.dataset.number;
   find("inputs").replaceChildren(...inputs.map((input) => make("tr", { class: input.outcome },
     make("td", {}, new Date(input.received_at).toLocaleTimeString("en-GB")),
-    make("td", {}, make("button", { type: "button", class: "open", "data-number": input.number, click: () => openRecord(input) }, input.request_id)),
+    make("td", {}, make("button", { class: "open", "data-number": input.number, click: () => open(input) }, input.request_id)),
     make("td", { class: "outcome" }, input.outcome),
     make("td", { class: "number" }, input.price === null ? "–" : showDollars(input.price)))));
   if (focused) find("inputs").querySelector(`[data-number="${focused}"]`)?.focus();
 }
 
-async function openRecord(input) {
-  const answer = await call(`inputs/${encodeURIComponent(input.request_id)}`).catch(() => undefined);
-  const newest = answer?.ok ? await answer.json() : input;
-  const record = newest.number === input.number ? newest : input; // a batch has one id for all its inputs
-  find("record-title").textContent = `Input ${record.number}`;
-  find("record-facts").textContent = `${record.outcome}${record.duration_ms === null ? "" : `, forwarded in ${showTime(record.duration_ms)}`}`
-    + `${record.earlier_attempts?.length ? `, after ${record.earlier_attempts.length} earlier attempt${record.earlier_attempts.length > 1 ? "s" : ""}` : ""}.`;
+async function open(input) {
+  const record = await readRecord(input).catch(() => input);
+  find("record-title").textContent = `Input ${record.number}: ${record.outcome}`;
   find("record-json").textContent = JSON.stringify(record, null, 2);
   find("record").showModal();
 }
 
+async function readRecord({ number, request_id: id }) {
+  const newest = await get(`inputs/${id}`);
+  if (newest.number === number) return newest;
+  const { inputs } = await get(`inputs?limit=1000&request_id=${id}`); // a batch has one id for all
+  return inputs.find((each) => each.number === number);
+}
+
 async function replay() {
   find("replayed").textContent = "Forwarding again…";
-  try {
-    const answer = await call("inputs/replay", { method: "POST" });
-    const { detail, ...outcomes } = await answer.json();
-    find("replayed").textContent = detail || (Object.entries(outcomes).filter(([, count]) => count)
-      .map(([outcome, count]) => `${showNumber(count)} ${outcome}`).join(", ")) || "Nothing was forwarded: the circuit is open";
-  } catch {
-    find("replayed").textContent = "Service A can't be reached.";
-  }
+  const answer = await send("POST", "inputs/replay").catch(() => undefined);
+  const { detail, ...outcomes } = (await answer?.json()) ?? { detail: "Service A can't be reached." };
+  const counts = Object.entries(outcomes).filter(([, count]) => count).map(([outcome, count]) => `${showNumber(count)} ${outcome}`);
+  find("replayed").textContent = detail ?? (counts.join(", ") || "Nothing was forwarded: the circuit is open");
   stale = true;
 }

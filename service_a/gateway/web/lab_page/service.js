@@ -1,11 +1,10 @@
-// Calls to Service A, with a key where one is needed. All paths are relative, so that the page also
-// works under a proxy's path.
+// Calls to Service A, with a key where one is needed. Paths are relative: a proxy may have put one before.
 import { find } from "./elements.js";
 
 const KEY = "lab-api-key";
 let asking;
 
-export const hasKey = () => sessionStorage.getItem(KEY) !== null;
+export const hasKey = () => Boolean(sessionStorage.getItem(KEY));
 
 export async function call(path, options = {}) {
   const key = sessionStorage.getItem(KEY);
@@ -17,21 +16,21 @@ export async function call(path, options = {}) {
   return call(path, options);
 }
 
-export const send = (body, options) =>
-  call("process", { method: "POST", headers: { "Content-Type": "application/json" }, body, ...options });
+/** The JSON of an answer; throws where there is none. */
+export async function get(path) {
+  const answer = await call(path);
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer.json();
+}
 
-function askForKey(refused) {
-  // Another call may have asked while this one was under way.
-  if (sessionStorage.getItem(KEY) !== refused) return Promise.resolve();
-  const dialog = find("key-dialog");
+export const send = (method, path, body, options) =>
+  call(path, { method, body, headers: { "Content-Type": "application/json" }, ...options });
+
+async function askForKey(refused) {
+  if (sessionStorage.getItem(KEY) !== refused) return; // another call asked while this one was under way
   if (refused) find("key-reason").textContent = "Service A refused this key.";
   find("key").value = "";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.oncancel = (event) => event.preventDefault();
-    dialog.onclose = () => {
-      sessionStorage.setItem(KEY, find("key").value);
-      resolve();
-    };
-  });
+  find("key-dialog").showModal();
+  await new Promise((resolve) => { find("key-dialog").addEventListener("close", resolve, { once: true }); });
+  sessionStorage.setItem(KEY, find("key").value);
 }

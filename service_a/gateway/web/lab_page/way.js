@@ -3,13 +3,13 @@ import { find, make, showNumber, showTime, write } from "./elements.js";
 import { on } from "./events.js";
 
 const MAX_DOTS = 40;
+const MAX_IN_FRAME = 8; // of a call's inputs, each a dot
 const STEP_MS = 500;
 const CIRCUITS = {
   closed: "Service B answers again: the circuit is closed.",
   open: "The circuit is open: Service A answers 503 at once, without asking Service B.",
 };
-let state;
-let versions = [];
+let before = { versions: [] }; // the state before this one
 let centres = {};
 
 export function startDrawing() {
@@ -17,15 +17,7 @@ export function startDrawing() {
   on("call", drawCall);
   on("state", showState);
   on("dropped", ({ dropped }) => report(`This page was too slow for ${showNumber(dropped)} events, which it missed.`));
-  setStill(matchMedia("(prefers-reduced-motion: reduce)").matches);
-  find("still").addEventListener("click", () => setStill(!isStill()));
-}
-
-const isStill = () => find("still").getAttribute("aria-pressed") === "true";
-
-function setStill(still) {
-  find("still").setAttribute("aria-pressed", String(still));
-  if (still) find("dots").replaceChildren();
+  find("still").checked = matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
 function drawRequest({ status, outcome, inputs, call }) {
@@ -41,12 +33,13 @@ function drawCall({ inputs, outcome }) {
   move(outcome === "predicted" ? "batch" : "batch bad", ["service-b", "service-a"], 4, inputs);
 }
 
-/** Move a dot from place to place, beginning some steps from now. */
-function move(look, places, delay, text = "") {
+/** Move a dot, or a frame with a dot for each input, from place to place, some steps from now. */
+function move(look, places, delay, inputs = 0) {
   setTimeout(() => {
-    const full = find("dots").childElementCount >= (text ? 2 : 1) * MAX_DOTS; // calls have room of their own
-    if (full || document.hidden || isStill()) return;
-    const dot = make("i", { class: `dot ${look}` }, String(text));
+    const full = find("dots").childElementCount >= (inputs ? 2 : 1) * MAX_DOTS; // calls have room of their own
+    if (full || document.hidden || find("still").checked) return;
+    const inside = Array.from({ length: Math.min(inputs, MAX_IN_FRAME) }, () => make("b", {}));
+    const dot = make("i", { class: `dot ${look}` }, ...inside, inputs > 1 ? `×${showNumber(inputs)}` : "");
     const jitter = (Math.random() - 0.5) * 14;
     const keyframes = places.map((id) =>
       ({ transform: `translate(${findCentre(id)}) translate(-50%, calc(-50% + ${jitter}px))` }));
@@ -61,11 +54,11 @@ const findCentre = (id) => (centres[id] ??= measure(find(id)));
 const measure = ({ offsetLeft, offsetTop, offsetWidth, offsetHeight }) =>
   `${offsetLeft + offsetWidth / 2}px, ${offsetTop + offsetHeight / 2}px`;
 
-function showState(now) {
-  const { requests_per_second: rate, waiting, circuit, service_b: b, log } = now;
+function showState({ requests_per_second: rate, p50_ms: p50, p99_ms: p99, waiting, circuit, service_b: b, log }) {
+  const versions = b.models.map(({ name, version }) => `${name} ${version ?? "not loaded"}`);
   write("rate", `${showNumber(rate)} request${rate === 1 ? "" : "s"}/s`);
-  write("p50", showTime(now.p50_ms));
-  write("p99", showTime(now.p99_ms));
+  write("p50", showTime(p50));
+  write("p99", showTime(p99));
   write("waiting-log", `${showNumber(waiting.log)} waiting`);
   write("waiting-forward", `${showNumber(waiting.forward)} waiting`);
   write("logged", `${showNumber(Object.values(log).reduce((sum, count) => sum + count, 0))} inputs`);
@@ -73,23 +66,19 @@ function showState(now) {
   write("circuit", `circuit ${circuit.replace("_", "-")}`);
   find("to-b").dataset.circuit = circuit;
   find("service-b").classList.toggle("away", b.status !== "healthy");
-  showVersions(b.models);
-  if (state && state.circuit !== circuit) report(CIRCUITS[circuit] ?? find("news").textContent);
-  else if (state && state.service_b.status !== b.status) report(`Service B is ${b.status}.`);
-  state = now;
+  if (String(versions) !== String(before.versions)) showVersions(versions);
+  if (before.circuit && before.circuit !== circuit) report(CIRCUITS[circuit] ?? find("news").textContent);
+  else if (before.status && before.status !== b.status) report(`Service B is ${b.status}.`);
+  before = { circuit, versions, status: b.status };
   centres = {};
 }
 
-function showVersions(models) {
-  const words = models.map(({ name, version }) => `${name} ${version ?? "not loaded"}`);
-  const swapped = words.filter((each) => !versions.includes(each));
-  if (String(words) === String(versions)) return;
-  find("versions").replaceChildren(...words.map((each) => make("span", {}, each)));
-  if (versions.length && swapped.length) {
-    report(`Service B now serves ${swapped.join(", ")}.`);
-    find("versions").animate([{ transform: "translateY(-100%)", opacity: 0 }, {}], isStill() ? 0 : 2 * STEP_MS);
-  }
-  versions = words;
+function showVersions(versions) {
+  find("versions").replaceChildren(...versions.map((each) => make("span", {}, each)));
+  const swapped = versions.filter((each) => !before.versions.includes(each));
+  if (!before.versions.length || !swapped.length) return;
+  report(`Service B now serves ${swapped.join(", ")}.`);
+  find("versions").animate([{ transform: "translateY(-100%)", opacity: 0 }, {}], find("still").checked ? 0 : 2 * STEP_MS);
 }
 
 const report = (text) => write("news", text);

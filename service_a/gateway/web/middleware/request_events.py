@@ -1,4 +1,4 @@
-"""An event for each request, for those who watch."""
+"""An event for each `POST`, for those who watch."""
 
 from collections.abc import Awaitable, Mapping
 from typing import Any

@@ -16,7 +16,8 @@ _HEADER = b"x-request-id"
 _RETRY_AFTER_SECONDS = 5
 
 _logger = logging.getLogger("gateway.request")
-_PROBES = {"/health", "/livez", "/metrics"}
+# Asked again and again, by probes and by Service A for those who watch: not worth a line each time.
+_POLLED = {"/health", "/livez", "/metrics", "/models", "/faults"}
 
 
 class RequestLine:
@@ -80,7 +81,7 @@ class RequestLine:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "unknown")
             self._metrics.count_request(route, scope["method"], status, seconds)
-            level = logging.DEBUG if scope["path"] in _PROBES and status == 200 else logging.INFO
+            level = logging.DEBUG if scope["path"] in _POLLED and status == 200 else logging.INFO
             line = {
                 **ids,
                 "method": scope["method"],

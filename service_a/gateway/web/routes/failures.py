@@ -47,8 +47,11 @@ def add_failure_handlers(app: FastAPI) -> None:
         request: Request, error: InputLogUnavailable
     ) -> Response:
         request.state.log_fields.update(outcome="not logged", reason=str(error))
+        path = request.scope["route"].path
+        if path == "/actuals":
+            return _answer_later("Actual prices could not be recorded")
         # Only the log's own routes read it; whoever posts wants to have something logged.
-        reads = request.scope["route"].path.startswith("/inputs")
+        reads = path.startswith(("/inputs", "/quality"))
         return _answer_later("Input log is unavailable" if reads else "Input could not be logged")
 
     @app.exception_handler(InputNotFound)

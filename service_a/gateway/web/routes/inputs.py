@@ -26,7 +26,7 @@ from gateway.web.schemas import (
 )
 
 
-async def _catch_up(request: Request) -> None:
+async def catch_up(request: Request) -> None:
     """Whoever has an answer finds it in the log, though the answer didn't wait for the log."""
     log_queue: LogQueue = request.app.state.log_queue
     await log_queue.catch_up()
@@ -35,7 +35,7 @@ async def _catch_up(request: Request) -> None:
 router = APIRouter(
     prefix="/inputs",
     tags=["inputs"],
-    dependencies=[Depends(_catch_up)],
+    dependencies=[Depends(catch_up)],
     responses={
         422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},
         503: {"model": ErrorAnswer, "description": "The log can't be used"},
@@ -84,12 +84,13 @@ async def read_inputs(
     cursor: Annotated[
         str | None, Query(description="`next_cursor` of the page before", pattern=CURSOR)
     ] = None,
+    data: Annotated[bool, Query(description="false leaves out what was sent")] = True,
 ) -> Response:
     reader: LogReader = request.app.state.log_reader
 
     def read() -> bytes:
         after = None if cursor is None else read_cursor(cursor)
-        page = reader.read_page(wanted, after, limit)
+        page = reader.read_page(wanted, after, limit, with_data=data)
         rows = b",".join(map(write_input, page.rows))
         return b'{"inputs":[%b],"next_cursor":%b}' % (rows, write_cursor(page.next))
 

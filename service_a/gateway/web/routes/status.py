@@ -10,6 +10,9 @@ from gateway.intake.log_queue import LogQueue
 from gateway.telemetry.metrics import Metrics
 from gateway.web.schemas import HealthAnswer, RootAnswer
 
+# Who scrapes doesn't wait longer for the quality, but has what was computed before.
+_QUALITY_SECONDS = 0.5
+
 router = APIRouter(tags=["status"])
 
 
@@ -57,4 +60,5 @@ async def read_metrics(request: Request) -> Response:
     metrics: Metrics = request.app.state.metrics
     lanes: Lanes = request.app.state.lanes
     metrics.set_model_circuits(lanes.read_circuits())
+    metrics.quality.versions = await request.app.state.quality.look_for(_QUALITY_SECONDS)
     return Response(metrics.write(), media_type=CONTENT_TYPE_LATEST)

@@ -15,6 +15,8 @@ CALLS = [
     ("GET", "/inputs/r1"),
     ("GET", "/inputs/export"),
     ("POST", "/inputs/replay"),
+    ("POST", "/actuals"),
+    ("GET", "/quality"),
 ]
 OPEN = ["/health", "/metrics", "/docs", "/redoc", "/openapi.json"]
 

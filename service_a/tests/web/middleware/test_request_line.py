@@ -83,12 +83,15 @@ def test_path_with_control_characters_stays_in_its_field(
     assert line["path"] == '/x\nlevel=INFO event=forged\x1b[2J"'
 
 
-def test_healthy_probe_is_logged_only_at_debug(capsys: pytest.CaptureFixture[str]) -> None:
-    start(answer).get("/health")
+@pytest.mark.parametrize("path", ["/health", "/faults"])
+def test_call_that_is_made_again_and_again_is_logged_only_at_debug(
+    capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    start(answer).get(path)
     assert read_lines(capsys) == []
 
-    start(answer, "DEBUG").get("/health")
-    assert [line["path"] for line in read_lines(capsys)] == ["/health"]
+    start(answer, "DEBUG").get(path)
+    assert [line["path"] for line in read_lines(capsys)] == [path]
 
 
 def test_caller_gets_a_bare_500_when_an_error_is_unexpected(

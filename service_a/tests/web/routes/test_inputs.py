@@ -35,6 +35,15 @@ def test_log_is_read_by_page(client: TestClient) -> None:
     assert second["next_cursor"] is None
 
 
+def test_data_is_left_out_when_it_is_not_wanted(client: TestClient) -> None:
+    process(client, "large", forward_to_model=False)
+
+    (whole,) = client.get("/inputs").json()["inputs"]
+    (without,) = client.get("/inputs?data=false").json()["inputs"]
+
+    assert whole == {**without, "data": "large"}
+
+
 def test_log_is_filtered(client: TestClient, stub: StubServer) -> None:
     process(client, "kept", "r1", forward_to_model=False)
     process(client, "predicted", "r2")
@@ -54,6 +63,7 @@ def test_log_is_filtered(client: TestClient, stub: StubServer) -> None:
     [
         ("limit", "0"),
         ("limit", "1001"),
+        ("data", "some"),
         ("cursor", "x"),
         ("cursor", "\x00"),
         ("outcome", "lost"),

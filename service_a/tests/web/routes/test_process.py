@@ -151,6 +151,7 @@ def test_everybody_gets_an_answer_of_their_own_when_many_come_at_once(
 # The log
 
 
+@pytest.mark.usefixtures("short_wait_for_locks")
 def test_nothing_is_forwarded_when_the_log_can_not_be_written(
     client: TestClient, stub: StubServer, log_path: Path
 ) -> None:

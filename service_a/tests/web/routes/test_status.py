@@ -3,6 +3,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import cast
 
+import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -33,6 +34,7 @@ def test_health_checks_leave_no_input_in_the_log(client: TestClient, log_path: P
     assert read_inputs(log_path) == []
 
 
+@pytest.mark.usefixtures("short_wait_for_locks")
 def test_gateway_is_unhealthy_only_while_the_log_can_not_be_written(
     client: TestClient, log_path: Path
 ) -> None:

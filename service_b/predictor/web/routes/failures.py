@@ -15,6 +15,7 @@ from predictor.errors import (
     InvalidInput,
     ModelNotFound,
     ModelUnavailable,
+    NoChallenger,
     PredictorError,
     UnsupportedEncoding,
     WrongContentType,
@@ -46,6 +47,10 @@ def add_failure_handlers(app: FastAPI) -> None:
 
     @answers(ModelNotFound, "model_not_found")
     async def answer_model_not_found(_: Request, error: ModelNotFound) -> Response:
+        return JSONResponse({"detail": str(error)}, status_code=404)
+
+    @answers(NoChallenger, "model_not_found")
+    async def answer_no_challenger(_: Request, error: NoChallenger) -> Response:
         return JSONResponse({"detail": str(error)}, status_code=404)
 
     @answers(ModelUnavailable, "model_unavailable")

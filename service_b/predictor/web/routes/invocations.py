@@ -82,11 +82,14 @@ async def invoke(
     ),
 ) -> Response:
     registry: ModelRegistry = request.app.state.registry
+    rows: list[Row] = []
     try:
         model = registry.default if name is None else find_endpoint(request, name)
-        predictions = await _predict(request, model)
+        rows = await _read(request, model)
+        predictions = await _predict(request, model, rows)
     except InvalidInput as error:
-        count_failure(request, "invalid_input")
+        # With one row that is wrong, none of its neighbours is predicted.
+        count_failure(request, "invalid_input", len(rows) or 1)
         return _fail(400, "BAD_REQUEST", _summarise(error), error.problems)
     except ModelNotFound as error:
         count_failure(request, "model_not_found")
@@ -98,11 +101,14 @@ async def invoke(
     return Response(to_json({"predictions": predictions}), media_type="application/json")
 
 
-async def _predict(request: Request, model: ServedModel) -> list[Any]:
+async def _read(request: Request, model: ServedModel) -> list[Row]:
     settings: Settings = request.app.state.settings
     reader: BodyReader = request.app.state.body_reader
     body = reader.parse(await receive_body(request, settings.max_rows), allow_nan=True)
-    rows = read_rows(body, list(model.columns), settings.max_rows)
+    return read_rows(body, list(model.columns), settings.max_rows)
+
+
+async def _predict(request: Request, model: ServedModel, rows: Sequence[Row]) -> list[Any]:
     nullable = _find_nullable(model.input_type)
 
     async def check_piece(some: Sequence[Row], start: int) -> list[BaseModel]:

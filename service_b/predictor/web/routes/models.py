@@ -1,14 +1,26 @@
 """Which models the service hosts, and the state of each."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
+
 from fastapi import APIRouter, Depends, Request
 
-from predictor.errors import ModelNotFound
+from predictor.errors import ModelNotFound, NoChallenger
 from predictor.inference.served_model import ServedModel
+from predictor.shadow.difference import Difference
+from predictor.shadow.shadow import Shadow
 from predictor.versions.deployment import Deployment
 from predictor.versions.registry import ModelRegistry
 from predictor.versions.watcher import Watcher
 from predictor.web.foreign_pages import refuse_foreign_pages
-from predictor.web.schemas import ErrorAnswer, ModelAnswer, ModelsAnswer, ModelState
+from predictor.web.schemas import (
+    ChallengerAnswer,
+    ErrorAnswer,
+    LargeDifference,
+    ModelAnswer,
+    ModelsAnswer,
+    ModelState,
+)
 
 # A source that hangs keeps the caller of /reload waiting no longer than this.
 RELOAD_SECONDS = 60
@@ -38,6 +50,32 @@ async def read_model(request: Request, name: str) -> ModelAnswer:
     if state is None:  # retired meanwhile
         raise ModelNotFound(name, sorted(request.app.state.endpoints))
     return ModelAnswer(**state.model_dump(), card=dict(model.metadata))
+
+
+@router.get(
+    "/models/{name}/challenger",
+    summary="Say how the version that is tried in the shadow differs",
+    responses={404: {"model": ErrorAnswer, "description": "No such model, or no challenger"}},
+)
+async def read_challenger(request: Request, name: str) -> ChallengerAnswer:
+    """Only some inputs are taken, as `challenger` in models.yaml says."""
+    registry: ModelRegistry = request.app.state.registry
+    shadows: Mapping[str, Shadow] = request.app.state.shadows
+    held = registry.find_name(name)
+    if held is None:
+        raise ModelNotFound(name, registry.all_names)
+    if held not in shadows:
+        raise NoChallenger(name)
+    entry, state = shadows[held].entry, shadows[held].describe()
+    return ChallengerAnswer(
+        model=held,
+        alias=entry.alias,
+        share=entry.share,
+        status=state.status,
+        version=state.version,
+        challenger_version=state.challenger_version,
+        **asdict(state.summary) | {"largest": [*map(_describe_difference, state.summary.largest)]},
+    )
 
 
 @router.post(
@@ -71,6 +109,15 @@ def _describe_all(request: Request) -> list[ModelState]:
         for deployment in deployments
         for each in (deployment, *deployment.aliases.values())
     ]
+
+
+def _describe_difference(difference: Difference) -> LargeDifference:
+    return LargeDifference(
+        request_id=difference.request_id,
+        price=round(difference.price, 2),
+        challenger_price=round(difference.challenger_price, 2),
+        difference=difference.difference,
+    )
 
 
 def _read_text(model: ServedModel | None, key: str) -> str | None:

@@ -1,6 +1,6 @@
 """Predictions: of the default model, and of each model by its name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from predictor.errors import InputRejected, InvalidInput, ModelNotFound
 from predictor.inference.runner import Runner, run_in_pieces
 from predictor.inference.served_model import Outcome, ServedModel
 from predictor.settings import Settings
+from predictor.shadow.shadow import Shadow
 from predictor.telemetry.stages import Stages
 from predictor.versions.registry import ModelRegistry
 from predictor.web.answers import Answer, write_answer, write_result
@@ -138,6 +139,9 @@ async def predict_inputs(
     stages.end("check")
     outcomes = await runner.predict(model, inputs)
     stages.end("predict")
+    shadows: Mapping[str, Shadow] = request.app.state.shadows
+    if model.name in shadows:
+        shadows[model.name].offer(request.state.trace.request_id, model, inputs, outcomes)
     fields = request.state.log_fields
     predictions = fields.get("predictions", 0) + len(outcomes)
     fields.update(model=model.name, model_version=model.version, predictions=predictions)

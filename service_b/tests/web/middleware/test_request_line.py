@@ -54,6 +54,10 @@ def app(lines: LineHandler, metrics: Metrics) -> FastAPI:
     async def read_health(healthy: bool = True) -> StreamingResponse:
         return StreamingResponse(iter(()), 200 if healthy else 503)
 
+    @app.get("/models")
+    async def list_models() -> list[str]:
+        return []
+
     @app.get("/fail")
     async def fail() -> None:
         raise RuntimeError("the secret\nof the house")
@@ -166,6 +170,7 @@ def test_caller_who_leaves_is_no_error(app: FastAPI, log: StringIO) -> None:
 
 def test_probe_is_logged_only_when_it_fails(client: TestClient, log: StringIO) -> None:
     client.get("/health")
+    client.get("/models")  # asked every second while somebody watches
     assert log.getvalue() == ""
     client.get("/health?healthy=false")
     (line,) = log.getvalue().splitlines()

@@ -179,6 +179,19 @@ def test_problems_name_the_columns_that_the_caller_knows(
     ]
 
 
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [({"instances": [{}] * 3}, 3), ({"instances": [[]] * 3}, 1), ([], 1)],
+)
+def test_each_row_of_a_frame_is_counted_when_it_is_refused(
+    client: TestClient, body: Any, refused: int
+) -> None:
+    assert invoke(client, body)[0] == 400
+    assert f'predictor_errors_total{{kind="invalid_input"}} {refused}.0' in (
+        client.get("/metrics").text
+    )
+
+
 def test_version_is_that_of_the_mlflow_that_is_supported(client: TestClient) -> None:
     answer = client.get("/version")
     requirements = (SERVICE_FOLDER / "requirements-mlflow.txt").read_text(encoding="utf-8")

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -226,3 +227,112 @@ def test_alias_of_a_model_without_endpoint_has_none_either(
         assert answer.status_code == 404
         assert "tiny" not in answer.json()["detail"].partition(";")[2]
         assert client.get("/models/tiny@challenger").status_code == 200
+
+
+# A challenger in the shadow
+
+
+@pytest.fixture
+def shadowed(
+    settings: Settings, write_version: Callable[..., Path], dear_artifact: bytes
+) -> Iterator[TestClient]:
+    """The service with version 1 of `tiny`, and version 2 in its shadow for all inputs."""
+    folder = write_version("1").parent
+    write_version("2", pickle=dear_artifact)
+    (folder / "alias.json").write_text('{"champion": "1", "aliases": {"challenger": "2"}}')
+    settings.models.write_text(
+        "models:\n"
+        "- {name: tiny, default: true, sources: [models/tiny], challenger: {share: 1}}\n"
+        "- {name: other, class_path: tests.inference.test_python_model.Doubler}\n"
+    )
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+def read_challenger(client: TestClient, seen: int) -> dict[str, Any]:
+    """Read what was found when so many inputs were compared or failed."""
+    deadline = time.monotonic() + 20
+    while True:
+        answer: dict[str, Any] = client.get("/models/tiny/challenger").json()
+        if answer["compared"] + answer["failed"] >= seen:
+            return answer
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_inputs_of_every_call_of_the_model_are_compared_and_its_answers_stay_as_they_are(
+    shadowed: TestClient, house: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = {"X-Request-ID": "first"}
+    answer = shadowed.post("/predict", json={"input": house}, headers=ids)
+    assert answer.json()["prediction"]["model_version"] == "1"
+    price = answer.json()["prediction"]["price"]
+    shadowed.post("/models/tiny/predict", json={"input": house})
+    shadowed.post("/predict/batch", json={"inputs": [house, {}, house]})
+    shadowed.post("/models/tiny/predict/batch", json={"inputs": [house]})
+    rows = {"dataframe_records": [{"1stFlrSF": 896, "OverallQual": 5, "Neighborhood": "NAmes"}]}
+    shadowed.post("/invocations", json=rows)
+    shadowed.post("/models/tiny@challenger/predict", json={"input": house})
+    shadowed.post("/models/other/predict", json={"input": {"value": 1}})
+
+    found = read_challenger(shadowed, 6)
+    assert found.pop("since")
+    largest = found.pop("largest")
+    sizes = [found.pop(f"{each}_difference") for each in ("mean", "median", "p90")]
+    assert found == {
+        "model": "tiny",
+        "alias": "challenger",
+        "status": "comparing",
+        "version": "1",
+        "challenger_version": "2",
+        "share": 1,
+        "compared": 6,
+        "failed": 0,
+        "dropped": 0,
+        "within_interval": 0,
+    }
+    assert sizes == [pytest.approx(1)] * 3
+    assert len(largest) == 5
+    assert largest[0]["difference"] == pytest.approx(1)
+    assert largest[0]["challenger_price"] == pytest.approx(2 * largest[0]["price"], abs=0.02)
+    lines = [vars(each).get("fields", {}) for each in caplog.records]
+    assert [each["price"] for each in lines if each.get("request_id") == "first"] == [price]
+
+
+def test_answers_are_right_when_the_challenger_fails_at_every_input(
+    shadowed: TestClient, house: dict[str, Any]
+) -> None:
+    registry = shadowed.app.state.registry  # type: ignore[attr-defined]
+    registry.loaded["tiny@challenger"].evaluation = None
+    answer = shadowed.post("/predict", json={"input": house})
+    assert answer.json()["prediction"]["model_version"] == "1"
+    assert read_challenger(shadowed, 1)["failed"] == 1
+
+
+def test_challenger_follows_its_alias(
+    shadowed: TestClient, models_folder: Path, house: dict[str, Any]
+) -> None:
+    alias = models_folder / "tiny" / "alias.json"
+    for written, state in (
+        ('{"champion": "1"}', ("no_version", "1", None)),
+        ('{"champion": "1", "aliases": {"challenger": "1"}}', ("same_version", "1", "1")),
+        ('{"champion": "2", "aliases": {"challenger": "1"}}', ("comparing", "2", "1")),
+    ):
+        alias.write_text(written)
+        shadowed.post("/reload")
+        shadowed.post("/predict", json={"input": house})
+        found = shadowed.get("/models/tiny/challenger").json()
+        assert (found["status"], found["version"], found["challenger_version"]) == state
+    assert read_challenger(shadowed, 1)["mean_difference"] == pytest.approx(0.5)
+
+
+def test_challenger_is_404_of_a_model_that_has_none(shadowed: TestClient) -> None:
+    for name, detail in (
+        ("other", "The model 'other' has no challenger"),
+        ("tiny@challenger", "The model 'tiny@challenger' has no challenger"),
+        ("big", "There is no model 'big'; there is tiny, other, tiny@challenger"),
+    ):
+        answer = shadowed.get(f"/models/{name}/challenger")
+        assert (answer.status_code, answer.json()) == (404, {"detail": detail})
+    by_alias = shadowed.get("/models/tiny@champion/challenger")
+    assert by_alias.json()["model"] == "tiny"

@@ -1,0 +1,1 @@
+"""What a challenger would have answered: it predicts when no caller waits, and nobody sees it."""
