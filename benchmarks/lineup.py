@@ -34,20 +34,26 @@ class Lineup:
 
     def make_service_b(self, *, replicas: int | None = None, models: Path | None = None) -> Server:
         """Service B, with its own or other models; as `replicas` processes behind one port."""
-        name, command = _name_processes("Service B", "replica", replicas)
-        environment = self._environment | ({"PREDICTOR_MODELS": str(models)} if models else {})
-        return self.make_server(name, self._root / "service_b", command, environment)
+        name, workers_environment = _name_processes("Service B", "replica", replicas)
+        environment = self._environment | workers_environment
+        if models:
+            environment |= {"PREDICTOR_MODELS": str(models)}
+        return self.make_server(name, self._root / "service_b", ["main.py"], environment)
 
     def make_service_a(
         self, b: Server, *, log: str = "inputs.db", workers: int | None = None
     ) -> Server:
         """Service A in front of `b`; with `workers`, so many processes on one log."""
-        name, command = _name_processes("Service A", "worker", workers)
-        environment = self._environment | {
-            "SERVICE_B_URL": f"{b.url}/predict",
-            "INPUT_LOG_URL": f"sqlite:///{self.scratch / log}",
-        }
-        return self.make_server(name, self._root / "service_a", command, environment)
+        name, workers_environment = _name_processes("Service A", "worker", workers)
+        environment = (
+            self._environment
+            | workers_environment
+            | {
+                "SERVICE_B_URL": f"{b.url}/predict",
+                "INPUT_LOG_URL": f"sqlite:///{self.scratch / log}",
+            }
+        )
+        return self.make_server(name, self._root / "service_a", ["main.py"], environment)
 
     def make_limits(self) -> list[Subject]:
         """Servers that only give the request back, on the packages of Service A."""
@@ -113,10 +119,8 @@ def prepare_venv(folder: Path) -> None:
     subprocess.run([*command, str(folder.relative_to(ROOT))], cwd=ROOT, check=True)
 
 
-def _name_processes(service: str, kind: str, count: int | None) -> tuple[str, list[str]]:
-    """Give the name and the command of a service, by itself or as `count` processes."""
+def _name_processes(service: str, kind: str, count: int | None) -> tuple[str, dict[str, str]]:
+    """Give the name and the settings of a service, by itself or as `count` processes."""
     if count is None:
-        return service, ["main.py"]
-    command = ["-m", "uvicorn", "main:app", "--port", "{port}", "--workers", f"{count}"]
-    command += ["--no-access-log", "--log-level", "warning"]
-    return f"{service} with {count} {kind}{'s' * (count > 1)}", command
+        return service, {}
+    return f"{service} with {count} {kind}{'s' * (count > 1)}", {"WORKERS": str(count)}

@@ -10,9 +10,7 @@ from benchmarks.server import Server
 from benchmarks.subject import make_predict, make_process, make_process_log_only
 from benchmarks.summary import summarise
 
-# Only to compare numbers of processes. uvicorn's own `--workers` leaves out what `serving` adds to
-# a process: its limits, and an end in time. So it is no way to run the services.
-_SEVERAL = "Started as `uvicorn main:app --workers N`; memory includes uvicorn's supervisor."
+_SEVERAL = "Started with `WORKERS=N`; memory includes uvicorn's supervisor."
 
 
 def measure_log_sizes(bench: Bench) -> Result:

@@ -10,5 +10,5 @@ from predictor.command import main, make_app
 
 if __name__ == "__main__":
     main("python main.py")
-else:
+elif __name__ != "__mp_main__":  # as in one of several processes, which makes its own
     app = make_app()

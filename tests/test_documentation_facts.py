@@ -25,7 +25,7 @@ PAGES = {("GET", "/docs"), ("GET", "/redoc"), ("GET", "/openapi.json"), *LAB}
 READ_CODE = """
 import json, re
 from {package}.app import create_app
-from {package}.settings import Settings
+from {package}.settings import SECRETS, Settings
 
 settings = Settings()
 prefix = Settings.model_config["env_prefix"]
@@ -34,8 +34,13 @@ print(json.dumps({{
     "settings": {{
         field.validation_alias or prefix + name.upper():
             field.default if isinstance(field.default, str)
-            else json.dumps(field.default or None, default=str)
+            else json.dumps(field.default, default=str)
+            if field.default or field.annotation is float
+            else "null"
         for name, field in Settings.model_fields.items()
+    }} | {{
+        f"{{Settings.model_fields[name].validation_alias or prefix + name.upper()}}_FILE": "null"
+        for name in SECRETS
     }},
     "metrics": re.findall(r"# TYPE (\\w+)", app.state.metrics.write().decode()),
     "contract": app.openapi(),

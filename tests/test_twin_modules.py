@@ -35,6 +35,7 @@ EQUAL = [
     "serving/server.py",
     "serving/stopping.py",
     "serving/waits.py",
+    "serving/workers.py",
     "spelling.py",
     "telemetry/line_writer.py",
     "telemetry/log_lines.py",
@@ -59,6 +60,7 @@ FOR_TESTS = ["serving/conftest.py", "serving/running_server.py"]
 OWN_TESTS = {
     "web/routes/faults.py",
     "serving/server.py",
+    "serving/workers.py",
     "telemetry/log_lines.py",
     "web/middleware/request_line.py",
 }
@@ -68,6 +70,7 @@ OWN = {
     "command.py": {"_parse", "_write_openapi", "make_app"},  # Service B has models
     "errors.py": {"InputRejected"},  # by a hook of Service B; by Service B itself
     "settings.py": {
+        "SECRETS",
         "Settings",
         "_describe",  # a URL of Service A's may hold a password without an @
         "_describe_default",  # a setting of Service B's is a list

@@ -3,11 +3,13 @@
 import asyncio
 import gc
 import logging
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from threading import Event
 from typing import Any, cast
 
 from fastapi import Depends, FastAPI
@@ -46,7 +48,7 @@ from gateway.input_log.retention import Retention
 from gateway.input_log.sqlite_writer import SqliteLogWriter
 from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import FORWARD_OUTCOMES
-from gateway.intake.forward_queue import CALLS_AT_ONCE, make_forward_queue
+from gateway.intake.forward_queue import make_forward_queue
 from gateway.intake.intake import Intake
 from gateway.intake.lanes import MAX_LANES, Lane, Lanes
 from gateway.intake.log_queue import LogQueue
@@ -54,6 +56,7 @@ from gateway.intake.ports import Predictor
 from gateway.intake.read_queue import ReadQueue
 from gateway.intake.replay import Replay
 from gateway.serving.direct_routes import DirectRoutes
+from gateway.serving.workers import METRICS_FOLDER
 from gateway.settings import Settings, SettingsError
 from gateway.telemetry.events import Watchers
 from gateway.telemetry.latencies import Latencies
@@ -146,7 +149,8 @@ def create_app(settings: Settings) -> FastAPI:
         SettingsError: the file that a setting names is of no use.
     """
     lines = configure_logging(settings.log_level, settings.log_format)
-    metrics = Metrics(FORWARD_OUTCOMES, CircuitState)
+    shared_folder = os.environ.get(METRICS_FOLDER) if settings.workers > 1 else None
+    metrics = Metrics(FORWARD_OUTCOMES, CircuitState, shared_folder)
     watchers, latencies = Watchers(), Latencies()
     faults = Faults(KINDS)
     columns = _read_columns(settings) if settings.service_b_protocol == "mlflow" else None
@@ -227,6 +231,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.watchers = watchers
     app.state.latencies = latencies
     app.state.faults = faults
+    app.state.draining = Event()
     app.state.at_stop = [watchers.close, faults.end_all]
     app.state.lines = lines
     for group in (status, process, price, instances, inputs, actuals, quality, lab):
@@ -257,14 +262,19 @@ def _make_exchanges(settings: Settings) -> Exchanges:
     adapter_class = DeadlineAdapter if "joined_sends" in settings.plain else JoinedSendsAdapter
     return Exchanges(
         settings.predictor_url,
-        adapter_class(_make_tls(settings), max_connections=MAX_LANES * CALLS_AT_ONCE),
+        adapter_class(
+            _make_tls(settings),
+            max_connections=MAX_LANES * settings.forward_calls,
+            lifetime_seconds=settings.connection_lifetime_seconds,
+        ),
         connect_timeout_seconds=settings.connect_timeout_seconds,
         api_key=settings.predictor_api_key,
     )
 
 
 def _make_side_calls(settings: Settings) -> SideCalls:
-    adapter = DeadlineAdapter(_make_tls(settings))
+    lifetime_seconds = settings.connection_lifetime_seconds
+    adapter = DeadlineAdapter(_make_tls(settings), lifetime_seconds=lifetime_seconds)
     return SideCalls(settings.predictor_url, adapter, settings.predictor_api_key)
 
 
@@ -329,6 +339,7 @@ def _make_lane(
         timeout_seconds=settings.forward_timeout_seconds,
         max_batch=settings.forward_max_batch,
         max_waiting=settings.forward_max_waiting,
+        calls_at_once=settings.forward_calls,
     )
     return Lane(queue, breaker)
 

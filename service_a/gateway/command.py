@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -21,7 +22,7 @@ def main(name: str = "gateway", arguments: Sequence[str] | None = None) -> None:
     if output:
         _write_openapi(app, output)
     else:
-        serve(app, app.state.settings)
+        serve(app, app.state.settings, partial(make_app, **options))
 
 
 def make_app(env_file: Path | None = None) -> FastAPI:

@@ -6,7 +6,7 @@ import sqlite3
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -177,6 +177,12 @@ class Settings(BaseSettings):
     )
     """Path under which a proxy has the service, such as `/lab`; unset is none."""
 
+    workers: int = Field(default=1, ge=1, le=64, validation_alias="WORKERS")
+    """Processes that answer at the port."""
+
+    drain_seconds: float = Field(default=0.0, ge=0, le=300, validation_alias="DRAIN_SECONDS")
+    """How long it still answers when it is told to stop, and says that it will."""
+
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     """Least important level that is logged: DEBUG, INFO, WARNING or ERROR."""
 
@@ -232,6 +238,13 @@ class Settings(BaseSettings):
     connect_timeout_seconds: float = Field(default=1.0, gt=0, le=300)
     """Time for opening a connection to Service B, within the forward's own."""
 
+    connection_lifetime_seconds: float = Field(default=5.0, gt=0, le=3600)
+    """How long a connection to Service B is used at most, before its name is looked up anew."""
+
+    # While the answers of one call are read, B has the other one to work on.
+    forward_calls: int = Field(default=2, ge=1, le=32)
+    """Calls to Service B at a time, for one model; each has a connection."""
+
     forward_max_batch: int = Field(default=500, ge=1, le=1000)
     """Most inputs in one call to Service B."""
 
@@ -278,6 +291,13 @@ class Settings(BaseSettings):
     )
     """What is done in the plain way instead of the fast one: `1` is all, or names with commas."""
 
+    @field_validator("faults")
+    @classmethod
+    def _have_faults_in_one_process(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("workers", 1) > 1:
+            raise ValueError("a fault is one process's: with it, WORKERS must be 1")
+        return value
+
     @field_validator("max_bytes_under_way")
     @classmethod
     def _leave_room_for_largest_body(cls, value: int, info: ValidationInfo) -> int:
@@ -294,6 +314,10 @@ class Settings(BaseSettings):
         return url.removesuffix("/predict").removesuffix("/invocations")
 
 
+SECRETS = ("api_keys", "predictor_api_key", "input_log_url")
+"""Fields of which a file may hold the value: the one that their variable with `_FILE` names."""
+
+
 class SettingsError(Exception):
     """Settings have bad values; the message has a line for each, with variable and value."""
 
@@ -302,15 +326,16 @@ def load_settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingsError: a value is not allowed.
+        SettingsError: a value is not allowed, or a file can't be read.
     """
     # Where it is set, the metrics' library keeps files there.
     for name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
         folder = os.environ.get(name)
         if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
             raise SettingsError(f"{name}: not a folder to write to (was {folder!r})")
+    secrets = _read_secret_files()
     try:
-        return Settings()
+        return Settings(**secrets)
     except ValidationError as error:
         raise SettingsError("\n".join(_describe(error))) from error
 
@@ -325,10 +350,36 @@ def _describe(error: ValidationError) -> Iterator[str]:
         yield f"{name}: {problem['msg']}{given}"
 
 
+def _read_secret_files() -> dict[str, Any]:
+    """Read the files that hold secrets; return what they hold as `Settings` takes it."""
+    variables = {name.upper(): value for name, value in os.environ.items() if value}
+    held = {}
+    for field in SECRETS:
+        name = _name(field)
+        file_name = f"{name}_FILE"
+        if file_name not in variables:
+            continue
+        if name in variables:
+            raise SettingsError(f"{name} and {file_name}: only one of them may be set")
+        path = Path(variables[file_name])
+        try:
+            content = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(f"{file_name}: {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{file_name}: {path}: is not UTF-8") from error
+        held[name if Settings.model_fields[field].validation_alias else field] = content.rstrip(
+            "\r\n"
+        )
+    return held
+
+
 def list_settings() -> Iterator[str]:
     """Yield the variable of each setting, with its default."""
     for field in Settings.model_fields:
         yield f"{_name(field)} ({_describe_default(field)})"
+        if field in SECRETS:
+            yield f"{_name(field)}_FILE (unset)"
 
 
 def _name(field: str) -> str:
@@ -338,4 +389,4 @@ def _name(field: str) -> str:
 
 def _describe_default(field: str) -> str:
     default = Settings.model_fields[field].default
-    return str(default or "unset")
+    return str(default) if default or isinstance(default, float) else "unset"

@@ -22,6 +22,8 @@ _SETTINGS = {
     "HOST",
     "PORT",
     "ROOT_PATH",
+    "DRAIN_SECONDS",
+    "WORKERS",
     "LOG_LEVEL",
     "LOG_FORMAT",
     "LAB_PLAIN",
@@ -30,7 +32,9 @@ _SETTINGS = {
     "SERVICE_B_CA_FILE",
     "SERVICE_B_PROTOCOL",
     "INPUT_LOG_URL",
+    "INPUT_LOG_URL_FILE",
     "PREDICTOR_API_KEY",
+    "PREDICTOR_API_KEY_FILE",
 }
 
 _POSTGRES = find_programs()

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -57,6 +58,20 @@ class PostgresServer:
         engine.dispose()
         return f"{self._url}&options=-csearch_path%3D{name}"
 
+    def make_database(self, name: str) -> None:
+        engine = create_engine(self._url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+
+    def start_as_user(self, *command: str | Path, folder: Path) -> subprocess.Popen[bytes]:
+        """Start a program as the user that runs the server, with a folder for what it writes."""
+        if self._as_user:
+            owner = self._folder.stat()
+            os.chown(folder, owner.st_uid, owner.st_gid)
+        output = subprocess.DEVNULL
+        return subprocess.Popen([*self._as_user, *command], stdout=output, stderr=output)
+
     @property
     def socket_path(self) -> Path:
         return self._folder / ".s.PGSQL.5432"
@@ -85,6 +100,45 @@ class PostgresServer:
         )
 
 
+class PgBouncer:
+    """A pooler in front of a server, by transactions. Its database `postgres` is one of its own."""
+
+    def __init__(self, server: PostgresServer, folder: Path) -> None:
+        self._folder = folder
+        server.make_database("bounced")
+        settings = {
+            "listen_port": 6432,
+            "unix_socket_dir": folder,
+            "auth_type": "any",
+            "pool_mode": "transaction",
+            "default_pool_size": 2,
+            "logfile": folder / "log",
+            "pidfile": folder / "pid",
+        }
+        address = f"host={server.socket_path.parent} dbname=bounced user=postgres"
+        lines = ["[databases]", f"postgres = {address}", "[pgbouncer]"]
+        lines += [f"{name} = {value}" for name, value in settings.items()]
+        (folder / "pgbouncer.ini").write_text("\n".join(lines))
+        self._process = server.start_as_user("pgbouncer", folder / "pgbouncer.ini", folder=folder)
+        deadline = time.monotonic() + 30
+        while not self.socket_path.exists():
+            assert time.monotonic() < deadline
+            assert self._process.poll() is None
+            time.sleep(0.01)
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg://postgres@/postgres?host={self._folder}&port=6432"
+
+    @property
+    def socket_path(self) -> Path:
+        return self._folder / ".s.PGSQL.6432"
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
 def _find_children(parent: int) -> list[int]:
     children = []
     for file in Path("/proc").glob("[0-9]*/stat"):
@@ -101,7 +155,7 @@ class PostgresProxy:
     `cuts_at_answer` is set, the connections end at the next answer.
     """
 
-    def __init__(self, server: PostgresServer) -> None:
+    def __init__(self, server: PostgresServer | PgBouncer) -> None:
         self._server = server
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []

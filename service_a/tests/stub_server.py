@@ -77,8 +77,8 @@ class StubServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, scheme: str = "http") -> None:
-        super().__init__(("127.0.0.1", 0), Exchange)
+    def __init__(self, scheme: str = "http", host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__((host, port), Exchange)
         self._scheme = scheme
         self.received: list[Received] = []
         self._closed = threading.Semaphore(0)

@@ -6,7 +6,7 @@ import pytest
 
 from gateway import __version__
 from gateway.command import main, make_app
-from gateway.settings import Settings
+from gateway.settings import SECRETS, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,9 @@ def test_every_setting_is_named_when_help_is_asked_for(
     assert printed.startswith("usage: gateway [-h] [--env-file FILE] [openapi --output FILE]\n")
     assert "\n  PORT (8000)\n" in printed
     assert "\n  GATEWAY_API_KEYS (unset)\n" in printed
-    assert printed.partition("does:\n")[2].count("\n  ") == len(Settings.model_fields)
+    assert printed.partition("does:\n")[2].count("\n  ") == len(Settings.model_fields) + len(
+        SECRETS
+    )
 
 
 @pytest.mark.parametrize("argument", ["--port=9000", "start", "openapi"])

@@ -39,6 +39,8 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("PORT", "9000", "port", 9000),
         ("ROOT_PATH", "/lab/a/", "root_path", "/lab/a"),
         ("ROOT_PATH", "/", "root_path", None),
+        ("DRAIN_SECONDS", "5", "drain_seconds", 5.0),
+        ("WORKERS", "3", "workers", 3),
         ("ROOT_PATH", "", "root_path", None),
         ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
         ("SERVICE_B_PROTOCOL", "mlflow", "service_b_protocol", "mlflow"),
@@ -323,4 +325,82 @@ def test_folder_that_the_metrics_cannot_be_written_to_is_told_with_its_variable(
     monkeypatch.setenv(variable, str(tmp_path / name))
 
     with pytest.raises(SettingsError, match=rf"\A{variable}: not a folder [^\n]+\Z"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("GATEWAY_API_KEYS", "k1,k2", "api_keys", {"k1", "k2"}),
+        ("PREDICTOR_API_KEY", "k3", "predictor_api_key", "k3"),
+        ("INPUT_LOG_URL", "sqlite:////srv/inputs.db", "input_log_url", "sqlite:////srv/inputs.db"),
+    ],
+)
+def test_secret_is_read_from_its_file_without_the_line_break_at_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    value: str,
+    field: str,
+    expected: object,
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{value}\n")
+    monkeypatch.setenv(f"{name}_FILE", str(file))
+    monkeypatch.setenv(name, "")  # as good as unset
+
+    assert getattr(load_settings(), field) == expected
+
+
+def test_wrong_secret_in_a_file_stops_the_start_and_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("hidden key")
+    monkeypatch.setenv("GATEWAY_API_KEYS_FILE", str(file))
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert str(caught.value).startswith("GATEWAY_API_KEYS: ")
+    assert "hidden" not in str(caught.value)
+
+
+def test_start_is_stopped_when_a_secret_is_given_twice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("INPUT_LOG_URL", "hidden")
+    monkeypatch.setenv("INPUT_LOG_URL_FILE", str(tmp_path / "secret"))
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert str(caught.value) == "INPUT_LOG_URL and INPUT_LOG_URL_FILE: only one of them may be set"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "No such file or directory"), (b"\xff", "is not UTF-8")],
+)
+def test_start_is_stopped_when_the_file_of_a_secret_is_of_no_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("INPUT_LOG_URL_FILE", str(file))
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert str(caught.value) == f"INPUT_LOG_URL_FILE: {file}: {reason}"
+
+
+def test_start_is_stopped_when_several_processes_are_to_have_faults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORKERS", "2")
+    monkeypatch.setenv("LAB_FAULTS", "1")
+
+    with pytest.raises(SettingsError, match=r"^LAB_FAULTS: .*WORKERS must be 1"):
         load_settings()

@@ -1,9 +1,11 @@
 """The composition root: makes the predictor's objects and hands them to each other."""
 
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from threading import Event
 from typing import Any, cast
 
 from fastapi import Depends, FastAPI
@@ -16,6 +18,7 @@ from predictor.errors import ManifestError
 from predictor.faults import Faults
 from predictor.inference.runner import Runner
 from predictor.serving.direct_routes import DirectRoutes
+from predictor.serving.workers import METRICS_FOLDER
 from predictor.settings import Settings
 from predictor.shadow.calls_under_way import CallsUnderWay
 from predictor.shadow.shadow import Shadow
@@ -95,7 +98,8 @@ def create_app(settings: Settings) -> FastAPI:
     manifest = read_manifest(settings.models)
     registry = ModelRegistry([entry.name for entry in manifest.models], manifest.default_name)
     deployments = _build_deployments(settings, manifest, registry)
-    metrics = Metrics(deployments)
+    shared_folder = os.environ.get(METRICS_FOLDER) if settings.workers > 1 else None
+    metrics = Metrics(deployments, shared_folder)
     watcher = Watcher(deployments, settings.watch_seconds)
     calls = CallsUnderWay()
     shadows = {
@@ -144,6 +148,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.listed_pages = frozenset()
     app.state.metrics = metrics
     app.state.faults = faults = Faults(KINDS)
+    app.state.draining = Event()
     app.state.at_stop = [faults.end_all]
     app.state.lines = lines
     app.state.registry = registry

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -28,7 +29,7 @@ def main(name: str = "predictor", arguments: Sequence[str] | None = None) -> Non
     if output:
         _write_openapi(app, output)
     else:
-        serve(app, app.state.settings)
+        serve(app, app.state.settings, partial(make_app, **options))
 
 
 def make_app(env_file: Path | None = None, models: Path | None = None) -> FastAPI:

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -115,6 +115,12 @@ class Settings(BaseSettings):
     )
     """Path under which a proxy has the service, such as `/lab`; unset is none."""
 
+    workers: int = Field(default=1, ge=1, le=64, validation_alias="WORKERS")
+    """Processes that answer at the port."""
+
+    drain_seconds: float = Field(default=0.0, ge=0, le=300, validation_alias="DRAIN_SECONDS")
+    """How long it still answers when it is told to stop, and says that it will."""
+
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     """Least important level that is logged: DEBUG, INFO, WARNING or ERROR."""
 
@@ -177,6 +183,13 @@ class Settings(BaseSettings):
     )
     """What is done in the plain way instead of the fast one: `1` is all, or names with commas."""
 
+    @field_validator("faults")
+    @classmethod
+    def _have_faults_in_one_process(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("workers", 1) > 1:
+            raise ValueError("a fault is one process's: with it, WORKERS must be 1")
+        return value
+
     @field_validator("max_bytes_under_way")
     @classmethod
     def _leave_room_for_largest_body(cls, value: int, info: ValidationInfo) -> int:
@@ -198,6 +211,10 @@ _CHOICES = {
     "JOBLIB_START_METHOD": multiprocessing.get_all_start_methods(),
     "LOKY_PICKLER": ["cloudpickle", "pickle"],
 }
+
+
+SECRETS = ("api_key",)
+"""Fields of which a file may hold the value: the one that their variable with `_FILE` names."""
 
 
 class SettingsError(Exception):
@@ -226,15 +243,16 @@ def load_settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingsError: a value is not allowed.
+        SettingsError: a value is not allowed, or a file can't be read.
     """
     # Where it is set, the metrics' library keeps files there.
     for name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
         folder = os.environ.get(name)
         if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
             raise SettingsError(f"{name}: not a folder to write to (was {folder!r})")
+    secrets = _read_secret_files()
     try:
-        return Settings()
+        return Settings(**secrets)
     except ValidationError as error:
         raise SettingsError("\n".join(_describe(error))) from error
 
@@ -250,10 +268,36 @@ def _describe(error: ValidationError) -> Iterator[str]:
         yield f"{name}: {problem['msg']}{given}"
 
 
+def _read_secret_files() -> dict[str, Any]:
+    """Read the files that hold secrets; return what they hold as `Settings` takes it."""
+    variables = {name.upper(): value for name, value in os.environ.items() if value}
+    held = {}
+    for field in SECRETS:
+        name = _name(field)
+        file_name = f"{name}_FILE"
+        if file_name not in variables:
+            continue
+        if name in variables:
+            raise SettingsError(f"{name} and {file_name}: only one of them may be set")
+        path = Path(variables[file_name])
+        try:
+            content = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(f"{file_name}: {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{file_name}: {path}: is not UTF-8") from error
+        held[name if Settings.model_fields[field].validation_alias else field] = content.rstrip(
+            "\r\n"
+        )
+    return held
+
+
 def list_settings() -> Iterator[str]:
     """Yield the variable of each setting, with its default."""
     for field in Settings.model_fields:
         yield f"{_name(field)} ({_describe_default(field)})"
+        if field in SECRETS:
+            yield f"{_name(field)}_FILE (unset)"
 
 
 def _name(field: str) -> str:
@@ -265,4 +309,4 @@ def _describe_default(field: str) -> str:
     default = Settings.model_fields[field].default
     if isinstance(default, tuple):
         return json.dumps(default)
-    return str(default or "unset")
+    return str(default) if default or isinstance(default, float) else "unset"

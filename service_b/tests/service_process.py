@@ -27,7 +27,17 @@ def find_free_port() -> int:
 
 def make_environment(**variables: str) -> dict[str, str]:
     """This process's environment without settings of the service, and with those given."""
-    settings = {"HOST", "PORT", "ROOT_PATH", "LOG_LEVEL", "LOG_FORMAT", "LAB_PLAIN", "LAB_FAULTS"}
+    settings = {
+        "HOST",
+        "PORT",
+        "ROOT_PATH",
+        "WORKERS",
+        "DRAIN_SECONDS",
+        "LOG_LEVEL",
+        "LOG_FORMAT",
+        "LAB_PLAIN",
+        "LAB_FAULTS",
+    }
     kept = {
         name: value
         for name, value in os.environ.items()

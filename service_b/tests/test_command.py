@@ -7,7 +7,7 @@ import pytest
 
 from predictor import __version__
 from predictor.command import main, make_app
-from predictor.settings import SERVICE_FOLDER, Settings
+from predictor.settings import SECRETS, SERVICE_FOLDER, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,9 @@ def test_every_setting_is_named_when_help_is_asked_for(
     assert printed.startswith("usage: predictor [-h] [--models FILE] [--env-file FILE] [openapi")
     assert "\n  PORT (8001)\n" in printed
     assert "\n  PREDICTOR_API_KEY (unset)\n" in printed
-    assert printed.partition("does:\n")[2].count("\n  ") == len(Settings.model_fields)
+    assert printed.partition("does:\n")[2].count("\n  ") == len(Settings.model_fields) + len(
+        SECRETS
+    )
 
 
 @pytest.mark.parametrize("argument", ["--port=9000", "start", "openapi"])

@@ -20,6 +20,8 @@ VARIABLES = [
     "HOST",
     "PORT",
     "ROOT_PATH",
+    "WORKERS",
+    "DRAIN_SECONDS",
     "LOG_LEVEL",
     "LOG_FORMAT",
     "PREDICTOR_API_KEY",
@@ -53,7 +55,7 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = ["0.0.0.0", "9001", "/lab/b/", "DEBUG", "json"]  # noqa: S104
+    values = ["0.0.0.0", "9001", "/lab/b/", "1", "5", "DEBUG", "json"]  # noqa: S104
     values += ["the-key", "lab.example, [::1]"]
     values += ["/srv/models.yaml", "2.5", '["s3://models/", "memory:"]', "4096", "2048", "5000"]
     values += ["50", "1.5", "65536", "7.5", "64", "1", "quick_check"]
@@ -63,6 +65,8 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "host": "0.0.0.0",  # noqa: S104
         "port": 9001,
         "root_path": "/lab/b",
+        "workers": 1,
+        "drain_seconds": 5.0,
         "log_level": "DEBUG",
         "log_format": "json",
         "api_key": "the-key",
@@ -265,4 +269,58 @@ def test_folder_that_the_metrics_cannot_be_written_to_is_told_with_its_variable(
     monkeypatch.setenv(variable, str(tmp_path / name))
 
     with pytest.raises(SettingsError, match=rf"\A{variable}: not a folder [^\n]+\Z"):
+        load_settings()
+
+
+def test_secret_is_read_from_its_file_without_the_line_break_at_its_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("k3\n")
+    monkeypatch.setenv("PREDICTOR_API_KEY_FILE", str(file))
+    monkeypatch.setenv("PREDICTOR_API_KEY", "")  # as good as unset
+
+    assert load_settings().api_key == "k3"
+
+
+def test_start_is_stopped_when_a_secret_is_given_twice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PREDICTOR_API_KEY", "hidden")
+    monkeypatch.setenv("PREDICTOR_API_KEY_FILE", str(tmp_path / "secret"))
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert (
+        str(caught.value)
+        == "PREDICTOR_API_KEY and PREDICTOR_API_KEY_FILE: only one of them may be set"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "No such file or directory"), (b"\xff", "is not UTF-8")],
+)
+def test_start_is_stopped_when_the_file_of_a_secret_is_of_no_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("PREDICTOR_API_KEY_FILE", str(file))
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert str(caught.value) == f"PREDICTOR_API_KEY_FILE: {file}: {reason}"
+
+
+def test_start_is_stopped_when_several_processes_are_to_have_faults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORKERS", "2")
+    monkeypatch.setenv("LAB_FAULTS", "1")
+
+    with pytest.raises(SettingsError, match=r"^LAB_FAULTS: .*WORKERS must be 1"):
         load_settings()

@@ -3,14 +3,20 @@
 The timeouts of `requests` and urllib3 hold for each read by itself, so a server that sends
 a byte now and then keeps a caller waiting for ever. Here each read gets what is left, and so do
 the look-up of the server's name and the attempt at each of its addresses.
+
+A connection is used for a limited time. The next one looks the name up anew, so copies of the
+server that are new get their share, and one that stops is left before it has stopped.
 """
 
+import math
+import random
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
@@ -20,6 +26,9 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from gateway.forwarding.echo import EchoConnection
 from gateway.forwarding.name_lookup import look_up
+
+# Connections that were opened together end one after the other.
+_LEAST_SHARE_OF_LIFETIME = 0.8
 
 _local = threading.local()
 
@@ -74,8 +83,20 @@ class DeadlineTlsSocket(DeadlineSocket, ssl.SSLSocket):
 class DeadlineConnection(EchoConnection):
     socket_class: type[socket.socket] = DeadlineSocket
 
+    def __init__(self, *args: Any, lifetime_seconds: float = math.inf, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._lifetime_seconds = lifetime_seconds
+        self._ends_at = math.inf
+
+    @property
+    def is_connected(self) -> bool:
+        """Say whether the pool may use it once more."""
+        return time.monotonic() < self._ends_at and super().is_connected
+
     def _new_conn(self) -> socket.socket:
         made = self._connect()
+        share = random.uniform(_LEAST_SHARE_OF_LIFETIME, 1)  # noqa: S311
+        self._ends_at = time.monotonic() + share * self._lifetime_seconds
         return self.socket_class(made.family, made.type, made.proto, fileno=made.detach())
 
     def _connect(self) -> socket.socket:
@@ -128,7 +149,7 @@ PoolClasses = Mapping[str, type[HTTPConnectionPool]]
 class DeadlineAdapter(HTTPAdapter):
     """Mounted on a `requests.Session`, makes its calls keep `keep_deadline`.
 
-    Calls by https need `tls`, and trust what it does.
+    Calls by https need `tls`, and trust what it does. A connection is used for `lifetime_seconds`.
     """
 
     pool_classes: ClassVar[PoolClasses] = {
@@ -138,16 +159,24 @@ class DeadlineAdapter(HTTPAdapter):
     tls_socket_class: ClassVar[type[ssl.SSLSocket]] = DeadlineTlsSocket
 
     def __init__(
-        self, tls: ssl.SSLContext | None = None, max_connections: int = DEFAULT_POOLSIZE
+        self,
+        tls: ssl.SSLContext | None = None,
+        max_connections: int = DEFAULT_POOLSIZE,
+        lifetime_seconds: float = math.inf,
     ) -> None:
         self._tls = tls
+        self._lifetime_seconds = lifetime_seconds
         if tls is not None:
             tls.sslsocket_class = self.tls_socket_class
         super().__init__(pool_maxsize=max_connections)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs, ssl_context=self._tls)
-        self.poolmanager.pool_classes_by_scheme = self.pool_classes
+        # A pool hands its connections what it doesn't know itself.
+        self.poolmanager.pool_classes_by_scheme = {
+            scheme: partial(pool_class, lifetime_seconds=self._lifetime_seconds)
+            for scheme, pool_class in self.pool_classes.items()
+        }
 
     def cert_verify(self, *_: Any) -> None:
         """`tls` has all that is trusted; requests would add the public certificates to it."""

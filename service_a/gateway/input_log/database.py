@@ -15,7 +15,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import InputLogUnavailable
 from gateway.input_log.log_files import LogFiles
-from gateway.input_log.server_process import end_server_process, read_server_process
+from gateway.input_log.server_process import (
+    ServerProcess,
+    end_server_process,
+    read_server_process,
+)
 from gateway.input_log.tables import upgrade
 
 _logger = logging.getLogger(__name__)
@@ -76,11 +80,11 @@ class LogDatabase:
             InputLogUnavailable: nothing was written that anybody can find. The next use opens the
                 database anew, so it works again by itself when it can.
         """
-        process: int | None = None
+        process: ServerProcess | None = None
         ended = False
         try:
             with self.watch(), self._engine.begin() as connection:
-                if self._is_psycopg:
+                if self._is_psycopg and is_committed:
                     process = read_server_process(connection)
                 yield connection
                 ended = True

@@ -22,6 +22,8 @@ class LimitedConnection(psycopg.Connection[Any]):
 
     statement_seconds: float = _STATEMENT_SECONDS
     is_stopped: Callable[[], bool] = staticmethod(lambda: False)
+    is_pooled = False
+    """Whether a pooler such as PgBouncer may give each transaction another of the server's."""
 
     def wait(
         self,
@@ -57,4 +59,13 @@ def connect(url: URL, parameters: Mapping[str, Any], is_stopped: Callable[[], bo
     missing = {name: value for name, value in limits.items() if name not in url.query}
     connection = LimitedConnection.connect(**parameters, **missing)
     connection.is_stopped = is_stopped
+    try:
+        ((number,),) = connection.execute("SELECT pg_backend_pid()")
+        connection.rollback()
+    except psycopg.Error:
+        connection.close()
+        raise
+    if number != connection.info.backend_pid:
+        connection.is_pooled = True
+        connection.prepare_threshold = None  # another process hasn't what this one has prepared
     return connection

@@ -142,7 +142,8 @@ attempts = Table(
     Column("duration_ms", Float),
 )
 
-# A row that health checks rewrite: only writing shows that the log can be written.
+# A row for each gateway, which health checks rewrite: only writing shows that the log can be
+# written. (The fast writer of SQLite, which lets one write at a time, has one row for all.)
 heartbeat = Table(
     "heartbeat",
     _metadata,

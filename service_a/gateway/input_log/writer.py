@@ -1,8 +1,9 @@
 """Writing to the input log: every input on disk before anything else happens to it."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -20,6 +21,8 @@ _ADD_OUTCOME = (
     .values({name: bindparam(name) for name in OUTCOME_COLUMNS})
 )
 _VERSION_CHARS = 64  # of the column
+# Nobody beats any more who hasn't for so long.
+_HEARTBEAT_AGE = timedelta(days=1)
 
 
 class LogWriter:
@@ -27,6 +30,8 @@ class LogWriter:
 
     def __init__(self, database: LogDatabase) -> None:
         self._database = database
+        # Gateways that shared a row would wait for each other, or both insert it.
+        self._heartbeat_id = 1 + secrets.randbelow(2**31 - 1)
 
     def write(self, entries: Sequence[Entry]) -> list[int]:
         """Commit the entries, all or none; they are on disk when this returns.
@@ -66,9 +71,19 @@ class LogWriter:
             if outcomes:
                 connection.execute(_ADD_OUTCOME, [_describe(each) for each in outcomes])
             if beats:
-                connection.execute(heartbeat.delete())
-                connection.execute(heartbeat.insert().values(id=1, checked_at=datetime.now(UTC)))
+                self._beat(connection)
         return numbers
+
+    def _beat(self, connection: Connection) -> None:
+        """Rewrite this gateway's row; the first time, also delete those of gateways long gone."""
+        now = datetime.now(UTC)
+        its_row = heartbeat.c.id == self._heartbeat_id
+        if connection.execute(heartbeat.update().where(its_row).values(checked_at=now)).rowcount:
+            return
+        old = select(heartbeat.c.id).where(heartbeat.c.checked_at < now - _HEARTBEAT_AGE)
+        old = old.with_for_update(skip_locked=True)  # another gateway may be at it
+        connection.execute(heartbeat.delete().where(heartbeat.c.id.in_(old)))
+        connection.execute(heartbeat.insert().values(id=self._heartbeat_id, checked_at=now))
 
     def close(self) -> None:
         """Close what this keeps open itself: nothing, as it borrows its connections."""

@@ -9,8 +9,6 @@ from gateway.intake.ports import Counts, Predictor
 
 # With all callers in one call, this process would rest while B works, and B while this one answers.
 _MAX_CALLERS = 32
-# While the answers of one call are read, B has the other one to work on.
-CALLS_AT_ONCE = 2
 # An input that waits for its turn longer than this share of the time would have too little left for
 # the call: under overload, B would work on the oldest, which are given up all the same.
 _MAX_WAIT_SHARE = 0.5
@@ -25,6 +23,7 @@ def make_forward_queue(
     timeout_seconds: float,
     max_batch: int,
     max_waiting: int,
+    calls_at_once: int,
 ) -> ForwardQueue:
     """Make the queue. A forward may take `timeout_seconds` in all."""
 
@@ -40,5 +39,5 @@ def make_forward_queue(
         max_seconds=timeout_seconds,
         max_wait_seconds=timeout_seconds * _MAX_WAIT_SHARE,
         max_callers=_MAX_CALLERS,
-        threads=CALLS_AT_ONCE,
+        threads=calls_at_once,
     )

@@ -1,4 +1,4 @@
-"""Stopping in time, whatever is still under way."""
+"""Stopping: first those that send calls are told to send them elsewhere, then it is in time."""
 
 import logging
 import os
@@ -11,22 +11,51 @@ import uvicorn
 
 _logger = logging.getLogger(__name__)
 
-# Answers under way get this long after SIGTERM.
-DRAIN_SECONDS = 8
-# A stopped service is gone within 10 s.
+# Answers under way get this long when no more are accepted.
+GRACEFUL_SECONDS = 8
+# After the drain, a stopped service is gone within 10 s.
 _STOP_SECONDS = 9
 _LINES_SECONDS = 0.3
+_CLOSE = (b"connection", b"close")
 
 
 class StoppingServer(uvicorn.Server):
     """uvicorn's server; a thread that is still at work can't keep the process from ending.
 
-    What is to be done first when it stops is called then: to end what would go on for ever.
+    When it is told to stop, it still answers for `drain_seconds`: `at_drain` has it say so where it
+    is asked for its health, and each caller that keeps a connection is told to leave it. What is to
+    be done first when it stops, `at_stop`, is called then: to end what would go on for ever.
     """
 
-    def __init__(self, config: uvicorn.Config, at_stop: Sequence[Callable[[], None]]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        at_stop: Sequence[Callable[[], None]],
+        at_drain: Callable[[], None],
+        drain_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(config)
         self._at_stop = at_stop
+        self._at_drain = at_drain
+        self._drain_seconds = drain_seconds
+        self._clock = clock
+        self._drained_at: float | None = None  # of the clock, once it is told to stop
+
+    async def on_tick(self, counter: int) -> bool:
+        if not await super().on_tick(counter):
+            return False
+        if self._drained_at is None:
+            self._drained_at = self._clock() + self._drain_seconds
+            self._begin_drain()
+        return self.force_exit or self._clock() >= self._drained_at
+
+    def _begin_drain(self) -> None:
+        self._at_drain()
+        # uvicorn makes its headers anew each second, of these among others.
+        self.config.encoded_headers.append(_CLOSE)
+        self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         timer = threading.Timer(_STOP_SECONDS, _end)

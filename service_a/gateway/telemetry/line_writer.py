@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TextIO
 
@@ -21,10 +22,12 @@ _CLOSE_SECONDS = 1
 class LineWriter:
     """A stream for a log handler; a thread of its own does the writing, so nothing waits for it.
 
-    A context: at its end what waits is written, as far as the reader takes it in time.
+    A context: at its end what waits is written, as far as the reader takes it in time. If the file
+    is shared with other processes, lines are whole as long as each takes `max_write_bytes` at most.
     """
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, max_write_bytes: int = MAX_WAITING) -> None:
+        self._max_write_bytes = max_write_bytes
         self._file_number = file.fileno()
         self._encoding = file.encoding
         self._lock = threading.Lock()
@@ -70,7 +73,9 @@ class LineWriter:
             with self._lock:
                 text = "".join(self._texts)
                 self._texts.clear()
-            self._write(text.encode(self._encoding, "backslashreplace"))
+            data = text.encode(self._encoding, "backslashreplace")
+            for piece in split_lines(data, self._max_write_bytes):
+                self._write(piece)
             with self._lock:
                 self._waiting -= len(text)
                 dropped, self._dropped_lines = self._dropped_lines, 0
@@ -86,3 +91,13 @@ class LineWriter:
                 time.sleep(_PAUSE_SECONDS)  # whoever gave us the file made it so
             except OSError:
                 return  # its reader has gone
+
+
+def split_lines(data: bytes, most: int) -> Iterator[bytes]:
+    """Split between lines, into pieces of so many bytes at most; a longer line is a piece."""
+    while len(data) > most:
+        end = data.rfind(b"\n", 0, most) + 1 or data.find(b"\n") + 1 or len(data)
+        yield data[:end]
+        data = data[end:]
+    if data:
+        yield data

@@ -10,6 +10,7 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway.telemetry.quality_gauges import QualityGauges
 
@@ -22,14 +23,24 @@ class Metrics:
     """The metrics of one application. Safe to use from many threads.
 
     The outcomes of forwards and the states of the circuit are there from the start, as zeros.
+    With a folder that several processes share, what they count is added up.
     """
 
-    def __init__(self, outcomes: Iterable[str] = (), circuit_states: Iterable[str] = ()) -> None:
-        self._registry = CollectorRegistry()
+    def __init__(
+        self,
+        outcomes: Iterable[str] = (),
+        circuit_states: Iterable[str] = (),
+        shared_folder: str | None = None,
+    ) -> None:
+        self._registry = self._read = CollectorRegistry()
+        self._is_shared = shared_folder is not None
+        if self._is_shared:
+            self._read = CollectorRegistry()
+            MultiProcessCollector(self._read, shared_folder)  # type: ignore[no-untyped-call]
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=self._registry)
         self.quality = QualityGauges()
-        self._registry.register(self.quality)
+        self._read.register(self.quality)
         self._requests = Counter(
             "http_requests",
             "Requests answered, by route; those that no route takes are one series.",
@@ -61,6 +72,7 @@ class Metrics:
             "1 for the state that the circuit to Service B is in.",
             ("state",),
             registry=self._registry,
+            multiprocess_mode="livemax",
         )
         # Names that callers give: the series are those of the models that have a lane at the time.
         self._model_circuits = Gauge(
@@ -108,7 +120,12 @@ class Metrics:
             gauge.set(each == state)
 
     def set_model_circuits(self, states: Mapping[str, str]) -> None:
-        """Put the states of named models' circuits in the place of those before."""
+        """Put the states of named models' circuits in the place of those before.
+
+        In a shared folder nothing could take them away again.
+        """
+        if self._is_shared:
+            return
         self._model_circuits.clear()
         for model, current in states.items():
             for state in self._circuit_states:
@@ -116,4 +133,4 @@ class Metrics:
 
     def write(self) -> bytes:
         """Return all of it in Prometheus's text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self._read)

@@ -63,7 +63,7 @@ class RootAnswer(BaseModel):
 
 class HealthAnswer(BaseModel):
     service: Literal["Service A"] = "Service A"
-    status: Literal["healthy", "unhealthy"]
+    status: Literal["healthy", "unhealthy", "draining"]
     circuit_breaker: CircuitState = Field(
         description="`closed` while calls to Service B go through, `open` while they are refused"
     )

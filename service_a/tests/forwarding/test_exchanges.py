@@ -1,10 +1,13 @@
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from gateway.errors import PredictorTimeout
+from gateway.forwarding import name_lookup
 from gateway.forwarding.deadline import DeadlineAdapter
 from gateway.forwarding.exchanges import Exchanges
 from gateway.forwarding.joined_sends import JoinedSendsAdapter
@@ -65,3 +68,87 @@ def test_proxies_and_passwords_of_the_environment_are_ignored(
 
     assert post(exchanges) == 200
     assert stub.received[0].headers["Authorization"] is None
+
+
+class Copies(NamedTuple):
+    """Copies of Service B at one port of several addresses, which a name leads to."""
+
+    stubs: Sequence[StubServer]
+    named: list[str]  # addresses that the name has
+    port: int
+
+    def count_calls(self) -> list[int]:
+        """Return how many calls each has had since it was last asked."""
+        counts = [len(stub.received) for stub in self.stubs]
+        for stub in self.stubs:
+            stub.received.clear()
+        return counts
+
+
+@pytest.fixture
+def copies(monkeypatch: pytest.MonkeyPatch) -> Iterator[Copies]:
+    with ExitStack() as running:
+        first = running.enter_context(closing(StubServer()))
+        port = first.server_address[1]
+        hosts = [f"127.0.0.{number}" for number in (1, 2, 3)]
+        others = [
+            running.enter_context(closing(StubServer(host=host, port=port))) for host in hosts[1:]
+        ]
+        copies = Copies([first, *others], hosts, port)
+        ask = name_lookup._ask
+
+        def fake_ask(host: str, flags: int = 0) -> list[str]:
+            return (
+                copies.named.copy() if host == "service-b.test" and not flags else ask(host, flags)
+            )
+
+        monkeypatch.setattr(name_lookup, "_ask", fake_ask)
+        yield copies
+
+
+def connect(
+    adapter_class: type[DeadlineAdapter], copies: Copies, lifetime_seconds: float
+) -> closing[Exchanges]:
+    adapter = adapter_class(max_connections=2, lifetime_seconds=lifetime_seconds)
+    url = f"http://service-b.test:{copies.port}"
+    return closing(Exchanges(url, adapter, connect_timeout_seconds=1))
+
+
+@pytest.mark.parametrize("adapter_class", [DeadlineAdapter, JoinedSendsAdapter])
+def test_each_copy_gets_its_share_when_there_are_more_and_fewer_of_them(
+    adapter_class: type[DeadlineAdapter], copies: Copies
+) -> None:
+    hosts = copies.named.copy()
+    with connect(adapter_class, copies, lifetime_seconds=1e-9) as exchanges:
+        for named, expected in (
+            (hosts[:1], [9, 0, 0]),
+            (hosts, [3, 3, 3]),
+            (hosts[1:2], [0, 9, 0]),
+        ):
+            copies.named[:] = named
+            assert {post(exchanges) for _ in range(9)} == {200}
+            assert copies.count_calls() == expected
+
+
+@pytest.mark.parametrize("adapter_class", [DeadlineAdapter, JoinedSendsAdapter])
+def test_no_call_fails_when_a_copy_is_gone_that_the_name_still_has(
+    adapter_class: type[DeadlineAdapter], copies: Copies
+) -> None:
+    with connect(adapter_class, copies, lifetime_seconds=1e-9) as exchanges:
+        copies.stubs[1].close()
+
+        assert {post(exchanges) for _ in range(9)} == {200}
+        assert copies.count_calls()[1] == 0
+
+
+@pytest.mark.parametrize("adapter_class", [DeadlineAdapter, JoinedSendsAdapter])
+def test_one_connection_is_used_again_until_its_lifetime_ends(
+    adapter_class: type[DeadlineAdapter], copies: Copies
+) -> None:
+    with connect(adapter_class, copies, lifetime_seconds=3600) as exchanges:
+        for _ in range(6):
+            post(exchanges)
+
+    received = [request for stub in copies.stubs for request in stub.received]
+    assert len(received) == 6
+    assert len({request.connection for request in received}) == 1

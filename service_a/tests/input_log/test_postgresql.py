@@ -1,6 +1,7 @@
 """A server of PostgreSQL that hangs, or whose answer gets lost on its way."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,8 +9,10 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -17,10 +20,11 @@ from sqlalchemy import create_engine, text
 from gateway.errors import InputLogUnavailable
 from gateway.input_log import postgresql as module
 from gateway.input_log.database import LogDatabase
+from gateway.input_log.reader import InputFilter, LogReader
 from gateway.input_log.writer import LogWriter
-from gateway.intake.entries import NewInput, OutcomeKind
+from gateway.intake.entries import Heartbeat, NewInput, Outcome, OutcomeKind
 from gateway.settings import SERVICE_FOLDER
-from tests.databases import PostgresProxy, PostgresServer
+from tests.databases import PgBouncer, PostgresProxy, PostgresServer
 
 
 @pytest.fixture
@@ -135,25 +139,84 @@ FOR EACH ROW EXECUTE FUNCTION sleep()
 )
 
 
+@pytest.fixture(scope="module")
+def bouncer(postgres: PostgresServer) -> Iterator[PgBouncer]:
+    if shutil.which("pgbouncer") is None:
+        pytest.skip("PgBouncer is not installed")
+    with TemporaryDirectory() as folder:
+        bouncer = PgBouncer(postgres, Path(folder))
+        yield bouncer
+        bouncer.stop()
+
+
+def test_no_outcome_stays_pending_behind_a_pooler_of_transactions(bouncer: PgBouncer) -> None:
+    def write_all(log: LogWriter, name: str) -> None:
+        for index in range(20):  # the driver prepares what it does often
+            names = [f"{name}{index}", f"{name}{index}+"]
+            numbers = log.write([NewInput(each, "1", OutcomeKind.PENDING) for each in names])
+            log.write(
+                [
+                    Heartbeat(),
+                    *(
+                        Outcome(number, request_id, OutcomeKind.UNAVAILABLE, 1.0)
+                        for number, request_id in zip(numbers, names, strict=True)
+                    ),
+                ]
+            )
+
+    with ExitStack() as opened, ThreadPoolExecutor(4) as threads:
+        databases = [opened.enter_context(closing(LogDatabase(bouncer.url))) for _ in range(4)]
+        writing = [
+            threads.submit(write_all, LogWriter(database), name)
+            for name, database in zip("abcd", databases, strict=True)
+        ]
+        for each in writing:
+            each.result()
+        pages = LogReader(databases[0]).export(InputFilter())
+        outcomes = [row.outcome for rows in pages for row in rows]
+
+    assert outcomes == [OutcomeKind.UNAVAILABLE] * 160
+
+
+def test_commit_through_a_pooler_counts_when_only_its_answer_is_lost(bouncer: PgBouncer) -> None:
+    proxy = PostgresProxy(bouncer)
+    with closing(proxy), closing(LogDatabase(proxy.get_url(""))) as database:
+        log = LogWriter(database)
+        (first,) = record(log, "r1")
+        cut_at_commit(proxy, passes_on=True)
+
+        assert record(log, "r2", "r3") == [first + 1, first + 2]
+
+
+@pytest.mark.parametrize("is_pooled", [False, True], ids=["direct", "pooled"])
 @pytest.mark.usefixtures("short_times")
 def test_commit_that_takes_too_long_is_ended_and_does_not_come_later(
-    log: LogWriter, schema_url: str
+    is_pooled: bool, request: pytest.FixtureRequest
 ) -> None:
-    record(log, "r1")
-    engine = create_engine(schema_url)
-    with engine.begin() as connection:
-        for statement in SLOW_COMMIT:
-            connection.exec_driver_sql(statement)
+    url = (
+        request.getfixturevalue("bouncer").url
+        if is_pooled
+        else request.getfixturevalue("schema_url")
+    )
+    engine = create_engine(url)
+    with closing(LogDatabase(url)) as database:
+        log = LogWriter(database)
+        record(log, "r1")
+        with engine.begin() as connection:
+            for statement in SLOW_COMMIT:
+                connection.exec_driver_sql(statement)
 
-    with pytest.raises(InputLogUnavailable):
-        record(log, "slow")
+        with pytest.raises(InputLogUnavailable):
+            record(log, "slow")
 
-    with engine.connect() as connection:
-        query = "SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT' AND state = 'active'"
-        assert connection.execute(text(query)).scalar() == 0
-    engine.dispose()
-    record(log, "r2")
-    assert read_names(schema_url) == ["r1", "r2"]
+        with engine.connect() as connection:
+            query = (
+                "SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT' AND state = 'active'"
+            )
+            assert connection.execute(text(query)).scalar() == 0
+        engine.dispose()
+        record(log, "r2")
+    assert read_names(url)[-2:] == ["r1", "r2"]
 
 
 def test_what_is_under_way_fails_soon_when_the_database_is_stopped(

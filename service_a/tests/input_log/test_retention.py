@@ -12,6 +12,7 @@ from gateway.input_log.replay_queue import ReplayQueue
 from gateway.input_log.retention import Retention
 from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import NewInput, OutcomeKind, Span
+from tests.databases import PostgresServer
 from tests.serving.running_server import wait_until
 
 
@@ -111,3 +112,18 @@ def test_rounds_go_on_when_the_log_was_unavailable(
 
 def test_nothing_is_looked_for_when_no_limit_is_set(database: LogDatabase) -> None:
     asyncio.run(Retention(database, max_days=None, max_inputs=None).run())  # ends at once
+
+
+def test_gateways_that_delete_at_once_take_other_inputs_and_wait_for_none(
+    postgres: PostgresServer,
+) -> None:
+    url = postgres.make_schema()
+    with closing(LogDatabase(url)) as database, closing(LogDatabase(url)) as other:
+        fill(LogWriter(database), 450)
+        retention = Retention(other, max_days=None, max_inputs=100)
+        with database.transaction() as connection:
+            # As another gateway's step does, which hasn't ended.
+            connection.exec_driver_sql("DELETE FROM inputs WHERE id <= 200")
+            assert [retention.delete_step() for _ in range(2)] == [150, 0]
+
+        assert read_data(other) == [*range(350, 450)]

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from gateway.input_log.sqlite_writer import SqliteLogWriter
 from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import Entry, Heartbeat, NewInput, Outcome, OutcomeKind
 from gateway.settings import SERVICE_FOLDER
+from tests.databases import PostgresServer
 from tests.log_file import read_inputs
 
 WRITERS = [LogWriter, SqliteLogWriter]
@@ -167,6 +169,55 @@ def test_inputs_are_kept_when_the_log_is_opened_again(
             record(log, f"r{number}")
 
     assert [row["request_id"] for row in read_inputs(log_path, settled=False)] == ["r0", "r1", "r2"]
+
+
+@on_each_database
+def test_heartbeats_of_two_gateways_do_not_collide_when_they_come_at_once(
+    log_url: str, writer_class: type[LogWriter]
+) -> None:
+    both_ready = threading.Barrier(2)
+
+    def beat(log: LogWriter) -> None:
+        both_ready.wait(10)
+        for _ in range(30):
+            log.write([Heartbeat()])
+
+    with (
+        open_log(writer_class, log_url) as first,
+        open_log(writer_class, log_url) as second,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        record(first, "r1")  # makes the tables
+        for beating in [threads.submit(beat, log) for log in (first, second)]:
+            beating.result()
+
+
+def test_heartbeat_waits_for_no_row_of_another_gateway(postgres: PostgresServer) -> None:
+    url = postgres.make_schema()
+    with open_log(LogWriter, url) as first, open_log(LogWriter, url) as second:
+        first.write([Heartbeat()])
+        engine = create_engine(url)
+        with engine.begin() as other:
+            other.execute(text("UPDATE heartbeat SET checked_at = checked_at - interval '2 days'"))
+            second.write([Heartbeat()])  # would be given up after seconds
+        engine.dispose()
+        first.write([Heartbeat()])
+
+
+@on_each_database
+def test_heartbeats_of_gateways_long_gone_are_deleted(
+    log_url: str, writer_class: type[LogWriter]
+) -> None:
+    with open_log(writer_class, log_url) as former:
+        former.write([Heartbeat()])
+    engine = create_engine(log_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE heartbeat SET checked_at = '2020-01-01 00:00:00'"))
+    with open_log(writer_class, log_url) as log:
+        log.write([Heartbeat()])
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT count(*) FROM heartbeat")).scalar() == 1
+    engine.dispose()
 
 
 def test_heartbeats_leave_one_row_and_no_input(log: LogWriter, log_path: Path) -> None:

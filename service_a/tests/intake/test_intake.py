@@ -128,6 +128,7 @@ def run(
                 counted,
                 timeout_seconds=forward_timeout_seconds,
                 max_batch=10,
+                calls_at_once=2,
                 max_waiting=forward_max_waiting,
             )
             return Lane(forward_queue, breaker or FakeBreaker())

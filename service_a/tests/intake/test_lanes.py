@@ -22,7 +22,12 @@ def with_lanes(use: Callable[[Lanes, list[str | None]], None]) -> None:
         def make_lane(model: str | None) -> Lane:
             made.append(model)
             queue = make_forward_queue(
-                FakePredictor(), FakeCounts(), timeout_seconds=10, max_batch=10, max_waiting=10
+                FakePredictor(),
+                FakeCounts(),
+                timeout_seconds=10,
+                max_batch=10,
+                calls_at_once=2,
+                max_waiting=10,
             )
             return Lane(queue, FakeBreaker())
 

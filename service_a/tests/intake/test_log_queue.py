@@ -30,7 +30,12 @@ def run(log: FakeLog, counts: FakeCounts, use: Callable[[LogQueue], Awaitable[No
 async def forward(queue: LogQueue) -> None:
     """Have one input logged and forwarded."""
     forward_queue = make_forward_queue(
-        FakePredictor(), FakeCounts(), timeout_seconds=10, max_batch=10, max_waiting=10
+        FakePredictor(),
+        FakeCounts(),
+        timeout_seconds=10,
+        max_batch=10,
+        calls_at_once=2,
+        max_waiting=10,
     )
     group = queue.write_before([INPUT], forward_queue, [Forward(b"1", "r1")])
     await group.future

@@ -7,12 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
+from threading import Event
 from typing import cast
 
 import pytest
@@ -25,19 +28,16 @@ from gateway.serving.joined_writes import JoinedWritesProtocol
 from gateway.serving.server import serve
 from gateway.settings import SERVICE_FOLDER, load_settings
 from gateway.telemetry.log_lines import LineFormatter, LineHandler
+from tests.log_file import read_inputs
+from tests.serving.running_server import wait_until
 
 WAIT_SECONDS = 120
 
 
 @contextmanager
-def start(port: int, log_path: Path, plain: str) -> Iterator[subprocess.Popen[str]]:
+def start(port: int, log_path: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
     """Run the gateway until the block ends; it listens when the block begins."""
-    settings = {
-        "LAB_PLAIN": plain,
-        "PORT": str(port),
-        "INPUT_LOG_URL": f"sqlite:///{log_path}",
-        "GATEWAY_BODY_TIMEOUT_SECONDS": "0.5",
-    }
+    settings |= {"PORT": str(port), "INPUT_LOG_URL": f"sqlite:///{log_path}"}
     process = subprocess.Popen(
         [sys.executable, "main.py"],
         cwd=SERVICE_FOLDER,
@@ -63,7 +63,9 @@ def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """The port of a gateway that several tests ask."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
-    with start(port, tmp_path_factory.mktemp("log") / "inputs.db", request.param):
+    log_path = tmp_path_factory.mktemp("log") / "inputs.db"
+    settings = {"LAB_PLAIN": request.param, "GATEWAY_BODY_TIMEOUT_SECONDS": "0.5"}
+    with start(port, log_path, **settings):
         yield port
 
 
@@ -83,7 +85,7 @@ def read_all(caller: socket.socket) -> bytes:
 def test_gateway_answers_and_ends_cleanly_on_ctrl_c(
     free_port: int, log_path: Path, plain: str
 ) -> None:
-    with start(free_port, log_path, plain) as process:
+    with start(free_port, log_path, LAB_PLAIN=plain) as process:
         connection = HTTPConnection("127.0.0.1", free_port, timeout=WAIT_SECONDS)
         connection.request("GET", "/")
         answer = connection.getresponse()
@@ -98,6 +100,63 @@ def test_gateway_answers_and_ends_cleanly_on_ctrl_c(
     assert process.returncode == 0
     assert all(line.startswith("time=") for line in output.splitlines())
     assert len([line for line in output.splitlines() if "path=/ status=200" in line]) == 1
+
+
+def log_inputs(ports: Sequence[int], ended: threading.Event) -> list[str]:
+    """Log inputs until it is ended, over a connection that is kept as long as it may be.
+
+    The next one is to the first port that is healthy, as behind a load balancer.
+    """
+    logged: list[str] = []
+    caller = HTTPConnection("127.0.0.1", ports[0], timeout=WAIT_SECONDS)
+    while not ended.is_set():
+        request_id = f"r{len(logged)}"
+        headers = {"Content-Type": "application/json", "X-Request-ID": request_id}
+        caller.request("POST", "/process", b'{"data": 1, "forward_to_model": false}', headers)
+        answer = caller.getresponse()
+        assert answer.status == 200
+        answer.read()
+        logged.append(request_id)
+        if answer.headers["Connection"] == "close":
+            caller = HTTPConnection("127.0.0.1", find_healthy(ports), timeout=WAIT_SECONDS)
+    caller.close()
+    return logged
+
+
+def find_healthy(ports: Sequence[int]) -> int:
+    for port in ports:
+        caller = HTTPConnection("127.0.0.1", port, timeout=WAIT_SECONDS)
+        caller.request("GET", "/health")
+        answer = caller.getresponse()
+        content = answer.read()
+        caller.close()
+        if answer.status == 200:
+            return port
+        assert b'"status":"draining"' in content
+    raise AssertionError("none is healthy")
+
+
+def test_callers_that_keep_their_connections_lose_nothing_when_a_gateway_is_stopped(
+    free_port: int, log_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        other_port = listener.getsockname()[1]
+    ended = threading.Event()
+    with (
+        start(free_port, log_path, DRAIN_SECONDS="0.5") as first,
+        start(other_port, log_path),
+        ThreadPoolExecutor(4) as callers,
+    ):
+        logging = [callers.submit(log_inputs, [free_port, other_port], ended) for _ in range(4)]
+        try:
+            wait_until(lambda: len(read_inputs(log_path, settled=False)) > 20)
+            first.terminate()
+            assert first.wait(WAIT_SECONDS) == 0
+        finally:
+            ended.set()
+        logged = sorted(request_id for each in logging for request_id in each.result())
+
+    assert logged == sorted(row["request_id"] for row in read_inputs(log_path, settled=False))
 
 
 @pytest.mark.parametrize("sent", [b"", b'{"data": '])
@@ -135,7 +194,7 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
     protocols = []
 
     class FakeServer:
-        def __init__(self, config: uvicorn.Config, _: Sequence[Callable[[], None]]) -> None:
+        def __init__(self, config: uvicorn.Config, **_: object) -> None:
             protocols.append(cast(partial[asyncio.Protocol], config.http).func)
 
         def run(self, sockets: list[socket.socket]) -> None:
@@ -151,7 +210,9 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
     app = FastAPI()
     app.state.lines = LineHandler(sys.stdout, LineFormatter())
     app.state.at_stop = []
-    serve(app, load_settings())
+    app.state.draining = Event()
+    app.state.settings = load_settings()
+    serve(app, app.state.settings, lambda: app)
 
     assert protocols == [protocol]
 
@@ -161,7 +222,7 @@ def test_taken_port_stops_the_start_with_one_line(monkeypatch: pytest.MonkeyPatc
         port = other.getsockname()[1]
         monkeypatch.setenv("PORT", str(port))
         with pytest.raises(SystemExit) as caught:
-            serve(FastAPI(), load_settings())
+            serve(FastAPI(), load_settings(), FastAPI)
 
     assert caught.value.code == (
         f"Cannot listen on 127.0.0.1 port {port}: Address already in use. "
@@ -187,7 +248,7 @@ def test_unknown_host_stops_the_start_with_one_line(
     monkeypatch.setenv("HOST", host)
 
     with pytest.raises(SystemExit) as caught:
-        serve(FastAPI(), load_settings())
+        serve(FastAPI(), load_settings(), FastAPI)
 
     message = str(caught.value.code)
     assert message.startswith(f"Cannot listen on {host} port 8000: ")

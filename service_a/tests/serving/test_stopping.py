@@ -2,12 +2,15 @@ import asyncio
 import os
 import threading
 from functools import partial
+from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from gateway.serving import stopping
+from gateway.serving.h11_protocol import BoundedH11Protocol
 from gateway.serving.http_protocol import HTTPProtocol
+from gateway.serving.joined_writes import JoinedWritesProtocol
 from gateway.serving.stopping import StoppingServer
 from tests.serving.running_server import (
     WAIT_SECONDS,
@@ -16,6 +19,14 @@ from tests.serving.running_server import (
     read_all,
     split_answers,
 )
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def read(self) -> float:
+        return self.now
 
 
 def test_process_is_ended_after_what_is_to_be_done_first_when_a_request_stays_under_way(
@@ -37,7 +48,13 @@ def test_process_is_ended_after_what_is_to_be_done_first_when_a_request_stays_un
     monkeypatch.setattr(stopping, "_STOP_SECONDS", 0.05)
     monkeypatch.setattr(stopping, "_LINES_SECONDS", 0)
     server = RunningServer(
-        HTTPProtocol, partial(StoppingServer, at_stop=[lambda: done.append("at_stop")])
+        HTTPProtocol,
+        partial(
+            StoppingServer,
+            at_stop=[lambda: done.append("at_stop")],
+            at_drain=lambda: done.append("at_drain"),
+            drain_seconds=0,
+        ),
     )
     server.use(answer_late)
     with server.connect() as caller:
@@ -47,6 +64,39 @@ def test_process_is_ended_after_what_is_to_be_done_first_when_a_request_stays_un
         (answer,) = split_answers(read_all(caller))
     server.wait_for_end()
 
-    assert done == ["at_stop", "exit 0"]
+    assert done == ["at_drain", "at_stop", "exit 0"]
     assert "ended with work under way" in caplog.messages
     assert answer.status == 200  # it goes on as long as the process does
+
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("protocol", [HTTPProtocol, JoinedWritesProtocol, BoundedH11Protocol])
+def test_callers_are_answered_and_told_to_leave_until_the_drain_ends(
+    protocol: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stopping, "_end", lambda: None)  # this process goes on
+    draining = threading.Event()
+    clock = FakeClock()
+    server = RunningServer(
+        protocol,
+        partial(
+            StoppingServer, at_stop=[], at_drain=draining.set, drain_seconds=5, clock=clock.read
+        ),
+    )
+    with server.connect() as kept:
+        kept.sendall(GET)
+        (answer,) = split_answers(kept.recv(65536))
+        assert "connection" not in answer.headers
+
+        server.stop()
+        assert draining.wait(WAIT_SECONDS)
+
+        kept.sendall(GET)
+        answers = [*split_answers(read_all(kept)), *server.send(GET)]  # each to its end
+        assert [answer.status for answer in answers] == [200, 200]
+        assert {answer.headers["connection"] for answer in answers} == {"close"}
+
+    clock.now += 5
+    server.wait_for_end()

@@ -1,10 +1,13 @@
-"""Running the application in this process until it is stopped."""
+"""Running the application until it is stopped: in this process, or in several."""
 
 import errno
 import gc
+import select
 import signal
 import socket
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TextIO, cast
 
@@ -14,19 +17,33 @@ from fastapi import FastAPI
 from predictor.serving.http_protocol import HTTPProtocol
 from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.serving.limits import Limits
-from predictor.serving.stopping import DRAIN_SECONDS, StoppingServer
+from predictor.serving.stopping import GRACEFUL_SECONDS, StoppingServer
+from predictor.serving.workers import supervise
 from predictor.settings import Settings
-from predictor.telemetry.line_writer import LineWriter
+from predictor.telemetry.line_writer import MAX_WAITING, LineWriter
 from predictor.telemetry.log_lines import LineHandler
 
+# So much is written to a pipe without what another process writes in it.
+_ATOMIC_BYTES = getattr(select, "PIPE_BUF", 4096)
 
-def serve(app: FastAPI, settings: Settings) -> None:
+
+def serve(app: FastAPI, settings: Settings, make_app: Callable[[], FastAPI]) -> None:
     """Listen and answer; SIGTERM and Ctrl-C finish the requests under way and exit with 0.
 
-    A port that can't be had ends the process with one line and status 1.
+    A port that can't be had ends the process with one line and status 1. If there are to be several
+    processes, `make_app` makes the application of each.
     """
+    listener = _listen(settings)
+    if settings.workers > 1:
+        supervise(settings.workers, partial(_open_worker_server, make_app), listener)
+        return
+    with _open_server(app) as server:
+        server.run(sockets=[listener])
+
+
+def _listen(settings: Settings) -> socket.socket:
     try:
-        listener = socket.create_server(
+        return socket.create_server(
             (settings.host, settings.port),
             family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
             backlog=2048,
@@ -40,6 +57,16 @@ def serve(app: FastAPI, settings: Settings) -> None:
             f"Cannot listen on {settings.host} port {settings.port}: {reason}. "
             f"Set {wrong} to choose another."
         )
+
+
+def _open_worker_server(make_app: Callable[[], FastAPI]) -> AbstractContextManager[StoppingServer]:
+    return _open_server(make_app())
+
+
+@contextmanager
+def _open_server(app: FastAPI) -> Iterator[StoppingServer]:
+    """Lend the server of this process, whose log lines are written meanwhile."""
+    settings: Settings = app.state.settings
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has stopped; this makes it a clean exit.
         signal.signal(number, lambda *_: sys.exit(0))
@@ -59,10 +86,17 @@ def serve(app: FastAPI, settings: Settings) -> None:
         log_config=None,
         server_header=False,
         proxy_headers=False,  # nothing here looks at the caller's address
-        workers=1,  # this one: uvicorn would read WEB_CONCURRENCY, and stumble over a word in it
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        # Unless it is given, uvicorn reads WEB_CONCURRENCY, and stumbles over a word in it.
+        workers=settings.workers,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     lines: LineHandler = app.state.lines
-    with LineWriter(sys.stdout) as writer:
+    most = _ATOMIC_BYTES if settings.workers > 1 else MAX_WAITING
+    with LineWriter(sys.stdout, most) as writer:
         lines.setStream(cast(TextIO, writer))
-        StoppingServer(config, app.state.at_stop).run(sockets=[listener])
+        yield StoppingServer(
+            config,
+            at_stop=app.state.at_stop,
+            at_drain=app.state.draining.set,
+            drain_seconds=settings.drain_seconds,
+        )

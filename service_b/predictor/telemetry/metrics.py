@@ -11,10 +11,12 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.core import CounterMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from predictor.telemetry.comparisons import Comparisons
 from predictor.telemetry.prices import Prices
+from predictor.telemetry.shared_prices import SharedPrices
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _DURATIONS_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
@@ -43,14 +45,21 @@ class SwapCounts(Protocol):
 
 
 class Metrics:
-    """The metrics of one application. Safe to use from many threads."""
+    """The metrics of one application. Safe to use from many threads.
 
-    def __init__(self, models: Sequence[SwapCounts]) -> None:
-        self._registry = CollectorRegistry()
+    With a folder that several processes share, what they count is added up. Swaps are not: each
+    process makes the same ones.
+    """
+
+    def __init__(self, models: Sequence[SwapCounts], shared_folder: str | None = None) -> None:
+        self._registry = self._read = CollectorRegistry()
+        if shared_folder is not None:
+            self._read = CollectorRegistry()
+            MultiProcessCollector(self._read, shared_folder)  # type: ignore[no-untyped-call]
         self._request_series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._model_series: dict[tuple[str, str], tuple[Counter, Histogram, Histogram]] = {}
         ProcessCollector(registry=self._registry)
-        self._registry.register(_SwapCollector(models))
+        self._read.register(_SwapCollector(models))
         self._requests = Counter(
             "http_requests",
             "Requests answered, by route; those that no route takes are one series.",
@@ -77,8 +86,12 @@ class Metrics:
             buckets=_DURATIONS_SECONDS,
             registry=self._registry,
         )
-        self._prices = Prices()
-        self._registry.register(self._prices)
+        self._prices: Prices | SharedPrices
+        if shared_folder is None:
+            self._prices = Prices()
+            self._registry.register(self._prices)
+        else:
+            self._prices = SharedPrices(self._registry)
         self.comparisons = Comparisons(self._registry)
         self._errors = Counter(
             "predictor_errors",
@@ -131,7 +144,7 @@ class Metrics:
 
     def write(self) -> bytes:
         """Return all of it in Prometheus's text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self._read)
 
 
 class _SwapCollector(Collector):

@@ -11,11 +11,11 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 # Closest where most houses are.
-_EDGES = (
+EDGES = (
     10_000, 20_000, 50_000, 75_000, 100_000, 125_000, 150_000, 175_000, 200_000, 250_000,
     300_000, 400_000, 500_000, 750_000, 1_000_000, 2_000_000, 5_000_000,
 )  # fmt: skip
-_LABELS = ["model", "version"]
+LABELS = ["model", "version"]
 # So many prices wait at most to be counted: a thousand take some 0.1 ms.
 _MOST_WAITING = 4096
 
@@ -39,19 +39,19 @@ class Prices(Collector):
 
     def collect(self) -> Iterator[Metric]:
         histogram = HistogramMetricFamily(
-            "predictor_price", "Predicted prices, in the currency of the model.", labels=_LABELS
+            "predictor_price", "Predicted prices, in the currency of the model.", labels=LABELS
         )
         least = GaugeMetricFamily(
-            "predictor_price_smallest", "Smallest price since the start.", labels=_LABELS
+            "predictor_price_smallest", "Smallest price since the start.", labels=LABELS
         )
         most = GaugeMetricFamily(
-            "predictor_price_largest", "Largest price since the start.", labels=_LABELS
+            "predictor_price_largest", "Largest price since the start.", labels=LABELS
         )
         with self._lock:
             for key, total in self._totals.items():
                 total.count()
                 counts = np.cumsum(total.buckets).tolist()
-                edges = [*map(floatToGoString, _EDGES), "+Inf"]
+                edges = [*map(floatToGoString, EDGES), "+Inf"]
                 histogram.add_metric(key, [*zip(edges, counts, strict=True)], total.sum)
                 least.add_metric(key, total.smallest)
                 most.add_metric(key, total.largest)
@@ -61,7 +61,7 @@ class Prices(Collector):
 class _Total:
     def __init__(self) -> None:
         self.waiting: list[float] = []
-        self.buckets = np.zeros(len(_EDGES) + 1, dtype=np.int64)
+        self.buckets = np.zeros(len(EDGES) + 1, dtype=np.int64)
         self.sum = 0.0
         self.smallest, self.largest = math.inf, -math.inf
 
@@ -69,7 +69,7 @@ class _Total:
         if self.waiting:
             prices = np.array(self.waiting)
             self.waiting.clear()
-            places = np.searchsorted(_EDGES, prices)
+            places = np.searchsorted(EDGES, prices)
             self.buckets += np.bincount(places, minlength=len(self.buckets))
             self.sum += float(prices.sum())
             self.smallest = min(self.smallest, float(prices.min()))

@@ -17,13 +17,13 @@ class HealthAnswer(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
     service: Literal["Service B"] = "Service B"
-    status: Literal["healthy", "unhealthy"]
+    status: Literal["healthy", "unhealthy", "draining"]
     model: str = Field(description="name of the default model")
     model_version: str | None = Field(description="the version that answers, null when none does")
 
 
 class UnhealthyAnswer(HealthAnswer):
-    status: Literal["healthy", "unhealthy"] = "unhealthy"
+    status: Literal["healthy", "unhealthy", "draining"] = "unhealthy"
     model_version: str | None = None
     reason: str | None = Field(
         default=None, description="why there is no version; null while it is being looked for"

@@ -7,9 +7,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 
 import pytest
@@ -158,7 +159,7 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
     protocols = []
 
     class FakeServer:
-        def __init__(self, config: uvicorn.Config, _: Sequence[Callable[[], None]]) -> None:
+        def __init__(self, config: uvicorn.Config, **_: object) -> None:
             protocols.append(cast(partial[asyncio.Protocol], config.http).func)
 
         def run(self, sockets: list[socket.socket]) -> None:
@@ -174,7 +175,9 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
     app = FastAPI()
     app.state.lines = LineHandler(sys.stdout, LineFormatter())
     app.state.at_stop = []
-    serve(app, load_settings())
+    app.state.draining = Event()
+    app.state.settings = load_settings()
+    serve(app, app.state.settings, lambda: app)
 
     assert protocols == [protocol]
 
@@ -183,7 +186,7 @@ def test_taken_port_stops_the_start_with_one_line(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(SystemExit) as caught:
-            serve(FastAPI(), settings.model_copy(update={"port": port}))
+            serve(FastAPI(), settings.model_copy(update={"port": port}), FastAPI)
     assert caught.value.code == (
         f"Cannot listen on 127.0.0.1 port {port}: Address already in use. "
         "Set PORT to choose another."
@@ -194,7 +197,7 @@ def test_taken_port_stops_the_start_with_one_line(settings: Settings) -> None:
 @pytest.mark.parametrize("host", ["host.invalid", "x86_64-conda-linux-gnu", "192.0.2.1", "::g"])
 def test_unknown_host_stops_the_start_with_one_line(settings: Settings, host: str) -> None:
     with pytest.raises(SystemExit) as caught:
-        serve(FastAPI(), settings.model_copy(update={"host": host}))
+        serve(FastAPI(), settings.model_copy(update={"host": host}), FastAPI)
     message = str(caught.value.code)
     assert message.startswith(f"Cannot listen on {host} port 8001: ")
     assert message.endswith(". Set HOST to choose another.")

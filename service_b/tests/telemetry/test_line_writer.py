@@ -9,7 +9,7 @@ from typing import TextIO, cast
 import pytest
 
 from predictor.telemetry import line_writer
-from predictor.telemetry.line_writer import LineWriter
+from predictor.telemetry.line_writer import LineWriter, split_lines
 from predictor.telemetry.log_lines import LineFormatter, LineHandler
 
 LINE = "x" * 999 + "\n"
@@ -107,3 +107,17 @@ def test_lines_are_lost_when_their_reader_has_gone() -> None:
         os.close(reading)
         with LineWriter(cast(TextIO, file)) as writer:
             writer.write("lost\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "pieces"),
+    [
+        (b"", []),
+        (b"a\nb\n", [b"a\nb\n"]),
+        (b"aa\nbb\ncc\n", [b"aa\nbb\n", b"cc\n"]),
+        (b"a long line\nb\nc\nd\n", [b"a long line\n", b"b\nc\nd\n"]),
+        (b"a\na long line", [b"a\n", b"a long line"]),
+    ],
+)
+def test_what_is_written_at_once_ends_with_a_line(data: bytes, pieces: list[bytes]) -> None:
+    assert list(split_lines(data, 7)) == pieces

@@ -24,13 +24,18 @@ async def read_root() -> RootAnswer:
 @router.get(
     "/health",
     summary="Say whether inputs can be logged",
-    responses={503: {"model": HealthAnswer, "description": "The log can't be written"}},
+    responses={
+        503: {"model": HealthAnswer, "description": "The log can't be written, or it will stop"}
+    },
 )
 async def read_health(request: Request, response: Response) -> HealthAnswer:
-    """Healthy while A can log, whatever becomes of Service B."""
+    """Healthy while A can log, whatever becomes of Service B; not when it is about to stop."""
     log_queue: LogQueue = request.app.state.log_queue
     lanes: Lanes = request.app.state.lanes
     circuit = CircuitState(lanes.default_circuit)
+    if request.app.state.draining.is_set():
+        response.status_code = 503
+        return HealthAnswer(status="draining", circuit_breaker=circuit)
     try:
         await log_queue.check()
     except InputLogUnavailable as error:

@@ -1,8 +1,10 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from tests.conftest import StartGateway
@@ -45,3 +47,12 @@ def test_gateway_is_unhealthy_only_while_the_log_can_not_be_written(
     assert reply.json().items() >= {"service": "Service A", "status": "unhealthy"}.items()
     assert str(log_path) not in reply.text
     assert client.get("/health").status_code == 200
+
+
+def test_health_is_503_when_the_gateway_is_about_to_stop(client: TestClient) -> None:
+    cast(FastAPI, client.app).state.draining.set()
+
+    reply = client.get("/health")
+
+    assert reply.status_code == 503
+    assert reply.json().items() >= {"service": "Service A", "status": "draining"}.items()

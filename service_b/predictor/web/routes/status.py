@@ -1,6 +1,7 @@
 """What answers here, and whether it can predict."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -25,22 +26,33 @@ async def read_root() -> RootAnswer:
     "/health",
     summary="Say whether the default model can predict",
     response_model=HealthAnswer,
-    responses={503: {"model": UnhealthyAnswer, "description": "No model is loaded"}},
+    responses={
+        503: {
+            "model": UnhealthyAnswer | HealthAnswer,
+            "description": "No model is loaded, or the service is about to stop",
+        }
+    },
 )
 async def read_health(request: Request) -> HealthAnswer | Response:
     registry: ModelRegistry = request.app.state.registry
-    try:
+    model = None
+    with suppress(ModelUnavailable):
         model = registry.default
-    except ModelUnavailable:
-        name = registry.default_name
+    version = model.version if model else None
+    name = registry.default_name
+    answer: HealthAnswer
+    if request.app.state.draining.is_set():
+        answer = HealthAnswer(status="draining", model=name, model_version=version)
+    elif model:
+        return HealthAnswer(status="healthy", model=name, model_version=version)
+    else:
         deployments: Sequence[Deployment] = request.app.state.deployments
         deployment = next(each for each in deployments if each.name == name)
-        unhealthy = UnhealthyAnswer(
+        answer = UnhealthyAnswer(
             model=name, reason=deployment.public_error, may_come=deployment.may_come
         )
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return JSONResponse(unhealthy.model_dump(), 503, headers)
-    return HealthAnswer(status="healthy", model=model.name, model_version=model.version)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return JSONResponse(answer.model_dump(), 503, headers)
 
 
 @router.get("/livez", summary="Say that the process runs")

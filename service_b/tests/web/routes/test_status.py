@@ -1,3 +1,6 @@
+from typing import cast
+
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 
@@ -29,6 +32,21 @@ def test_health_is_503_and_says_why_when_no_model_is_loaded(empty_client: TestCl
         "reason": "a source could not be used; the log says why",
         "may_come": False,
     }
+
+
+def test_health_is_503_when_the_service_is_about_to_stop(client: TestClient) -> None:
+    cast(FastAPI, client.app).state.draining.set()
+
+    answer = client.get("/health")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.json() == {
+        "service": "Service B",
+        "status": "draining",
+        "model": "tiny",
+        "model_version": "1",
+    }
+    assert client.get("/livez").status_code == 200
 
 
 def test_liveness_and_root_do_not_depend_on_a_model(empty_client: TestClient) -> None:
