@@ -138,7 +138,7 @@ def test_wrong_body_is_refused(client: TestClient, body: bytes, place: list[str]
 
 
 def test_price_is_refused_with_503_while_the_log_can_not_be_written(
-    client: TestClient, log_path: Path
+    client: TestClient, log_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     process(client)
     client.get("/inputs/r1")
@@ -154,6 +154,7 @@ def test_price_is_refused_with_503_while_the_log_can_not_be_written(
     assert reply.json() == {"detail": "Actual prices could not be recorded"}
     assert reply.headers["Retry-After"] == "5"
     assert read_inputs(log_path)[0]["actual_price"] is None
+    assert 'outcome="not recorded"' in capsys.readouterr().out
 
 
 def test_log_that_can_not_be_opened_is_said_in_the_same_words(start_gateway: StartGateway) -> None:
