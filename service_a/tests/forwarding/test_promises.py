@@ -46,7 +46,9 @@ def answer_with(stub: StubServer, *models: dict[str, Any], **cards: Any) -> None
     stub.behave = behave
 
 
-def test_promise_of_each_version_is_read_from_its_card_and_holds_by_its_alias_too(calls: SideCalls, stub: StubServer) -> None:
+def test_promise_of_each_version_is_read_from_its_card_and_holds_by_its_alias_too(
+    calls: SideCalls, stub: StubServer
+) -> None:
     models = [
         describe("ames", "1", default=True),
         describe("ames@challenger", "2"),
