@@ -59,6 +59,8 @@ class Comparison:
     bands: Sequence[Difference]
     coverages: Sequence[tuple[float, tuple[float, float]] | None]
     left_out: int
+    knows_more: str | None = None
+    """The version that has seen all rows of the data, if the other has not."""
 
 
 def compare_on(
@@ -98,6 +100,7 @@ def compare_on(
         ],
         coverages,
         left_out=len(labelled) - len(sold),
+        knows_more=_find_who_knows_more(models),
     )
 
 
@@ -138,6 +141,11 @@ def find_start(models: Iterable[CardModel]) -> datetime | None:
     """Give the time from which on no input was in any version's training; None if none ever was."""
     trainings = [model.card.training.labelled for model in models]
     return max((each.held_out_from for each in trainings if each is not None), default=None)
+
+
+def _find_who_knows_more(models: Iterable[CardModel]) -> str | None:
+    complete = [model.version for model in models if model.card.training.kept_rows is None]
+    return complete[0] if len(complete) == 1 else None
 
 
 def _cover(

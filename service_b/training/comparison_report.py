@@ -35,6 +35,11 @@ def describe_comparison(comparison: Comparison) -> str:
             f"- {comparison.left_out:,} inputs are left out: a version may have been trained on "
             "them."
         )
+    if comparison.knows_more is not None:
+        lines.append(
+            f"- Only version {comparison.knows_more} was trained on all rows of the data: of sales "
+            "that are in the data, such as those of `market`, it has learnt the prices by heart."
+        )
     return "\n".join(lines)
 
 

@@ -39,7 +39,7 @@ class LoggedInput(BaseModel):
     received_at: AwareDatetime
     model: str | None
     outcome: Literal["logged", "pending", "predicted", "rejected", "unavailable"]
-    price: Price | None
+    price: FiniteFloat | None  # some other model's may be any number
     model_version: str | None
     interval_lower: FiniteFloat | None = None
     interval_upper: FiniteFloat | None = None

@@ -74,7 +74,9 @@ def find_sales(card: ModelCard, found: LogInputs) -> Sales:
     own = [
         place
         for place, each in enumerate(found.logged)
-        if each.actual_price and each.price and each.model_version == card.version
+        if each.actual_price is not None
+        and each.price is not None
+        and each.model_version == card.version
     ]
     logged = [found.logged[place] for place in own]
     optional = np.array([not feature.required for feature in card.inputs])

@@ -81,9 +81,10 @@ class PromiseReader:
             for model in models:
                 if model.version is not None and time.monotonic() < ends_at:
                     card = self._ask(_Described, f"/models/{quote(model.name)}").card
-                    name = model.name.partition("@")[0]  # behind it is the alias of a version
                     if promise := _read_promise(card):
-                        promises[name, model.version] = promise
+                        # Callers may name a version by its alias, which then stands in the log.
+                        for name in (model.name, model.name.partition("@")[0]):
+                            promises[name, model.version] = promise
         except PredictorUnavailable:
             pass  # what was found before it went away still holds
         return Promises(self._default_model, promises)

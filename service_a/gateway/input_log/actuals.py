@@ -21,8 +21,10 @@ MAX_NUMBER = 2**63 - 1
 """What a column of numbers takes."""
 
 _MAX_PROBLEMS = 100
-# After each commit the log is free for this many times as long as the commit took.
+# After each commit the log is free for this many times as long as the commit took. What took longer
+# than a commit does has waited for another process, and the caller waits for no rest after that.
 _REST_FACTOR = 2
+_LONGEST_REST_SECONDS = 0.5
 _PRICES = bindparam("prices", type_=String)
 
 
@@ -53,7 +55,8 @@ class ActualsLog:
             prices, unknown = self._look_up(actuals)
             started = time.monotonic()
             if not prices or self._write(prices):
-                time.sleep(_REST_FACTOR * (time.monotonic() - started))
+                took_seconds = time.monotonic() - started
+                time.sleep(min(_REST_FACTOR * took_seconds, _LONGEST_REST_SECONDS))
                 return unknown
 
     def _look_up(self, actuals: Sequence[Actual]) -> tuple[dict[int, float], list[Actual]]:

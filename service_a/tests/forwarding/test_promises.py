@@ -46,7 +46,9 @@ def answer_with(stub: StubServer, *models: dict[str, Any], **cards: Any) -> None
     stub.behave = behave
 
 
-def test_promise_of_each_version_is_read_from_its_card(calls: SideCalls, stub: StubServer) -> None:
+def test_promise_of_each_version_is_read_from_its_card_and_holds_by_its_alias_too(
+    calls: SideCalls, stub: StubServer
+) -> None:
     models = [
         describe("ames", "1", default=True),
         describe("ames@challenger", "2"),
@@ -56,7 +58,12 @@ def test_promise_of_each_version_is_read_from_its_card(calls: SideCalls, stub: S
     answer_with(stub, *models, **{"ames": CARD, "ames@challenger": challenger})
 
     assert PromiseReader(calls).read() == Promises(
-        "ames", {("ames", "1"): PROMISE, ("ames", "2"): {"mape": 0.065}}
+        "ames",
+        {
+            ("ames", "1"): PROMISE,
+            ("ames", "2"): {"mape": 0.065},
+            ("ames@challenger", "2"): {"mape": 0.065},
+        },
     )
 
 

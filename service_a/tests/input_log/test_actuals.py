@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.errors import InvalidInput
+from gateway.input_log import actuals as module
 from gateway.input_log.actuals import MAX_PRICE, Actual, ActualsLog
 from gateway.input_log.database import LogDatabase
 from gateway.input_log.reader import InputFilter, LogReader
@@ -141,6 +142,43 @@ def test_all_is_looked_up_anew_when_an_input_is_deleted_meanwhile(
 
     assert actuals.record([gone, Actual(2.0, request_id="r2")]) == [gone]
     assert read_prices(database) == [2.0]
+
+
+class FakeClock:
+    """Time passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.rests: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.rests.append(seconds)
+
+
+@pytest.mark.parametrize(("commit_seconds", "rest_seconds"), [(0.1, 0.2), (1.9, 0.5)])
+def test_log_rests_after_a_commit_but_not_for_as_long_as_another_process_had_it(
+    log: LogWriter,
+    actuals: ActualsLog,
+    monkeypatch: pytest.MonkeyPatch,
+    commit_seconds: float,
+    rest_seconds: float,
+) -> None:
+    predict(log, "r1")
+    clock = FakeClock()
+
+    def write(_: object) -> bool:
+        clock.now += commit_seconds
+        return True
+
+    monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(actuals, "_write", write)
+
+    actuals.record([Actual(1.0, request_id="r1")])
+
+    assert clock.rests == [pytest.approx(rest_seconds)]
 
 
 def test_as_many_as_one_call_may_have_are_kept(

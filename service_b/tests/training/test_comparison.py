@@ -113,6 +113,17 @@ def test_inputs_that_a_version_was_trained_on_are_left_out(
     assert (found.whole.sales, found.left_out) == (41, 19)
 
 
+def test_version_that_has_seen_rows_that_the_other_has_not_is_named(
+    models: tuple[CardModel, CardModel], house: dict[str, Any]
+) -> None:
+    first, second = models
+    assert "Only version" not in describe_comparison(compare_on(models, read(sell(house)), EDGES))
+    training = second.card.training.model_copy(update={"kept_rows": 586})
+    second.card = second.card.model_copy(update={"training": training})
+    found = compare_on((first, second), read(sell(house)), EDGES)
+    assert "- Only version 1 was trained on all rows" in describe_comparison(found)
+
+
 def test_too_few_sales_are_an_error(
     models: tuple[CardModel, CardModel], house: dict[str, Any]
 ) -> None:

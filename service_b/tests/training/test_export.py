@@ -73,6 +73,12 @@ def test_file_is_read_in_order_with_and_without_the_newer_fields(tmp_path: Path)
     assert (second.actual_price, second.interval_lower, second.price) == (None, None, 200_000)
 
 
+def test_price_that_another_model_predicted_may_be_any_number(tmp_path: Path) -> None:
+    record = make_record(1, model="other", price=-3.5)
+    (found,) = read_export(str(write_export(tmp_path / "inputs.jsonl", [record])))
+    assert found.price == -3.5
+
+
 def test_last_line_may_lack_its_end(tmp_path: Path) -> None:
     file = write_export(tmp_path / "inputs.jsonl", map(make_record, (1, 2)))
     file.write_text(file.read_text(encoding="utf-8").rstrip(), encoding="utf-8")

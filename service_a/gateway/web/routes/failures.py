@@ -46,8 +46,9 @@ def add_failure_handlers(app: FastAPI) -> None:
     async def answer_input_log_unavailable(
         request: Request, error: InputLogUnavailable
     ) -> Response:
-        request.state.log_fields.update(outcome="not logged", reason=str(error))
         path = request.scope["route"].path
+        outcome = "not recorded" if path == "/actuals" else "not logged"
+        request.state.log_fields.update(outcome=outcome, reason=str(error))
         if path == "/actuals":
             return _answer_later("Actual prices could not be recorded")
         # Only the log's own routes read it; whoever posts wants to have something logged.

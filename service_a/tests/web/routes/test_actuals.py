@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.telemetry.log_lines import LineHandler
 from gateway.web.schemas import HOUSE
 from tests.conftest import StartGateway
 from tests.log_file import read_inputs
@@ -138,7 +139,7 @@ def test_wrong_body_is_refused(client: TestClient, body: bytes, place: list[str]
 
 
 def test_price_is_refused_with_503_while_the_log_can_not_be_written(
-    client: TestClient, log_path: Path
+    client: TestClient, log_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process(client)
     client.get("/inputs/r1")
@@ -148,12 +149,19 @@ def test_price_is_refused_with_503_while_the_log_can_not_be_written(
             "BEGIN SELECT RAISE(ABORT, 'full'); END"
         )
 
+    outcomes = []
+
+    def note(_: LineHandler, *line: Any) -> None:
+        outcomes.append(line[-1]["outcome"])
+
+    monkeypatch.setattr(LineHandler, "write", note)
     reply = client.post("/actuals", content=b'{"actuals": [%b]}' % GOOD, headers=JSON)
 
     assert reply.status_code == 503
     assert reply.json() == {"detail": "Actual prices could not be recorded"}
     assert reply.headers["Retry-After"] == "5"
     assert read_inputs(log_path)[0]["actual_price"] is None
+    assert outcomes == ["not recorded"]
 
 
 def test_log_that_can_not_be_opened_is_said_in_the_same_words(start_gateway: StartGateway) -> None:
