@@ -6,8 +6,8 @@ import re
 # A blank or a quotation mark may be in it too, but no more than a port is before it. It is
 # bounded, as a caller's text may begin a thousand URLs.
 _USER = re.compile(
-    r"""(?<=://)(?:[^:/?#\s"]*:(?:[^\s"]{0,1000}|(?<!\[:)(?!\d*[/?#\s"'])(?:(?!://).){0,1000})"""
-    r"""|[^/?#\s"]*)@"""
+    r"""(?<=://)(?:[^:/?#\s"]*:[^\s"]{0,1000}@"""
+    r"""|[^:/?#\s"[]*:(?!\d*[/?#\s"'])(?:(?!://).){0,1000}@|[^/?#\s"]*@)"""
 )
 _QUERY = re.compile(r"(://[^?#\s\"']*[?#])[^\s\"']+")
 
