@@ -27,6 +27,7 @@ EQUAL = [
     "serving/bounded_protocol.py",
     "serving/byte_budget.py",
     "serving/direct_routes.py",
+    "serving/head_check.py",
     "serving/h11_protocol.py",
     "serving/http_protocol.py",
     "serving/httptools_protocol.py",

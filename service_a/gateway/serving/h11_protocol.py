@@ -12,7 +12,9 @@ from gateway.serving.bounded_protocol import (
     LONG_HEAD,
     TOO_BUSY,
     BoundedProtocol,
+    Refused,
 )
+from gateway.serving.head_check import UNKNOWN_CODING, check_head
 from gateway.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
 
 
@@ -31,11 +33,13 @@ class BoundedH11Protocol(BoundedProtocol, H11Protocol):  # type: ignore[misc]
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         error = sys.exception()
-        too_long = isinstance(error, h11.RemoteProtocolError) and error.error_status_hint == 431
-        if too_long and not self._is_under_way():
+        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
+        if status == 501:
+            self.refuse(501, UNKNOWN_CODING)
+        elif status == 431 and not self._is_under_way():
             self.refuse(431, LONG_HEAD)
         else:
-            self.refuse(400, LONG_FRAMING if too_long else INVALID)
+            self.refuse(400, LONG_FRAMING if status == 431 else INVALID)
 
     def refuse(self, status: int, detail: str) -> None:
         if self._is_under_way() and not self.cycle.more_body:
@@ -93,6 +97,10 @@ class _BoundedParser(h11.Connection):
             size = len(event.target) + sum(len(n) + len(v) + 4 for n, v in event.headers)
             if size > MAX_HEAD_BYTES or len(event.headers) > MAX_HEAD_FIELDS:
                 raise h11.RemoteProtocolError("long head", error_status_hint=431)
+            try:
+                check_head(list(event.headers), event.http_version.decode())
+            except Refused as error:
+                raise h11.RemoteProtocolError(str(error), error.status) from error
         elif isinstance(event, h11.EndOfMessage):
             protocol.cycle.more_body = False
         elif isinstance(event, h11.Data) and not protocol.keep(len(event.data)):

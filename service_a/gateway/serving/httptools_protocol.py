@@ -17,6 +17,7 @@ from gateway.serving.bounded_protocol import (
     BoundedProtocol,
     Refused,
 )
+from gateway.serving.head_check import check_head
 from gateway.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
 
 # What the parser gets at once, so that it never runs far beyond a limit; and of a body whose length
@@ -168,6 +169,7 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
             return
         if len(self.headers) > MAX_HEAD_FIELDS:
             raise self._describe_long_head()
+        check_head(self.headers, self.parser.get_http_version())
         if self._head_bytes:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > MAX_HEAD_BYTES:

@@ -53,7 +53,7 @@ class BodyReader:
         media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if media_type != b"application/json" and not media_type.endswith(b"+json"):
             raise WrongContentType
-        if headers.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity"):
+        if b"content-encoding" in headers and _is_encoded(request):
             raise UnsupportedEncoding
         body = await _receive(request, max_bytes)
         return body.removeprefix(_BYTE_ORDER_MARK)
@@ -79,6 +79,11 @@ class BodyReader:
             return self._parser(body, allow_nan)
         except ValueError as error:
             raise InvalidInput([_problem(f"The body is not valid JSON: {error}")]) from None
+
+
+def _is_encoded(request: Request) -> bool:
+    lines = request.headers.getlist("content-encoding")  # they count together
+    return not {each.strip().lower() for each in ",".join(lines).split(",")} <= {"", "identity"}
 
 
 async def _receive(request: Request, max_bytes: int) -> bytes:

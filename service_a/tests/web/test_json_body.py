@@ -95,14 +95,22 @@ def test_content_type_is_refused_before_the_body_is_read(content_type: str | Non
     assert caller.sent == 0
 
 
-@pytest.mark.parametrize("encodings", [("identity",), ("Identity ",), ("",)])
+@pytest.mark.parametrize("encodings", [("identity",), ("Identity ",), ("",), ("identity", "")])
 def test_body_is_read_when_its_encoding_is_none(encodings: Sequence[str]) -> None:
     assert read(FakeCaller(b"{}"), encodings=encodings) == b"{}"
 
 
 @pytest.mark.parametrize(
     "encodings",
-    [("gzip",), ("br",), ("identity, gzip",), ("identity", "gzip"), ("x",), ("aws-chunked",)],
+    [
+        ("gzip",),
+        ("br",),
+        ("identity, gzip",),
+        ("identity", "gzip"),
+        ("gzip", "identity"),
+        ("x",),
+        ("aws-chunked",),
+    ],
 )
 def test_body_is_refused_before_it_is_read_when_it_is_encoded(encodings: Sequence[str]) -> None:
     caller = FakeCaller(b"{}")

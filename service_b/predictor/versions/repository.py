@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
@@ -96,20 +97,20 @@ class ModelRepository:
 
     def _find_first(self, parent: str, numbers: Sequence[str]) -> Version:
         number, *lower = numbers
+        version = partial(
+            Version, number, find_lower=lambda: self._find_first(parent, lower) if lower else None
+        )
         try:
             path = self._follow(f"{parent}/{number}")
             fingerprint = self._identify(path)
-        except SourceUnavailable:
-            raise
+        except (ModelRefused, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+            # It is this version that can't be read; a lower one may be.
+            refusal = ModelRefused(f"{self.location}/{number}: {_describe(error)}")
+            return version(str(refusal), partial(_refuse, refusal))
         except Exception as error:
             raise SourceUnavailable(f"{self.location}: {error!r}") from error
         folder = Folder(self._files, path, number, self._max_bytes)
-        return Version(
-            number,
-            fingerprint,
-            lambda: nullcontext(folder),
-            lambda: self._find_first(parent, lower) if lower else None,
-        )
+        return version(fingerprint, lambda: nullcontext(folder))
 
     def _follow(self, path: str) -> str:
         """Say where symbolic links lead now; only local folders have any."""
@@ -117,7 +118,7 @@ class ModelRepository:
             return path
         real = Path(path).resolve().as_posix()
         if not self._allowed.allow(f"file://{real}"):
-            raise SourceUnavailable(f"{self.location}: a link leads to {real}, which isn't allowed")
+            raise ModelRefused(f"a link leads to {real}, which isn't allowed")
         return real
 
     def _read_aliases(self, path: str) -> Aliases | None:
@@ -177,6 +178,14 @@ class ModelRepository:
             return "missing"
         # A server that redirects may sign the URL anew each time.
         return repr(sorted((key, value) for key, value in info.items() if key != "url"))
+
+
+def _refuse(refusal: ModelRefused) -> NoReturn:
+    raise refusal
+
+
+def _describe(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _choose_options(location: str, allowed: AllowedSources, max_bytes: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import fsspec  # type: ignore[import-untyped]
 import pytest
 
-from predictor.errors import SourceUnavailable
+from predictor.errors import ModelRefused, SourceUnavailable
 from predictor.versions.allowed_sources import AllowedSources
 from predictor.versions.repository import ModelRepository
 
@@ -261,15 +261,45 @@ def test_highest_number_may_be_a_link_to_a_folder(
         assert b'"version":"2"' in folder.read("card.json")
 
 
-@pytest.mark.parametrize("link", ["tiny", "tiny/1"])
 def test_source_is_unavailable_when_a_link_leads_where_no_source_may_be(
-    write_version: WriteVersion, models_folder: Path, tmp_path: Path, link: str
+    write_version: WriteVersion, models_folder: Path, tmp_path: Path
 ) -> None:
     write_version("1")
     allowed = AllowedSources([f"file://{models_folder}/"])
     repository = ModelRepository(str(models_folder / "tiny"), allowed)
     assert repository.find().number == "1"
-    (models_folder / link).rename(tmp_path / "elsewhere")
-    (models_folder / link).symlink_to(tmp_path / "elsewhere")
+    (models_folder / "tiny").rename(tmp_path / "elsewhere")
+    (models_folder / "tiny").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(SourceUnavailable, match="isn't allowed"):
         repository.find()
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("", "isn't allowed"),
+        ("card.json", "isn't allowed"),
+        ("model.joblib", "isn't allowed"),
+        ("card.json", "directory"),
+    ],
+)
+def test_version_that_can_not_be_read_is_refused_and_leaves_its_place_to_a_lower_one(
+    write_version: WriteVersion, models_folder: Path, tmp_path: Path, what: str, reason: str
+) -> None:
+    write_version("1")
+    unreadable = write_version("2") / what
+    unreadable.rename(tmp_path / "elsewhere")
+    if reason == "directory":
+        unreadable.mkdir()
+    else:
+        unreadable.symlink_to(tmp_path / "elsewhere")
+    allowed = AllowedSources([f"file://{models_folder}/"])
+
+    version = ModelRepository(str(models_folder / "tiny"), allowed).find()
+
+    assert version.number == "2"
+    with pytest.raises(ModelRefused, match=f"tiny/2: .*{reason}"):
+        version.open()
+    lower = version.find_lower()
+    assert lower is not None
+    assert lower.number == "1"
