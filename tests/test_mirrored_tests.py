@@ -40,6 +40,8 @@ COVERED = {
     "service_b/training/ames.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/arguments.py": "service_b/tests/training/test_main.py",
     "service_b/training/california.py": "service_b/tests/training/test_shipped.py",
+    "service_b/training/command_line.py": "service_b/tests/training/test_main.py",
+    "service_b/training/command_options.py": "service_b/tests/training/test_main.py",
     "service_b/training/commands.py": "service_b/tests/training/test_main.py",
     "service_b/training/comparison_report.py": "service_b/tests/training/test_comparison.py",
     "service_b/training/errors.py": "service_b/tests/training/test_main.py",
