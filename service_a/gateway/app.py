@@ -8,14 +8,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, cast
 
 from fastapi import Depends, FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
-from pydantic import ValidationError
-from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.types import ASGIApp
 from urllib3.util import parse_url
 
 from gateway import __version__
@@ -26,7 +21,7 @@ from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.forwarding.client import PredictorClient
 from gateway.forwarding.deadline import DeadlineAdapter
 from gateway.forwarding.exchanges import Exchanges
-from gateway.forwarding.frame_columns import FrameColumns
+from gateway.forwarding.frame_columns import FrameColumns, read_columns
 from gateway.forwarding.joined_sends import JoinedSendsAdapter
 from gateway.forwarding.mlflow_predictor import MlflowPredictor
 from gateway.forwarding.mlflow_protocol import PING
@@ -53,8 +48,8 @@ from gateway.intake.log_queue import LogQueue
 from gateway.intake.ports import Predictor
 from gateway.intake.read_queue import ReadQueue
 from gateway.intake.replay import Replay
-from gateway.serving.direct_routes import DirectRoutes
-from gateway.settings import Settings, SettingsError
+from gateway.layers import Gateway
+from gateway.settings import Settings
 from gateway.telemetry.events import Watchers
 from gateway.telemetry.latencies import Latencies
 from gateway.telemetry.log_lines import configure_logging
@@ -63,14 +58,6 @@ from gateway.web.finding import Finding
 from gateway.web.json_body import BodyReader, parse_strictly
 from gateway.web.key_count import parse_counting_keys
 from gateway.web.lab_state import LabState
-from gateway.web.middleware.allowed_hosts import AllowedHosts
-from gateway.web.middleware.api_keys import ApiKeys
-from gateway.web.middleware.head_requests import HeadRequests
-from gateway.web.middleware.json_errors import JsonErrors
-from gateway.web.middleware.request_events import RequestEvents
-from gateway.web.middleware.request_line import RequestLine
-from gateway.web.middleware.root_path import WithoutRootPath, WithRootPath
-from gateway.web.openapi import build_openapi
 from gateway.web.query_parameters import refuse_unknown_parameters
 from gateway.web.routes import (
     actuals,
@@ -97,46 +84,6 @@ _COLLECTOR_THRESHOLD = 20_000
 # How often promises and quality are looked at anew, as a share of the time, however often asked.
 _LOOK_SHARE = 0.05
 _PROMISE_SECONDS = 1
-# How long a browser may keep the answer to a preflight.
-_PREFLIGHT_SECONDS = 3600
-
-
-class Gateway(FastAPI):
-    """The framework with the gateway's own layers around it, and its own OpenAPI document."""
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """Put the layers together; calls of the direct routes don't go through the framework's."""
-        settings: Settings = self.state.settings
-        framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
-        # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
-        if settings.root_path:
-            layers = WithRootPath(layers)
-        if "direct_routes" not in settings.plain:
-            hot_routes = [*process.router.routes, *price.router.routes, *instances.router.routes]
-            layers = DirectRoutes(layers, hot_routes, self.exception_handlers)
-        if settings.api_keys:
-            layers = ApiKeys(layers, settings.api_keys)
-        if settings.cors_origins:
-            cors = CORSMiddleware(
-                layers,
-                allow_origins=sorted(settings.cors_origins),
-                allow_methods=["GET", "POST", *(["PUT", "DELETE"] if settings.faults else [])],
-                allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
-                expose_headers=["X-Request-ID", "Retry-After", "Server-Timing"],
-                max_age=_PREFLIGHT_SECONDS,
-            )
-            layers = JsonErrors(cors)  # it refuses in plain text
-        if settings.allowed_hosts:
-            layers = AllowedHosts(layers, settings.allowed_hosts)
-        layers = RequestLine(layers, self.state.metrics, self.state.lines)
-        layers = RequestEvents(layers, self.state.watchers, self.state.latencies)
-        if settings.root_path:
-            layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
-        return layers
-
-    def openapi(self) -> dict[str, Any]:
-        return build_openapi(self)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -149,7 +96,8 @@ def create_app(settings: Settings) -> FastAPI:
     metrics = Metrics(FORWARD_OUTCOMES, CircuitState)
     watchers, latencies = Watchers(), Latencies()
     faults = Faults(KINDS)
-    columns = _read_columns(settings) if settings.service_b_protocol == "mlflow" else None
+    by_mlflow = settings.service_b_protocol == "mlflow"
+    columns = read_columns(settings.mlflow_columns) if by_mlflow else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -285,20 +233,6 @@ async def _read_quality(
 def _make_tls(settings: Settings) -> ssl.SSLContext | None:
     by_tls = parse_url(settings.predictor_url).scheme == "https"
     return make_tls_context(settings.service_b_ca_file) if by_tls else None
-
-
-def _read_columns(settings: Settings) -> FrameColumns:
-    """Read the file that says which field goes into which column."""
-    path = settings.mlflow_columns
-    try:
-        return FrameColumns.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise SettingsError(f"GATEWAY_MLFLOW_COLUMNS: {path}: {error.strerror}") from error
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        reason = f"{path}: {place}: {problem['msg']}"
-        raise SettingsError(f"GATEWAY_MLFLOW_COLUMNS: {reason}") from error
 
 
 def _make_lane(
