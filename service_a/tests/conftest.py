@@ -16,6 +16,7 @@ from gateway.app import create_app
 from gateway.input_log import database
 from gateway.settings import load_settings
 from tests.databases import PostgresServer, find_programs
+from tests.fake_clock import FakeClock
 from tests.stub_server import StubServer
 
 _SETTINGS = {
@@ -74,6 +75,11 @@ def stub() -> Iterator[StubServer]:
     server = StubServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
