@@ -81,7 +81,7 @@ _RETRY_SHARE = 0.2
 _RETRY_WINDOW_SECONDS = 30
 # Requests leave nothing for the collector, and looking all the time would slow large batches.
 _COLLECTOR_THRESHOLD = 20_000
-# How often promises and quality are looked at anew, as a share of the time, however often asked.
+# Looking at promises and quality anew takes no more than this share of the time.
 _LOOK_SHARE = 0.05
 _PROMISE_SECONDS = 1
 
@@ -90,7 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Make the application; threads and connections are opened when it starts.
 
     Raises:
-        SettingsError: the file that a setting names is of no use.
+        SettingsError: the file that a setting names can't be used.
     """
     lines = configure_logging(settings.log_level, settings.log_format)
     metrics = Metrics(FORWARD_OUTCOMES, CircuitState)
@@ -147,7 +147,7 @@ def create_app(settings: Settings) -> FastAPI:
         for task in tasks:
             task.cancel()
         await intake.close()
-        database.stop()  # what still reads would hold up the end
+        database.stop()  # reads under way would delay the end
         await read_queue.close()
         for part in (exchanges, side_calls, log, database):
             part.close()
@@ -159,7 +159,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # the address would be on a host that the caller names
+        redirect_slashes=False,  # a redirect would lead to a host that the caller names
         dependencies=[Depends(refuse_unknown_parameters)],
         responses={
             422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},
@@ -180,7 +180,7 @@ def create_app(settings: Settings) -> FastAPI:
     for group in (status, process, price, instances, inputs, actuals, quality, lab):
         app.include_router(group.router)
     if settings.faults:
-        # The calls for Service B's first: their paths fit the others as well.
+        # Service B's come first: the other routes would match their paths too.
         app.include_router(service_b_faults.router)
         app.include_router(fault_routes.router)
     # Pages that need no internet access. Unfolded, the schemas would be longer than the calls.
@@ -225,7 +225,7 @@ def _make_promises(side_calls: SideCalls, columns: FrameColumns | None) -> Findi
 async def _read_quality(
     read_queue: ReadQueue, reader: QualityReader, promises: Finding[Promises]
 ) -> list[VersionQuality]:
-    """Read what the metrics show, by the names of models that the call for it shows."""
+    """Read the figures for the metrics, with the names of models that `GET /quality` shows."""
     default_model = (await promises.look_for(_PROMISE_SECONDS)).default_model
     return await read_queue.read_part(partial(reader.read, QualityFilter(), default_model))
 
@@ -276,14 +276,14 @@ async def _open_log(log_queue: LogQueue) -> None:
 
 
 def _compare_models(instances_model: str, served: str) -> None:
-    """Say so if the model server, which has one model, can price no instance."""
+    """Warn if the model server, which has one model, can't price instances."""
     if instances_model != served:
         fields = {"GATEWAY_INSTANCES_MODEL": instances_model, "served": served}
         _logger.warning("/api/v1/predict answers only 503", extra={"fields": fields})
 
 
 def _ping(exchanges: Exchanges, seconds: float) -> None:
-    """Say so if the model server isn't there. It may come later."""
+    """Warn if the model server doesn't answer. It may come later."""
     try:
         status, _ = exchanges.get(PING, time.monotonic() + seconds)
     except PredictorUnavailable as error:

@@ -87,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # the address would be on a host that the caller names
+        redirect_slashes=False,  # a redirect would lead to a host that the caller names
         dependencies=[Depends(refuse_unknown_parameters)],
         responses={
             422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},

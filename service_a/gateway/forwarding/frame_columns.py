@@ -1,4 +1,4 @@
-"""What a model takes that is asked by MLflow's protocol: fields of inputs, columns of a frame."""
+"""What a model behind MLflow's protocol takes: the fields of inputs, the columns of a frame."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -77,7 +77,7 @@ class FrameColumns(BaseModel):
     def make_row(self, checked: BaseModel) -> dict[str, Any]:
         """Return the value of each column, in order, without those that must be left out.
 
-        What an input doesn't say is unknown; null is the category for none, where there is one.
+        A field that was left out is unknown; null is the category `none`, where there is one.
         """
         row = {}
         for feature in self.features:

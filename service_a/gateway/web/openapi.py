@@ -89,7 +89,7 @@ def _describe_bodies(settings: Settings) -> Json:
 
 
 def _describe_instances(model: str) -> Json:
-    """Of what another model takes, only Service B has a description."""
+    """Only Service B can describe what another model takes."""
     if model != _DESCRIBED_MODEL:
         return {"InstancesRequest": {**_describe(Instances), "title": "InstancesRequest"}}
     return {"District": _describe(District), "InstancesRequest": _describe(InstancesRequest)}

@@ -21,7 +21,7 @@ _CLOSE_SECONDS = 1
 class LineWriter:
     """A stream for a log handler; a thread of its own does the writing, so nothing waits for it.
 
-    A context: at its end what waits is written, as far as the reader takes it in time.
+    As a context, it writes what waits at its end, as far as the reader takes it in time.
     """
 
     def __init__(self, file: TextIO) -> None:

@@ -43,9 +43,9 @@ router = APIRouter(tags=["quality"], dependencies=[Depends(catch_up)])
     },
 )
 async def record_actuals(request: Request) -> ActualsAnswer:
-    """All are recorded in one commit, or none if one of them is wrong. What is for an input that
-    isn't in the log is passed over and listed in the answer. Of the prices that are reported for
-    an input one after the other, the latest counts."""
+    """All are recorded in one commit, or none if one of them is wrong. A price for an input that
+    isn't in the log is passed over and listed in the answer. If several prices are reported for an
+    input one after the other, the latest counts."""
     settings: Settings = request.app.state.settings
     reader: BodyReader = request.app.state.body_reader
     log: ActualsLog = request.app.state.actuals_log

@@ -59,7 +59,8 @@ async def predict_price(request: Request) -> Response:
     response_model=PriceBatchAnswer,
 )
 async def predict_prices(request: Request) -> Response:
-    """In the order of the houses. One that is wrong has the whole batch refused."""
+    """The prices are in the order of the houses. If one house is wrong, the whole batch is
+    refused."""
     settings: Settings = request.app.state.settings
     ids, houses = _split(*await read_body(request, settings.max_batch_body_bytes))
     places = [("body", "data", index) for index in range(len(houses))]

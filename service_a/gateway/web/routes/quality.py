@@ -41,9 +41,9 @@ async def read_quality(
         Time | None, Query(alias="before", description="only inputs received before this time")
     ] = None,
 ) -> QualityAnswer:
-    """For each version of each model that has predicted. What needs an actual price is null as
-    long as no input has one. Errors are relative to the actual price; errors and shares are
-    fractions."""
+    """There is an entry for each version of each model that has predicted. A figure that needs
+    actual prices is null as long as no input has one. Errors are relative to the actual price;
+    errors and shares are fractions."""
     reader: QualityReader = request.app.state.quality_reader
     queue: ReadQueue = request.app.state.read_queue
     promises = await request.app.state.promises.look_for(_PROMISE_SECONDS)

@@ -88,7 +88,7 @@ async def invoke(
         rows = await _read(request, model)
         predictions = await _predict(request, model, rows)
     except InvalidInput as error:
-        # With one row that is wrong, none of its neighbours is predicted.
+        # If one row is wrong, none of its neighbours is predicted.
         count_failure(request, "invalid_input", len(rows) or 1)
         return _fail(400, "BAD_REQUEST", _summarise(error), error.problems)
     except ModelNotFound as error:

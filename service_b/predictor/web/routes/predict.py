@@ -35,7 +35,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
     503: {"model": ErrorAnswer, "description": "No version of the model is loaded"},
 }
 
-# Until a model is loaded; then the contract has the model's own schema in its place.
+# It stands there until a model is loaded; then the model's own schema takes its place.
 _ANY_OBJECT = {
     "requestBody": {
         "required": True,

@@ -41,7 +41,7 @@ async def read_liveness() -> LivenessAnswer:
 @router.get(
     "/metrics",
     summary="Read the metrics",
-    response_class=Response,  # with a type of its own, errors would have that one too
+    response_class=Response,  # if the route declared it, errors would have that type too
     responses={
         200: {
             "description": "in Prometheus's text format",
