@@ -7,19 +7,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from gateway.settings import Settings
+from gateway.web.actuals_schemas import ActualPrice, ActualsRequest
 from gateway.web.district import District
 from gateway.web.house import House
 from gateway.web.middleware.api_keys import HEADER, OPEN_PATHS
-from gateway.web.schemas import (
-    EXAMPLE_HOUSE,
-    HOUSE,
-    ActualPrice,
-    ActualsRequest,
-    Instances,
-    InstancesRequest,
-    PriceBatchRequest,
-    ProcessRequest,
-)
+from gateway.web.price_schemas import Instances, InstancesRequest, PriceBatchRequest
+from gateway.web.schemas import EXAMPLE_HOUSE, HOUSE, ProcessRequest
 
 _REFERENCE = "#/components/schemas/{model}"
 # What it takes is a `District`.

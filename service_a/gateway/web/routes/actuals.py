@@ -8,17 +8,11 @@ from gateway.errors import InvalidInput
 from gateway.input_log.actuals import Actual, ActualsLog
 from gateway.intake.read_queue import ReadQueue
 from gateway.settings import Settings
+from gateway.web.actuals_schemas import ActualPrice, Actuals, ActualsAnswer, UnknownInput
 from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
 from gateway.web.routes.inputs import catch_up
-from gateway.web.schemas import (
-    ActualPrice,
-    Actuals,
-    ActualsAnswer,
-    ErrorAnswer,
-    InvalidInputAnswer,
-    UnknownInput,
-)
+from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
 from gateway.web.validation import check, check_each
 
 router = APIRouter(tags=["quality"], dependencies=[Depends(catch_up)])

@@ -11,8 +11,8 @@ from gateway.intake.entries import Answer
 from gateway.settings import Settings
 from gateway.web.finite_json import check_finite
 from gateway.web.openapi import refer_to_body
+from gateway.web.price_schemas import Instances, InstancesAnswer, PredictedPrice
 from gateway.web.routes.price import FAILURES, predict_all, read_body
-from gateway.web.schemas import Instances, InstancesAnswer, PredictedPrice
 from gateway.web.sent_json import cut_items, cut_member
 from gateway.web.validation import check
 

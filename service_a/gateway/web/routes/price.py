@@ -13,13 +13,8 @@ from gateway.settings import Settings
 from gateway.web.house import House
 from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
-from gateway.web.schemas import (
-    ErrorAnswer,
-    InvalidInputAnswer,
-    PriceAnswer,
-    PriceBatch,
-    PriceBatchAnswer,
-)
+from gateway.web.price_schemas import PriceAnswer, PriceBatch, PriceBatchAnswer
+from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
 from gateway.web.sent_json import cut_member, cut_objects, cut_whole
 from gateway.web.validation import check, check_each
 

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from gateway.input_log.quality import QualityFilter, QualityReader
 from gateway.intake.read_queue import ReadQueue
 from gateway.settings import MODEL_NAME
+from gateway.web.quality_schemas import QualityAnswer
 from gateway.web.routes.inputs import Time, catch_up
-from gateway.web.schemas import ErrorAnswer, QualityAnswer
+from gateway.web.schemas import ErrorAnswer
 
 # Service B may take long to say what its models promise; the figures don't wait for it.
 _PROMISE_SECONDS = 1
