@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import ssl
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,7 +13,7 @@ from fastapi_offline import FastAPIOffline
 from urllib3.util import parse_url
 
 from gateway import __version__
-from gateway.errors import InputLogUnavailable, PredictorUnavailable
+from gateway.errors import InputLogUnavailable
 from gateway.faults import Faults
 from gateway.forwarding.calls import Calls
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
@@ -24,7 +23,7 @@ from gateway.forwarding.exchanges import Exchanges
 from gateway.forwarding.frame_columns import FrameColumns, read_columns
 from gateway.forwarding.joined_sends import JoinedSendsAdapter
 from gateway.forwarding.mlflow_predictor import MlflowPredictor
-from gateway.forwarding.mlflow_protocol import PING
+from gateway.forwarding.model_server import compare_models, ping
 from gateway.forwarding.predict_protocol import PredictProtocol
 from gateway.forwarding.predictor_state import read_predictor_state
 from gateway.forwarding.promises import PromiseReader, Promises
@@ -140,8 +139,8 @@ def create_app(settings: Settings) -> FastAPI:
             _logger.warning("faults can be switched on", extra={"fields": fields})
         await _open_log(log_queue)
         if columns is not None:
-            _compare_models(settings.instances_model, columns.name)
-            await asyncio.to_thread(_ping, exchanges, settings.connect_timeout_seconds)
+            compare_models(settings.instances_model, columns.name)
+            await asyncio.to_thread(ping, exchanges, settings.connect_timeout_seconds)
         tasks = [asyncio.create_task(each.run()) for each in (retention, lab_state)]
         yield
         for task in tasks:
@@ -273,26 +272,6 @@ async def _open_log(log_queue: LogQueue) -> None:
         await log_queue.check()
     except InputLogUnavailable as error:
         _logger.warning("the input log is unavailable", extra={"fields": {"reason": str(error)}})
-
-
-def _compare_models(instances_model: str, served: str) -> None:
-    """Warn if the model server, which has one model, can't price instances."""
-    if instances_model != served:
-        fields = {"GATEWAY_INSTANCES_MODEL": instances_model, "served": served}
-        _logger.warning("/api/v1/predict answers only 503", extra={"fields": fields})
-
-
-def _ping(exchanges: Exchanges, seconds: float) -> None:
-    """Warn if the model server doesn't answer. It may come later."""
-    try:
-        status, _ = exchanges.get(PING, time.monotonic() + seconds)
-    except PredictorUnavailable as error:
-        reason = str(error)
-    else:
-        if status == 200:
-            return
-        reason = f"status {status}"
-    _logger.warning("the model server doesn't answer", extra={"fields": {"reason": reason}})
 
 
 def _report_circuit(metrics: Metrics, model: str | None, state: CircuitState) -> None:
