@@ -23,6 +23,7 @@ COVERED = {
     "service_a/gateway/forwarding/model_server.py": "service_a/tests/test_mlflow.py",
     "service_a/gateway/input_log/server_process.py": "service_a/tests/input_log/test_postgresql.py",
     "service_a/gateway/input_log/sqlite_writer.py": "service_a/tests/input_log/test_writer.py",
+    "service_a/gateway/input_log/upgrade.py": "service_a/tests/input_log/test_tables.py",
     "service_a/gateway/intake/entries.py": "service_a/tests/intake/test_intake.py",
     "service_a/gateway/intake/forward_queue.py": "service_a/tests/intake/test_intake.py",
     "service_a/gateway/intake/groups.py": "service_a/tests/intake/test_batcher.py",

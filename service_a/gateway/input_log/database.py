@@ -16,7 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from gateway.errors import InputLogUnavailable
 from gateway.input_log.log_files import LogFiles
 from gateway.input_log.server_process import end_server_process, read_server_process
-from gateway.input_log.tables import upgrade
+from gateway.input_log.upgrade import upgrade
 
 _logger = logging.getLogger(__name__)
 
