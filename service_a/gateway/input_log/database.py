@@ -3,33 +3,24 @@
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import InputLogUnavailable
 from gateway.input_log.log_files import LogFiles
 from gateway.input_log.server_process import end_server_process, read_server_process
+from gateway.input_log.sqlite_setup import prepare, prepare_for_writing
 from gateway.input_log.upgrade import upgrade
 
 _logger = logging.getLogger(__name__)
 
-# How long a writer waits for another one, say a backup that reads the file.
-_BUSY_TIMEOUT_SECONDS = 2.0
-# SQLite keeps this much of what a commit changes in memory. With its own 2 MiB it would write half
-# of a thousand large inputs, with the outcomes of as many others, twice.
-_CACHE_KIB = 8192
-# A long read keeps SQLite from starting `-wal` over; afterwards the file is cut to this size.
-_MAX_WAL_BYTES = 16 * 1024 * 1024
 _LOCK_SECONDS = 1
-# Steps of SQLite's virtual machine: some milliseconds.
-_STEPS_BETWEEN_LOOKS = 100_000
 
 
 class LogDatabase:
@@ -95,9 +86,7 @@ class LogDatabase:
         """Return the driver's own connection for one user, within `watch`; it stays open."""
         if self._kept is None:
             self._kept = self._open_sqlite()
-            # What a statement needs to be undone: no file is made for it with each commit.
-            self._kept.execute("PRAGMA temp_store=MEMORY")
-            self._kept.execute(f"PRAGMA cache_size={-_CACHE_KIB}")
+            prepare_for_writing(self._kept)
         return self._kept
 
     def drop_sqlite(self) -> None:
@@ -185,16 +174,7 @@ class LogDatabase:
         _logger.warning("the log is opened anew", extra={"fields": {"reason": str(reason)}})
 
     def _prepare_sqlite(self, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        """WAL lets readers read while we write; FULL means that a commit is on disk."""
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000:.0f}")
-        _turn_on_wal(cursor)
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute(f"PRAGMA journal_size_limit={_MAX_WAL_BYTES}")
-        cursor.close()
-        cast(sqlite3.Connection, connection).set_progress_handler(
-            self._stopped.is_set, _STEPS_BETWEEN_LOOKS
-        )
+        prepare(cast(sqlite3.Connection, connection), self._stopped.is_set)
 
     def _connect_postgresql(
         self, _: object, __: object, ___: object, parameters: dict[str, Any]
@@ -217,17 +197,3 @@ def _reopen(context: ExceptionContext) -> None:
     A connection that was opened while the file was read-only stays read-only.
     """
     context.is_disconnect = True
-
-
-def _turn_on_wal(cursor: DBAPICursor) -> None:
-    """Try for a while: two that do it at once on a new file lock each other out without a wait."""
-    deadline = time.monotonic() + _BUSY_TIMEOUT_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return

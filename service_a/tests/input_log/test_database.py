@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from gateway.errors import InputLogUnavailable
-from gateway.input_log import database as module
+from gateway.input_log import sqlite_setup as module
 from gateway.input_log.database import LogDatabase, _turn_on_wal
 from gateway.input_log.sqlite_writer import SqliteLogWriter
 from gateway.input_log.writer import LogWriter
