@@ -61,6 +61,7 @@ COVERED = {
     "service_b/training/parameters.py": "service_b/tests/training/test_tuning.py",
     "service_b/training/plots.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/recipe.py": "service_b/tests/training/test_pipeline.py",
+    "service_b/training/register_step.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/report.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/reproduction.py": "service_b/tests/training/test_pipeline.py",
     "service_b/training/run.py": "service_b/tests/training/test_pipeline.py",
