@@ -22,7 +22,6 @@ COVERED = {
     "service_a/gateway/forwarding/joined_sends.py": "service_a/tests/forwarding/test_deadline.py",
     "service_a/gateway/forwarding/model_server.py": "service_a/tests/test_mlflow.py",
     "service_a/gateway/input_log/server_process.py": "service_a/tests/input_log/test_postgresql.py",
-    "service_a/gateway/input_log/sqlite_setup.py": "service_a/tests/input_log/test_database.py",
     "service_a/gateway/input_log/sqlite_writer.py": "service_a/tests/input_log/test_writer.py",
     "service_a/gateway/input_log/upgrade.py": "service_a/tests/input_log/test_tables.py",
     "service_a/gateway/intake/entries.py": "service_a/tests/intake/test_intake.py",

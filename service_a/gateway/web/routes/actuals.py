@@ -11,6 +11,7 @@ from gateway.settings import Settings
 from gateway.web.actuals_schemas import ActualPrice, Actuals, ActualsAnswer, UnknownInput
 from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
+from gateway.web.routes.failures import BODY_FAILURES
 from gateway.web.routes.inputs import catch_up
 from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
 from gateway.web.validation import check, check_each
@@ -24,9 +25,7 @@ router = APIRouter(tags=["quality"], dependencies=[Depends(catch_up)])
     openapi_extra=refer_to_body("ActualsRequest"),
     response_model_exclude_none=True,
     responses={
-        408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
-        413: {"model": ErrorAnswer, "description": "The body is too large"},
-        415: {"model": ErrorAnswer, "description": "Not declared as JSON, or compressed"},
+        **BODY_FAILURES,
         422: {
             "model": InvalidInputAnswer,
             "description": "One of them is wrong: it isn't as described; it is for an input "

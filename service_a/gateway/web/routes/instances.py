@@ -12,11 +12,12 @@ from gateway.settings import Settings
 from gateway.web.finite_json import check_finite
 from gateway.web.openapi import refer_to_body
 from gateway.web.price_schemas import Instances, InstancesAnswer, PredictedPrice
-from gateway.web.routes.price import FAILURES, predict_all, read_body
+from gateway.web.routes.failures import FORWARD_FAILURES
+from gateway.web.routes.price import predict_all, read_body
 from gateway.web.sent_json import cut_items, cut_member
 from gateway.web.validation import check
 
-router = APIRouter(prefix="/api/v1", tags=["price"], responses=FAILURES)
+router = APIRouter(prefix="/api/v1", tags=["price"], responses=FORWARD_FAILURES)
 
 
 @router.post(

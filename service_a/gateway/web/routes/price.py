@@ -14,22 +14,11 @@ from gateway.web.house import House
 from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
 from gateway.web.price_schemas import PriceAnswer, PriceBatch, PriceBatchAnswer
-from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
+from gateway.web.routes.failures import FORWARD_FAILURES
 from gateway.web.sent_json import cut_member, cut_objects, cut_whole
 from gateway.web.validation import check, check_each
 
-FAILURES: dict[int | str, dict[str, Any]] = {
-    408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
-    413: {"model": ErrorAnswer, "description": "The body is too large"},
-    415: {
-        "model": ErrorAnswer,
-        "description": "Not declared as JSON, or compressed",
-    },
-    422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
-    503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
-}
-
-router = APIRouter(prefix="/api/v1/price", tags=["price"], responses=FAILURES)
+router = APIRouter(prefix="/api/v1/price", tags=["price"], responses=FORWARD_FAILURES)
 
 
 @router.post(

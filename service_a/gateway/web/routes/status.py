@@ -43,7 +43,7 @@ async def read_health(request: Request, response: Response) -> HealthAnswer:
 @router.get(
     "/metrics",
     summary="Read the metrics",
-    response_class=Response,  # if the route declared it, errors would have that type too
+    response_class=Response,  # one with a media type would give it to errors too
     responses={
         200: {
             "description": "in Prometheus's text format",
