@@ -19,7 +19,7 @@ def upgrade(connection: Connection) -> None:
     Gateways that start together on one database do it one after the other.
 
     Raises:
-        InputLogUnavailable: the tables are of a later version than this program knows.
+        InputLogUnavailable: the tables are of a later version than this program's.
     """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
