@@ -58,6 +58,7 @@ inputs = Table(
     Column("interval_upper", Float),
     Column("actual_price", Float, comment="what a caller reported later, the latest"),
     Column("actual_at", _Time, comment="UTC, when that was reported"),
+    Column("prediction", Text, comment="as JSON, where it isn't a price"),
     # Both grow at their ends, as rows come in order of time: writing costs the same at any size.
     Index("ix_inputs_time", "received_at", "id"),
     Index("ix_inputs_outcome", "outcome", "received_at", "id"),
@@ -116,6 +117,7 @@ OUTCOME_COLUMNS = (
     "outcome_at",
     "interval_lower",
     "interval_upper",
+    "prediction",
 )
 """What is known of an input after it was forwarded, named as the fields of an `Outcome`."""
 

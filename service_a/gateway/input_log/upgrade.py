@@ -66,8 +66,9 @@ def _drop_index_of_requests(connection: Connection) -> None:
     connection.exec_driver_sql("DROP INDEX ix_inputs_request_id")
 
 
-def _add_intervals_and_actuals(connection: Connection) -> None:
-    _add_columns(connection, "interval_lower", "interval_upper", "actual_price", "actual_at")
+def _add_predictions_and_actuals(connection: Connection) -> None:
+    _add_columns(connection, "interval_lower", "interval_upper")
+    _add_columns(connection, "actual_price", "actual_at", "prediction")
     if connection.dialect.name == "postgresql":
         options = ", ".join(f"{name} = {value}" for name, value in VACUUM.items())
         connection.exec_driver_sql(f"ALTER TABLE inputs SET ({options})")
@@ -84,5 +85,5 @@ def _add_columns(connection: Connection, *names: str) -> None:
 _STEPS: tuple[Callable[[Connection], None], ...] = (
     _add_model_and_attempts,
     _drop_index_of_requests,
-    _add_intervals_and_actuals,
+    _add_predictions_and_actuals,
 )
