@@ -26,16 +26,14 @@ from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
 
 RETRY_AFTER_SECONDS = 5
 
-Failures = dict[int | str, dict[str, Any]]
-
-BODY_FAILURES: Failures = {
+BODY_FAILURES: dict[int | str, dict[str, Any]] = {
     408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
     413: {"model": ErrorAnswer, "description": "The body is too large"},
     415: {"model": ErrorAnswer, "description": "Not declared as JSON, or compressed"},
 }
 """What each call with a body may answer, for the documentation."""
 
-FORWARD_FAILURES: Failures = {
+FORWARD_FAILURES: dict[int | str, dict[str, Any]] = {
     **BODY_FAILURES,
     422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
     503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
