@@ -6,11 +6,11 @@ class LabFailure(Exception):
 
 
 class WrongArguments(Exception):
-    """The command was called in a way that it doesn't know."""
+    """The command doesn't take such arguments."""
 
 
 class Stopped(BaseException):
-    """The lab was told to stop, by Ctrl-C or a signal. No `except Exception` may swallow it."""
+    """The lab is to stop, because of Ctrl-C or a signal. No `except Exception` may swallow it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

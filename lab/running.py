@@ -1,4 +1,4 @@
-"""`run`: prepare, start both services, say where they are, and go on until told to stop."""
+"""`run`: prepare, start both services, say where they are, and go on until stopped."""
 
 import os
 

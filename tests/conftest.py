@@ -26,13 +26,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     """Both services, up and healthy, for one test alone."""
-    lab = Lab(tmp_path)
-    try:
-        lab.start()
+    with Lab(tmp_path).running() as lab:
         yield lab
-    finally:
-        lab.print_output()
-        lab.stop()
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import socket
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -140,6 +140,16 @@ class Lab:
     def start(self) -> None:
         self.b.start()
         self.a.start()
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """Both services, up and healthy; whoever reads of a failure sees their output."""
+        try:
+            self.start()
+            yield self
+        finally:
+            self.print_output()
+            self.stop()
 
     def revive(self) -> None:
         """Start what doesn't run."""

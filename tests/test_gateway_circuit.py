@@ -41,13 +41,8 @@ def list_changes(lab: Lab) -> list[str]:
 def watchful(tmp_path: Path) -> Iterator[Lab]:
     """Both services; the circuit opens after three failures and tries again soon."""
     settings = {"GATEWAY_BREAKER_FAILURES": "3", "GATEWAY_BREAKER_WINDOW_SECONDS": "0.5"}
-    lab = Lab(tmp_path, service_a=settings)
-    try:
-        lab.start()
+    with Lab(tmp_path, service_a=settings).running() as lab:
         yield lab
-    finally:
-        lab.print_output()
-        lab.stop()
 
 
 def test_circuit_opens_when_service_b_is_killed_and_closes_when_it_is_back(watchful: Lab) -> None:

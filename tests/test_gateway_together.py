@@ -26,12 +26,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     common = {"LOG_FORMAT": "json", "PREDICTOR_API_KEY": "inner"}
     folder: Path = tmp_path_factory.mktemp("lab")
     lab = Lab(folder, service_a={**common, "GATEWAY_API_KEYS": "outer"}, service_b=common)
-    try:
-        lab.start()
+    with lab.running():
         yield lab
-    finally:
-        lab.print_output()
-        lab.stop()
 
 
 def read_ids(service: Service) -> list[tuple[Any, Any]]:

@@ -393,28 +393,23 @@ def test_two_pages_see_the_same(lab_page: LabPage, chromium: Browser) -> None:
 
 def test_a_key_is_asked_for_and_kept_in_this_tab(playwright: Playwright, tmp_path: Path) -> None:
     lab = Lab(tmp_path, service_a={"GATEWAY_API_KEYS": "key-of-a"})
-    try:
-        lab.start()
-        with start_chromium(playwright, lab) as browser:
-            lab_page = LabPage(browser)
-            key = lab_page.page.get_by_label("API key")
-            key.fill("wrong")
-            lab_page.button("Use this key").click()
-            expect(lab_page.page.get_by_text("Service A refused this key.")).to_be_visible()
-            key.fill("key-of-a")
-            key.press("Enter")
-            lab_page.expect_watching()
-            lab_page.send()
-            expect(lab_page.result).to_have_text(PRICE)
-            expect(lab_page.page.locator("#curl")).to_contain_text("X-API-Key: $LAB_KEY")
-            assert "key-of-a" not in lab_page.page.content()
-            lab_page.page.reload()
-            lab_page.expect_watching()
-            other = LabPage(browser)
-            expect(other.page.get_by_label("API key")).to_be_visible()
-    finally:
-        lab.print_output()
-        lab.stop()
+    with lab.running(), start_chromium(playwright, lab) as browser:
+        lab_page = LabPage(browser)
+        key = lab_page.page.get_by_label("API key")
+        key.fill("wrong")
+        lab_page.button("Use this key").click()
+        expect(lab_page.page.get_by_text("Service A refused this key.")).to_be_visible()
+        key.fill("key-of-a")
+        key.press("Enter")
+        lab_page.expect_watching()
+        lab_page.send()
+        expect(lab_page.result).to_have_text(PRICE)
+        expect(lab_page.page.locator("#curl")).to_contain_text("X-API-Key: $LAB_KEY")
+        assert "key-of-a" not in lab_page.page.content()
+        lab_page.page.reload()
+        lab_page.expect_watching()
+        other = LabPage(browser)
+        expect(other.page.get_by_label("API key")).to_be_visible()
 
 
 def test_the_page_is_used_by_keyboard_alone(lab_page: LabPage) -> None:

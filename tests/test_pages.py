@@ -124,21 +124,16 @@ def test_authorize_opens_what_a_key_closes(playwright: Playwright, tmp_path: Pat
         service_a={"GATEWAY_API_KEYS": "key-of-a", "PREDICTOR_API_KEY": "key-of-b"},
         service_b={"PREDICTOR_API_KEY": "key-of-b"},
     )
-    try:
-        lab.start()
-        with start_chromium(playwright, lab) as browser:
-            for url, path, key in (A_URL, "/process", "key-of-a"), (B_URL, "/predict", "key-of-b"):
-                page = Tab(browser).page
-                page.goto(f"{url}/docs")
-                operation = Operation(page, "post", path)
-                operation.execute()
-                expect(operation.status).to_have_text("401")
-                authorize(page, key)
-                operation.execute()
-                expect(operation.status).to_have_text("200")
-    finally:
-        lab.print_output()
-        lab.stop()
+    with lab.running(), start_chromium(playwright, lab) as browser:
+        for url, path, key in (A_URL, "/process", "key-of-a"), (B_URL, "/predict", "key-of-b"):
+            page = Tab(browser).page
+            page.goto(f"{url}/docs")
+            operation = Operation(page, "post", path)
+            operation.execute()
+            expect(operation.status).to_have_text("401")
+            authorize(page, key)
+            operation.execute()
+            expect(operation.status).to_have_text("200")
 
 
 def test_pictures_can_be_taken_anew(chromium: Browser, tmp_path: Path) -> None:

@@ -5,33 +5,27 @@ import gc
 import logging
 import os
 import ssl
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from threading import Event
-from typing import Any, cast
 
 from fastapi import Depends, FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
-from pydantic import ValidationError
-from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.types import ASGIApp
 from urllib3.util import parse_url
 
 from gateway import __version__
-from gateway.errors import InputLogUnavailable, PredictorUnavailable
+from gateway.errors import InputLogUnavailable
 from gateway.faults import Faults
 from gateway.forwarding.calls import Calls
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.forwarding.client import PredictorClient
 from gateway.forwarding.deadline import DeadlineAdapter
 from gateway.forwarding.exchanges import Exchanges
-from gateway.forwarding.frame_columns import FrameColumns
+from gateway.forwarding.frame_columns import FrameColumns, read_columns
 from gateway.forwarding.joined_sends import JoinedSendsAdapter
 from gateway.forwarding.mlflow_predictor import MlflowPredictor
-from gateway.forwarding.mlflow_protocol import PING
+from gateway.forwarding.model_server import compare_models, ping
 from gateway.forwarding.predict_protocol import PredictProtocol
 from gateway.forwarding.predictor_state import read_predictor_state
 from gateway.forwarding.promises import PromiseReader, Promises
@@ -55,9 +49,9 @@ from gateway.intake.log_queue import LogQueue
 from gateway.intake.ports import Predictor
 from gateway.intake.read_queue import ReadQueue
 from gateway.intake.replay import Replay
-from gateway.serving.direct_routes import DirectRoutes
+from gateway.layers import Gateway
 from gateway.serving.workers import METRICS_FOLDER
-from gateway.settings import Settings, SettingsError
+from gateway.settings import Settings
 from gateway.telemetry.events import Watchers
 from gateway.telemetry.latencies import Latencies
 from gateway.telemetry.log_lines import configure_logging
@@ -66,14 +60,6 @@ from gateway.web.finding import Finding
 from gateway.web.json_body import BodyReader, parse_strictly
 from gateway.web.key_count import parse_counting_keys
 from gateway.web.lab_state import LabState
-from gateway.web.middleware.allowed_hosts import AllowedHosts
-from gateway.web.middleware.api_keys import ApiKeys
-from gateway.web.middleware.head_requests import HeadRequests
-from gateway.web.middleware.json_errors import JsonErrors
-from gateway.web.middleware.request_events import RequestEvents
-from gateway.web.middleware.request_line import RequestLine
-from gateway.web.middleware.root_path import WithoutRootPath, WithRootPath
-from gateway.web.openapi import build_openapi
 from gateway.web.query_parameters import refuse_unknown_parameters
 from gateway.web.routes import (
     actuals,
@@ -97,63 +83,24 @@ _RETRY_SHARE = 0.2
 _RETRY_WINDOW_SECONDS = 30
 # Requests leave nothing for the collector, and looking all the time would slow large batches.
 _COLLECTOR_THRESHOLD = 20_000
-# How often promises and quality are looked at anew, as a share of the time, however often asked.
+# Looking at promises and quality anew takes no more than this share of the time.
 _LOOK_SHARE = 0.05
 _PROMISE_SECONDS = 1
-# How long a browser may keep the answer to a preflight.
-_PREFLIGHT_SECONDS = 3600
-
-
-class Gateway(FastAPI):
-    """The framework with the gateway's own layers around it, and its own OpenAPI document."""
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """Put the layers together; calls of the direct routes don't go through the framework's."""
-        settings: Settings = self.state.settings
-        framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
-        # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
-        if settings.root_path:
-            layers = WithRootPath(layers)
-        if "direct_routes" not in settings.plain:
-            hot_routes = [*process.router.routes, *price.router.routes, *instances.router.routes]
-            layers = DirectRoutes(layers, hot_routes, self.exception_handlers)
-        if settings.api_keys:
-            layers = ApiKeys(layers, settings.api_keys)
-        if settings.cors_origins:
-            cors = CORSMiddleware(
-                layers,
-                allow_origins=sorted(settings.cors_origins),
-                allow_methods=["GET", "POST", *(["PUT", "DELETE"] if settings.faults else [])],
-                allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
-                expose_headers=["X-Request-ID", "Retry-After", "Server-Timing"],
-                max_age=_PREFLIGHT_SECONDS,
-            )
-            layers = JsonErrors(cors)  # it refuses in plain text
-        if settings.allowed_hosts:
-            layers = AllowedHosts(layers, settings.allowed_hosts)
-        layers = RequestLine(layers, self.state.metrics, self.state.lines)
-        layers = RequestEvents(layers, self.state.watchers, self.state.latencies)
-        if settings.root_path:
-            layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
-        return layers
-
-    def openapi(self) -> dict[str, Any]:
-        return build_openapi(self)
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Make the application; threads and connections are opened when it starts.
 
     Raises:
-        SettingsError: the file that a setting names is of no use.
+        SettingsError: the file that a setting names can't be used.
     """
     lines = configure_logging(settings.log_level, settings.log_format)
     shared_folder = os.environ.get(METRICS_FOLDER) if settings.workers > 1 else None
     metrics = Metrics(FORWARD_OUTCOMES, CircuitState, shared_folder)
     watchers, latencies = Watchers(), Latencies()
     faults = Faults(KINDS)
-    columns = _read_columns(settings) if settings.service_b_protocol == "mlflow" else None
+    by_mlflow = settings.service_b_protocol == "mlflow"
+    columns = read_columns(settings.mlflow_columns) if by_mlflow else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -196,14 +143,14 @@ def create_app(settings: Settings) -> FastAPI:
             _logger.warning("faults can be switched on", extra={"fields": fields})
         await _open_log(log_queue)
         if columns is not None:
-            _compare_models(settings.instances_model, columns.name)
-            await asyncio.to_thread(_ping, exchanges, settings.connect_timeout_seconds)
+            compare_models(settings.instances_model, columns.name)
+            await asyncio.to_thread(ping, exchanges, settings.connect_timeout_seconds)
         tasks = [asyncio.create_task(each.run()) for each in (retention, lab_state)]
         yield
         for task in tasks:
             task.cancel()
         await intake.close()
-        database.stop()  # what still reads would hold up the end
+        database.stop()  # reads under way would delay the end
         await read_queue.close()
         for part in (exchanges, side_calls, log, database):
             part.close()
@@ -215,7 +162,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # the address would be on a host that the caller names
+        redirect_slashes=False,  # a redirect would lead to a host that the caller names
         dependencies=[Depends(refuse_unknown_parameters)],
         responses={
             422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},
@@ -237,7 +184,7 @@ def create_app(settings: Settings) -> FastAPI:
     for group in (status, process, price, instances, inputs, actuals, quality, lab):
         app.include_router(group.router)
     if settings.faults:
-        # The calls for Service B's first: their paths fit the others as well.
+        # Service B's come first: the other routes would match their paths too.
         app.include_router(service_b_faults.router)
         app.include_router(fault_routes.router)
     # Pages that need no internet access. Unfolded, the schemas would be longer than the calls.
@@ -287,7 +234,7 @@ def _make_promises(side_calls: SideCalls, columns: FrameColumns | None) -> Findi
 async def _read_quality(
     read_queue: ReadQueue, reader: QualityReader, promises: Finding[Promises]
 ) -> list[VersionQuality]:
-    """Read what the metrics show, by the names of models that the call for it shows."""
+    """Read the figures for the metrics, with the names of models that `GET /quality` shows."""
     default_model = (await promises.look_for(_PROMISE_SECONDS)).default_model
     return await read_queue.read_part(partial(reader.read, QualityFilter(), default_model))
 
@@ -295,20 +242,6 @@ async def _read_quality(
 def _make_tls(settings: Settings) -> ssl.SSLContext | None:
     by_tls = parse_url(settings.predictor_url).scheme == "https"
     return make_tls_context(settings.service_b_ca_file) if by_tls else None
-
-
-def _read_columns(settings: Settings) -> FrameColumns:
-    """Read the file that says which field goes into which column."""
-    path = settings.mlflow_columns
-    try:
-        return FrameColumns.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise SettingsError(f"GATEWAY_MLFLOW_COLUMNS: {path}: {error.strerror}") from error
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        reason = f"{path}: {place}: {problem['msg']}"
-        raise SettingsError(f"GATEWAY_MLFLOW_COLUMNS: {reason}") from error
 
 
 def _make_lane(
@@ -350,26 +283,6 @@ async def _open_log(log_queue: LogQueue) -> None:
         await log_queue.check()
     except InputLogUnavailable as error:
         _logger.warning("the input log is unavailable", extra={"fields": {"reason": str(error)}})
-
-
-def _compare_models(instances_model: str, served: str) -> None:
-    """Say so if the model server, which has one model, can price no instance."""
-    if instances_model != served:
-        fields = {"GATEWAY_INSTANCES_MODEL": instances_model, "served": served}
-        _logger.warning("/api/v1/predict answers only 503", extra={"fields": fields})
-
-
-def _ping(exchanges: Exchanges, seconds: float) -> None:
-    """Say so if the model server isn't there. It may come later."""
-    try:
-        status, _ = exchanges.get(PING, time.monotonic() + seconds)
-    except PredictorUnavailable as error:
-        reason = str(error)
-    else:
-        if status == 200:
-            return
-        reason = f"status {status}"
-    _logger.warning("the model server doesn't answer", extra={"fields": {"reason": reason}})
 
 
 def _report_circuit(metrics: Metrics, model: str | None, state: CircuitState) -> None:

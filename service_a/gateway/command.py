@@ -29,7 +29,7 @@ def make_app(env_file: Path | None = None) -> FastAPI:
     """Make the application; a wrong setting ends the process with one line."""
     try:
         load_env_file(env_file)
-        # Not before: libraries that this imports read variables.
+        # Imported only now: its libraries read variables when they are imported.
         from gateway.app import create_app
 
         return create_app(load_settings())

@@ -1,4 +1,4 @@
-"""The file of variables, `.env`: read into the environment, which wins where it has a name too."""
+"""The file of variables, `.env`. A variable that is in the environment already wins."""
 
 import os
 from pathlib import Path

@@ -32,7 +32,7 @@ class BatchUnsupported(BatchFailed):
 
 
 class TooManyWatchers(GatewayError):
-    """As many watch the gateway's events as may."""
+    """The gateway's events have as many watchers as they may."""
 
 
 class TooBusy(GatewayError):
@@ -40,7 +40,7 @@ class TooBusy(GatewayError):
 
 
 class InvalidInput(GatewayError):
-    """The caller's input is wrong; `problems` has one entry each, in FastAPI's shape."""
+    """The caller's input is wrong; `problems` lists the mistakes in FastAPI's shape."""
 
     def __init__(self, problems: list[dict[str, Any]]) -> None:
         super().__init__("invalid input")
@@ -51,7 +51,7 @@ class InputRejected(InvalidInput):
     """Service B says that the input is wrong; `loc` of a problem is a place within the input."""
 
     def place(self, *prefix: str | int) -> "InputRejected":
-        """Return the same for a caller whose body has the input at `prefix`."""
+        """Return the same error for a caller whose body has the input at `prefix`."""
         return InputRejected(
             [{**problem, "loc": [*prefix, *problem["loc"]]} for problem in self.problems]
         )

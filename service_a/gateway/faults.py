@@ -15,7 +15,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Fault(BaseModel):
-    """What is asked for: how long, and what else a kind needs."""
+    """What a caller asks for: how long a fault lasts, and what else its kind needs."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -55,7 +55,7 @@ class Faults:
         return self._kinds[kind]
 
     def begin(self, kind: str, fault: Fault) -> None:
-        """Put a fault in force, in place of the one of its kind that is."""
+        """Put a fault in force; it replaces one of its kind."""
         timer = asyncio.get_running_loop().call_later(fault.seconds, self.end, kind)
         if found := self._in_force.get(kind):  # what waits for its end goes on waiting
             found.timer.cancel()

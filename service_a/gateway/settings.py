@@ -21,12 +21,12 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from urllib3.util import Url, parse_url
 
-# Beside main.py, as in a checkout; an installed service has what is its own where it is started.
+# Beside main.py, as in a checkout; an installed service has its files where it is started.
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 if not (SERVICE_FOLDER / "main.py").is_file():
     SERVICE_FOLDER = Path()
 
-# The first with RETURNING; UPDATE … FROM came before.
+# The first version with RETURNING; UPDATE … FROM is older.
 _MIN_SQLITE = (3, 35)
 # Others would be left out, and with them the rest of a path with a question mark in it.
 _SQLITE_PARAMETERS = {
@@ -81,10 +81,10 @@ def _check_database_url(value: str) -> str:
 
 
 def _is_secret(name: str, value: str) -> bool:
-    """Say whether there may be a key or a password in a value: then it doesn't belong in a log."""
+    """Say whether a value may hold a key or a password, which don't belong in a log."""
     if "API_KEY" in name or "@" in value:
         return True
-    # Without an @ it is one in a URL with a mistake, or a parameter of one.
+    # Without an @, it may hold one if the URL is malformed, or as a parameter.
     is_file = re.match(r"sqlite[\w+]*:///", value)
     address = re.sub(r"^[\w+]*://", "", value)
     return name == "INPUT_LOG_URL" and bool(re.search("[?=]" if is_file else "[:?=]", address))

@@ -13,9 +13,10 @@ from hypothesis import settings as hypothesis_settings
 from starlette.testclient import TestClient
 
 from gateway.app import create_app
-from gateway.input_log import database
+from gateway.input_log import sqlite_setup
 from gateway.settings import load_settings
 from tests.databases import PostgresServer, find_programs
+from tests.fake_clock import FakeClock
 from tests.stub_server import StubServer
 
 _SETTINGS = {
@@ -81,6 +82,11 @@ def stub() -> Iterator[StubServer]:
 
 
 @pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
 def free_port() -> int:
     """A port on which nothing listens."""
     with socket.socket() as listener:
@@ -97,7 +103,7 @@ def log_path(tmp_path: Path) -> Path:
 @pytest.fixture
 def short_wait_for_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a writer of SQLite give up soon when another one holds the file."""
-    monkeypatch.setattr(database, "_BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_setup, "_BUSY_TIMEOUT_SECONDS", 0.05)
 
 
 @pytest.fixture(scope="session")

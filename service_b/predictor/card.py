@@ -31,8 +31,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Distribution(_Strict):
     """How a feature's values were distributed in training, unknown ones aside.
 
-    `shares` are those of the categories, in their order. Those of numbers lie up to and with each
-    of `edges`, the last above them all.
+    For a category, `shares` are those of its values, in their order. For a number, each is the
+    share of values up to and with one of `edges`, and the last that of values above them all.
     """
 
     unknown: Share = Field(description="share of the rows in which the value is unknown")

@@ -37,7 +37,7 @@ def make_app(env_file: Path | None = None, models: Path | None = None) -> FastAP
     try:
         load_env_file(env_file)
         check_foreign_variables()
-        # After the check: what this imports reads the variables.
+        # Imported after the check: its libraries read the variables.
         from predictor.app import create_app
 
         if models:

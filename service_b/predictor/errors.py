@@ -47,7 +47,7 @@ class NoFastPath(PredictorError):
 
 
 class PredictionFailed(PredictorError):
-    """A model failed at inputs that it should take. Why is in what it was raised from."""
+    """A model failed at inputs that it should take. The error that it was raised from says why."""
 
 
 class InputRejected(PredictorError):
@@ -55,7 +55,7 @@ class InputRejected(PredictorError):
 
 
 class InvalidInput(PredictorError):
-    """The caller's input is wrong; `problems` has one entry each, in FastAPI's shape."""
+    """The caller's input is wrong; `problems` lists the mistakes in FastAPI's shape."""
 
     def __init__(self, problems: list[dict[str, Any]]) -> None:
         super().__init__("invalid input")

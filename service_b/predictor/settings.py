@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from predictor.telemetry.redaction import hide_secrets
 
-# Beside main.py, as in a checkout; an installed service has what is its own where it is started.
+# Beside main.py, as in a checkout; an installed service has its files where it is started.
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 if not (SERVICE_FOLDER / "main.py").is_file():
     SERVICE_FOLDER = Path()
@@ -199,7 +199,7 @@ class Settings(BaseSettings):
         return value
 
 
-# Of libraries, which read them when they are imported, and raise what names no variable.
+# Variables of libraries, which read them when imported, and raise errors that name none.
 _WHOLE_NUMBERS = (
     "JOBLIB_MULTIPROCESSING",
     "LOKY_MAX_DEPTH",

@@ -36,8 +36,8 @@ class Spellings:
 class AnySpelling:
     """Annotates a `Literal`: takes its texts in any spelling, as the exact texts.
 
-    An exact text is found by the `Literal` itself; only where it fails, Python code runs. What is
-    refused is refused in the `Literal`'s own words.
+    An exact text is found by the `Literal` itself; only where it fails, Python code runs. A refusal
+    is in the `Literal`'s own words.
     """
 
     def __get_pydantic_core_schema__(

@@ -47,7 +47,7 @@ def read_file(files: Any, path: str, max_bytes: int) -> bytes:
         ModelRefused: it has more than `max_bytes`, or is a device or a pipe, which has no end.
     """
     if "http" in files.protocol:
-        # Opened, it would be asked for in parts, which not every server can send.
+        # An opened file is asked for in parts, which not every server can send.
         content = bytes(files.cat_file(path))
     elif isinstance(files, LocalFileSystem) and files.info(path)["type"] == "other":
         raise ModelRefused(f"{path}: is not a file")

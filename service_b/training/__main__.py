@@ -20,9 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         try:
             # Not before: an interrupt, or a variable that a library can't read, is told here.
-            from training import commands
+            from training import command_line
 
-            status = commands.run(arguments)
+            status = command_line.run(arguments)
         finally:
             sys.stdout.flush()
     except TrainingError as error:

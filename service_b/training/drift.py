@@ -3,7 +3,7 @@
 Numbers are compared by the two-sample Kolmogorov-Smirnov test at the edges that the card keeps,
 where the training's share is exact. That can only understate the distance. Categories are compared
 by the chi-squared test, rare ones taken together, and so are numbers of few values: many ties make
-the other test blind. How large a drift is says the population stability index (PSI).
+the other test blind. The population stability index (PSI) says how large a drift is.
 
 A value that isn't known is left out: callers usually send a few facts where a training row has all,
 and the model was trained for that.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from training import steps
+from training import register_step, steps
 from training.errors import TrainingError
 from training.provenance import describe_libraries
 from training.run import Run
@@ -83,12 +83,12 @@ STEPS = {
         ),
         Step(
             "register",
-            steps.register_version,
+            register_step.register_version,
             ("download", "prepare", "split", "tune", "evaluate"),
             ("registration", "distribution", "golden", "interval", *_MODEL_CODE),
             (*_MODEL_RECIPE, "title", "description", "target", "example_row"),
             ("seed", "models", "mlflow"),
-            steps.has_version,
+            register_step.has_version,
         ),
     )
 }

@@ -19,6 +19,9 @@ from training.preparation import Prepared
 from training.recipe import Recipe
 from training.workspace import Workspace
 
+# The file in which `evaluate` leaves what it has trained.
+TRAINED = "trained.joblib"
+
 
 @dataclass(frozen=True)
 class Options:

@@ -151,5 +151,12 @@ class Workspace:
         return manifest if is_whole else None
 
 
+def write_json(path: Path, content: Any) -> None:
+    try:
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise TrainingError(f"cannot write {path}: {error.strerror}") from error
+
+
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()

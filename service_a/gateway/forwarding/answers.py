@@ -43,7 +43,7 @@ class _Interval(_Shape):
 
 
 def _pass_over(value: Any, read: ValidatorFunctionWrapHandler) -> _Interval | None:
-    """A model of somebody's own may call anything an interval."""
+    """Ignore an interval of another shape: a model may give anything by this name."""
     try:
         interval: _Interval | None = read(value)
     except ValidationError:

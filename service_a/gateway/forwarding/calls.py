@@ -22,7 +22,7 @@ class Calls:
         self._numbers = count(1)
 
     def begin(self, forwards: Sequence[Forward]) -> Call:
-        """Number a call, and have each request find the one that its inputs went in."""
+        """Number a call, and note it for each request whose inputs it carries."""
         passages = {forward.stages for forward in forwards}
         call = Call(next(self._numbers), len(forwards), len(passages))
         for passage in passages:

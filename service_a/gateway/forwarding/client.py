@@ -56,8 +56,8 @@ class PredictorClient:
         """Ask for predictions, in one call for each model, and return each forward's result.
 
         A result is an answer; `InputRejected`, when Service B says that the data is wrong;
-        `ModelUnknown`; or `PredictorUnavailable` for any other failure, one of them that
-        `deadline`, of `time.monotonic()`, has passed.
+        `ModelUnknown`; or `PredictorUnavailable` for any other failure, such as that `deadline`, of
+        `time.monotonic()`, has passed.
         """
         models = {forward.model for forward in forwards}
         if len(models) == 1:

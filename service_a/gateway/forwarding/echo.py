@@ -2,8 +2,7 @@
 
 A broken server may send an answer that nobody asked for; the next request on that connection would
 take it for its own. So each call has an id of its own in `X-Request-ID`, and its answer echoes it.
-(A connection on which something waits to be read before a request is sent is not used: urllib3
-looks.)
+(Where something waits to be read before a request is sent, urllib3 itself drops the connection.)
 """
 
 import secrets
@@ -18,7 +17,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.response import HTTPResponse
 
 _HEADER = "X-Request-ID"
-# Of a longer header Service B would keep nothing.
+# Service B would ignore a longer header.
 _MAX_CHARS = 16_384
 # An answer that nobody asked for is read by the next call on its connection at the latest.
 _MAX_REMEMBERED = 10_000
@@ -36,7 +35,7 @@ class CallIds:
     def make(self, request_ids: Iterable[str]) -> str:
         """Name each request once, as many as Service B keeps; none is cut in two.
 
-        Callers may send an id again, and a call may be made again. Then something is added.
+        The same ids may come again, from a caller or with a retry: then a suffix makes a new id.
         """
         joined = ",".join(dict.fromkeys(request_ids))
         call_id = _cut(joined, _MAX_CHARS)

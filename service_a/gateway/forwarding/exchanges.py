@@ -40,7 +40,7 @@ class Exchanges:
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
-        # Proxies and passwords of the environment are not for a call between two services.
+        # A call between two services uses no proxy or password of the environment.
         self._session.trust_env = False
         # Service B has no use for the headers that requests adds by itself.
         self._headers = {"Content-Type": "application/json"}
@@ -62,7 +62,7 @@ class Exchanges:
             PredictorTimeout: there is none at `deadline`, of `time.monotonic()`.
             PredictorUnavailable: there is none for any other reason.
         """
-        # To have it prepared would take as long as to send it.
+        # `requests` would take as long to prepare it as to send it.
         request = requests.PreparedRequest()
         request.method = "POST"
         request.url = f"{self._base_url}{path}"
@@ -97,7 +97,7 @@ class Exchanges:
                 # The session itself would also look after cookies and redirects: B has none.
                 self._session.get_adapter(self._base_url).send(
                     request,
-                    # requests takes urllib3's own class as well, its types don't say so
+                    # requests takes urllib3's own class too; its types don't say so
                     timeout=cast(Any, Timeout(connect=connect, read=remaining)),
                     stream=True,
                 ) as response,

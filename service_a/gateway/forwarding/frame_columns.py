@@ -1,6 +1,7 @@
-"""What a model takes that is asked by MLflow's protocol: fields of inputs, columns of a frame."""
+"""What a model behind MLflow's protocol takes: the fields of inputs, the columns of a frame."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, Self
 
@@ -12,12 +13,14 @@ from pydantic import (
     Field,
     FiniteFloat,
     StrictStr,
+    ValidationError,
     create_model,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticKnownError
 
+from gateway.settings import SettingsError
 from gateway.spelling import AnySpelling
 
 # Checks an input and returns it as an instance of the type, or raises `InvalidInput`.
@@ -74,7 +77,7 @@ class FrameColumns(BaseModel):
     def make_row(self, checked: BaseModel) -> dict[str, Any]:
         """Return the value of each column, in order, without those that must be left out.
 
-        What an input doesn't say is unknown; null is the category for none, where there is one.
+        A field that was left out is unknown; null is the category `none`, where there is one.
         """
         row = {}
         for feature in self.features:
@@ -84,6 +87,23 @@ class FrameColumns(BaseModel):
             if feature.kind != "identifier" and (value is not None or feature.can_be_null):
                 row[feature.column] = value
         return row
+
+
+def read_columns(path: Path) -> FrameColumns:
+    """Read the file that says which field goes into which column.
+
+    Raises:
+        SettingsError: it can't be read, or says something else.
+    """
+    try:
+        return FrameColumns.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"GATEWAY_MLFLOW_COLUMNS: {path}: {error.strerror}") from error
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        reason = f"{path}: {place}: {problem['msg']}"
+        raise SettingsError(f"GATEWAY_MLFLOW_COLUMNS: {reason}") from error
 
 
 def _annotate(feature: Feature) -> Any:

@@ -9,7 +9,7 @@ from gateway.intake.entries import Answer, Forward
 
 Results = list[Answer | GatewayError]
 
-# With so many failed one by one, and none answered, it is Service B that fails, not an input.
+# If so many fail one by one, and none is answered, Service B is at fault, not an input.
 _MAX_LONE_FAILURES = 16
 
 
@@ -37,8 +37,8 @@ class Isolation:
         return results
 
     def _halve(self, forwards: Sequence[Forward]) -> Results:
-        # Every other one, as one caller's bad inputs, which stand together, must not be the first
-        # to be tried one by one.
+        # Each half takes every other one: the bad inputs of one caller stand together, and must not
+        # be the first to be tried one by one.
         results: Results = [PredictorUnavailable("not asked for")] * len(forwards)
         for half in (slice(0, None, 2), slice(1, None, 2)):
             results[half] = self._try(forwards[half])

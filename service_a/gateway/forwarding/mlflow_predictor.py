@@ -15,8 +15,8 @@ from gateway.intake.entries import Answer, Forward
 class MlflowPredictor:
     """Asks a model server for predictions. Blocks; safe to use from many threads.
 
-    The server checks hardly anything: it would price a quality of 99, and leave out a field that
-    it doesn't know. So each input is checked here. A frame has the same columns in all its rows;
+    The server checks hardly anything: it would price a quality of 99, and leave out a field that it
+    doesn't have. So each input is checked here. A frame has the same columns in all its rows;
     inputs that need others go in another frame.
     """
 

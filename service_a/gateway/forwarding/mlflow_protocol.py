@@ -81,7 +81,7 @@ class MlflowProtocol:
 def _read_refusal(body: bytes) -> InputRejected:
     message = _parse(_Refusal, body).message
     if any(each in message for each in _MISFITS):
-        # Before the last reason stands the frame, which may be long.
+        # The frame, which may be long, stands before the last reason.
         reason = message.rpartition("Error: ")[2][:_MAX_REASON_CHARS]
         raise PredictorUnavailable(f"the frame doesn't fit the model: {reason}")
     return InputRejected([_REFUSED])

@@ -80,10 +80,10 @@ class Retries:
     def run(self, call: Callable[[], Result], deadline: float) -> Result:
         """Return what the call returns. When Service B fails, it raises `PredictorUnavailable`.
 
-        A prediction changes nothing, so the call may be made again whatever B did. After a
-        timeout it is not: that would give more work to a service that is slow already. Nor is a
-        batch at which B failed, which doesn't count for the circuit: its inputs are asked for
-        apart.
+        A prediction changes nothing, so the call may be made again whatever B did. It is not made
+        again after a timeout, which would give more work to a service that is slow already. Nor is
+        a batch at which B failed: its inputs are sent again in smaller parts, and it doesn't count
+        for the circuit.
 
         Raises:
             BatchFailed: Service B failed at several inputs.

@@ -22,7 +22,7 @@ class SideCalls:
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
-        # Proxies and passwords of the environment are not for a call between two services.
+        # A call between two services uses no proxy or password of the environment.
         self._session.trust_env = False
         if api_key:
             self._session.headers["X-API-Key"] = api_key
@@ -42,7 +42,7 @@ class SideCalls:
                 keep_deadline(time.monotonic() + _TIMEOUT_SECONDS),
                 self._session.send(
                     request,
-                    # requests takes urllib3's own class as well, its types don't say so
+                    # requests takes urllib3's own class too; its types don't say so
                     timeout=cast(Any, Timeout(_TIMEOUT_SECONDS)),
                     stream=True,
                     allow_redirects=False,

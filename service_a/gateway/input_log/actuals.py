@@ -30,7 +30,7 @@ _PRICES = bindparam("prices", type_=String)
 
 @dataclass(frozen=True)
 class Actual:
-    """An actual price, and whose it is: of the input of this number, or of this request."""
+    """An actual price, for the input of this number, or of this request."""
 
     price: float
     number: int | None = None
@@ -100,7 +100,7 @@ class ActualsLog:
     def _write(self, prices: Mapping[int, float]) -> bool:
         """Write all in one commit. If an input was deleted meanwhile, write none and say so.
 
-        On SQLite, who writes an input waits as long as this takes. So it is a single statement,
+        On SQLite, whoever writes an input waits as long as this takes. So it is a single statement,
         and what it writes was looked up before it.
         """
         values = {"prices": json.dumps(prices), "now": datetime.now(UTC)}

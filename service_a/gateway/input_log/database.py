@@ -3,13 +3,12 @@
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -20,20 +19,12 @@ from gateway.input_log.server_process import (
     end_server_process,
     read_server_process,
 )
-from gateway.input_log.tables import upgrade
+from gateway.input_log.sqlite_setup import prepare, prepare_for_writing
+from gateway.input_log.upgrade import upgrade
 
 _logger = logging.getLogger(__name__)
 
-# How long a writer waits for another one, say a backup that reads the file.
-_BUSY_TIMEOUT_SECONDS = 2.0
-# What a commit changes is held back in memory. Of a batch of a thousand large inputs, and of the
-# outcomes of another one, SQLite's own 2 MiB would write half twice.
-_CACHE_KIB = 8192
-# A reader that takes long keeps SQLite from using `-wal` anew; afterwards it is cut to this.
-_MAX_WAL_BYTES = 16 * 1024 * 1024
 _LOCK_SECONDS = 1
-# Of SQLite's machine: some milliseconds.
-_STEPS_BETWEEN_LOOKS = 100_000
 
 
 class LogDatabase:
@@ -55,8 +46,8 @@ class LogDatabase:
         self._users = 0  # threads that are within `watch`
         self._has_tables = False
         self._kept: sqlite3.Connection | None = None
-        # SQLite deletes what is beside the log's file when its last connection is closed. So that
-        # only others do, this one stays open from the first use, whatever becomes of the rest.
+        # SQLite deletes the files beside the log's when its last connection is closed. This one
+        # keeps it from that: it stays open from the first use, whatever becomes of the others.
         self._anchor: sqlite3.Connection | None = None
         self.is_sqlite = self._engine.dialect.name == "sqlite"
         self._is_psycopg = self._engine.dialect.driver == "psycopg"
@@ -73,7 +64,7 @@ class LogDatabase:
     ) -> Iterator[Connection]:
         """Lend a connection; what was written is on disk when the block has ended.
 
-        A server may commit and its answer get lost. Then `is_committed` looks, through another
+        A server may commit, and its answer may get lost. Then `is_committed` looks, through another
         connection, whether what was written is there.
 
         Raises:
@@ -99,9 +90,7 @@ class LogDatabase:
         """Return the driver's own connection for one user, within `watch`; it stays open."""
         if self._kept is None:
             self._kept = self._open_sqlite()
-            # What a statement needs to be undone: no file is made for it with each commit.
-            self._kept.execute("PRAGMA temp_store=MEMORY")
-            self._kept.execute(f"PRAGMA cache_size={-_CACHE_KIB}")
+            prepare_for_writing(self._kept)
         return self._kept
 
     def drop_sqlite(self) -> None:
@@ -112,13 +101,15 @@ class LogDatabase:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Have the tables made before the block, and its errors raised as `InputLogUnavailable`.
+        """Make the tables before the block, and raise its errors as `InputLogUnavailable`.
 
-        The path of a SQLite log must name the files that are open before the block, or they are
-        opened anew; and after it, or what was committed in it is nowhere.
+        The path of a SQLite log must name the files that are open. If it doesn't before the block,
+        they are opened anew; if it doesn't after it, the block has failed, since nobody can find
+        what it has committed.
         """
         try:
-            # One thread waits for a database that hangs or is upgraded, and none for that one.
+            # Only one thread waits for a database that hangs or is upgraded; the others give up
+            # soon.
             if not self._lock.acquire(timeout=_LOCK_SECONDS):
                 raise InputLogUnavailable("the log is being opened")
             try:
@@ -158,13 +149,13 @@ class LogDatabase:
                 self._leave_files(self._files, self._anchor, error)
         if self._has_tables:
             return
-        self.close()  # what was opened in vain may be open on a file of the past
+        self.close()  # what was opened in vain may be open on a former file
         made = self._files.make() if self._files else None
         with self._engine.begin() as connection:
             upgrade(connection)
         if self._files and made:
             self._anchor = self._open_sqlite()
-            # After a kill, how much SQLite has copied would be open until it next copies something.
+            # After a kill, nobody could say how much SQLite has copied until it copies something.
             self._anchor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._files.remember(made)
         self._has_tables = True
@@ -172,7 +163,7 @@ class LogDatabase:
     def _leave_files(
         self, files: LogFiles, anchor: sqlite3.Connection, reason: InputLogUnavailable
     ) -> None:
-        """Close all that is open, since as long as one is, SQLite mixes old and new files up."""
+        """Close all connections: as long as one is open, SQLite mixes up old and new files."""
         if self._users:
             raise reason
         emptied = files.is_emptied()
@@ -187,16 +178,7 @@ class LogDatabase:
         _logger.warning("the log is opened anew", extra={"fields": {"reason": str(reason)}})
 
     def _prepare_sqlite(self, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        """WAL lets readers read while we write; FULL means that a commit is on disk."""
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000:.0f}")
-        _turn_on_wal(cursor)
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute(f"PRAGMA journal_size_limit={_MAX_WAL_BYTES}")
-        cursor.close()
-        cast(sqlite3.Connection, connection).set_progress_handler(
-            self._stopped.is_set, _STEPS_BETWEEN_LOOKS
-        )
+        prepare(cast(sqlite3.Connection, connection), self._stopped.is_set)
 
     def _connect_postgresql(
         self, _: object, __: object, ___: object, parameters: dict[str, Any]
@@ -216,20 +198,6 @@ class LogDatabase:
 def _reopen(context: ExceptionContext) -> None:
     """After any error, open each connection anew before its next use.
 
-    One that was opened while the file was read-only stays so.
+    A connection that was opened while the file was read-only stays read-only.
     """
     context.is_disconnect = True
-
-
-def _turn_on_wal(cursor: DBAPICursor) -> None:
-    """Two that do it at once on a new file would lock each other out: then SQLite doesn't wait."""
-    deadline = time.monotonic() + _BUSY_TIMEOUT_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return

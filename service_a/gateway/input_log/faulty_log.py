@@ -11,7 +11,7 @@ from gateway.intake.ports import InputLog
 KINDS: Mapping[str, type[Fault]] = {"log_full": Fault, "log_slow": SlowFault}
 
 
-# So soon a write goes on when the fault ends.
+# How soon a write goes on after the fault has ended.
 _STEP_SECONDS = 0.01
 
 

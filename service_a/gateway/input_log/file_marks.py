@@ -14,7 +14,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-# Looked at, at each end of the file: in front is a count of changes, new inputs are at the end.
+# How much is read at each end: a count of changes is at the front, new inputs are at the end.
 _END_BYTES = 64 * 1024
 # In `-shm`: which `-wal` it is for, how much was copied, and how much was to be.
 _SALTS, _COPIED, _ATTEMPTED = slice(32, 40), slice(96, 100), slice(128, 132)
@@ -31,7 +31,7 @@ class FileMarks:
     """What was last seen of the file. Safe to use from many threads."""
 
     def __init__(self, file: str, shared: str) -> None:
-        # They stay open: to close one takes away the locks that SQLite has on it in this process.
+        # They stay open: closing one takes away the locks that SQLite has on it in this process.
         self._file: BinaryIO = open(file, "rb", buffering=0)  # noqa: SIM115
         self._shared_file: BinaryIO = open(shared, "rb", buffering=0)  # noqa: SIM115
         self._shared = mmap(self._shared_file.fileno(), _SHARED_BYTES, access=ACCESS_READ)
@@ -41,7 +41,7 @@ class FileMarks:
         self._ends = self._hash_ends()
 
     def is_overwritten(self, now: os.stat_result) -> bool:
-        """Look at the file, unless nothing has become of it since it was last looked at."""
+        """Say whether it was; the file is read only if it has changed since the last look."""
         written = now.st_mtime_ns, now.st_size
         with self._lock:
             if written == self._written and self._read_copies() == self._copies:
@@ -56,7 +56,7 @@ class FileMarks:
             return False
 
     def copy_file(self, target: Path) -> None:
-        """Write what is in the file to another one, and have it on disk."""
+        """Copy the content of the file to another one, and have it on disk."""
         with self._lock, target.open("wb") as copy:
             self._file.seek(0)
             shutil.copyfileobj(self._file, copy)

@@ -15,16 +15,16 @@ from gateway.errors import InputLogUnavailable
 from gateway.input_log.file_marks import FileMarks
 
 _MOMENT_SECONDS = 0.05
-# Whoever writes another file over the log's, or empties it, has finished when this has passed.
+# Whoever writes another file over the log's, or empties it, has finished after this time.
 _STILL_SECONDS = 1
 
 
 class LogFiles:
     """The file that the log's path names, and `-wal` and `-shm` that SQLite keeps beside it.
 
-    To delete, move or replace one of them stops no process that has it open: what is committed
-    then goes into a file that nobody finds. To look costs some microseconds, so each commit does.
-    `-shm` has no data in it and is looked at now and then.
+    A process that has one of them open goes on when it is deleted, moved or replaced, and commits
+    into a file that nobody finds. A look costs some microseconds, so each commit takes one. `-shm`
+    has no data in it and is looked at now and then.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -44,7 +44,7 @@ class LogFiles:
         return _identify(os.stat(self.path))
 
     def remember(self, made: tuple[int, int]) -> None:
-        """Take those that are there now for those that are open.
+        """Note the files that are there now as those that are open.
 
         Raises:
             InputLogUnavailable: the path names another file than the one that was made, and which
@@ -97,11 +97,11 @@ class LogFiles:
             self.check()
 
     def leave(self, connection: sqlite3.Connection) -> None:
-        """Have the log's file complete, wherever it is now, and the path free for another.
+        """Complete the log's file, wherever it is now, and free its path for another.
 
-        What is beside it goes, so that a process that has those files open still, and commits
-        once more before it looks, writes nowhere, and not into the files of the next log.
-        Whoever comes second finds a new `-shm` and leaves what is there alone.
+        The files beside it are deleted. So a process that still has them open, and commits once
+        more before it looks, writes nowhere, and not into the files of the next log. The second
+        process that comes here finds a new `-shm`, and leaves alone what is there.
 
         Raises:
             InputLogUnavailable: somebody reads an earlier state of the log, or writes to the file
@@ -112,7 +112,7 @@ class LogFiles:
             return
         beside = Path(self._names[1])
         if self.path.exists() and beside.exists() and self._is_hollow(beside.stat()):
-            # What SQLite would take from there into the file itself is nothing but zeros.
+            # SQLite would copy only zeros from there into the file itself.
             self._put_aside()
             return
         while not self._others_are_there():
@@ -130,9 +130,9 @@ class LogFiles:
                 connection.execute("ROLLBACK")
 
     def put_aside_if_damaged(self) -> None:
-        """Rename a file that was emptied and got back only a part, when it is open no longer.
+        """Rename a file that was emptied and got back only a part, once nothing has it open.
 
-        SQLite would go on to write in what is left of it.
+        Otherwise SQLite would go on writing into what is left of it.
         """
         if not self.path.exists() or not self.path.stat().st_size:
             return
@@ -151,7 +151,7 @@ class LogFiles:
         return self.path.exists() and _identify(os.stat(self.path)) == self._opened[0]
 
     def _is_overwritten(self) -> bool:
-        """Say whether the file that is open has another's content, when that is complete."""
+        """Say whether the file that is open has all of another's content."""
         if not self._is_ours():
             return False
         status = os.stat(self.path)
@@ -161,9 +161,9 @@ class LogFiles:
         return overwritten and status.st_size > 0
 
     def _replace_by_copy(self, connection: sqlite3.Connection) -> None:
-        """Have the path name a copy of what was written over the log.
+        """Make the path name a copy of what was written over the log.
 
-        In the file itself SQLite would write what is in `-wal` when it closes it. It leaves both
+        When SQLite closes the file itself, it writes into it what is in `-wal`. It leaves both
         alone if the path names another file.
         """
         with suppress(sqlite3.Error):  # then it can't be read, and nobody else commits either

@@ -79,7 +79,7 @@ class QualityReader:
                 is_key = _is_of(key[0], default_model), inputs.c.model_version == key[1]
                 median = _find_median([*fits, *is_key], row.with_actual)
                 measured[key] = row, connection.execute(median).scalar_one()
-            # Counted last, or more might have an actual price than there are.
+            # Counted last: else there might be more actual prices than inputs.
             counts: Counter[tuple[str | None, str | None]] = Counter()
             for name, version, count in connection.execute(_count(fits)):
                 counts[name or default_model, version] += count

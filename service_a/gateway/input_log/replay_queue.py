@@ -59,8 +59,8 @@ class ReplayQueue:
     def claim(self, model: str | None, span: Span, limit: int) -> list[Claim]:
         """Take up to `limit` of a model's inputs, oldest first; they are `pending` from now on.
 
-        What their rows say of the forward before is kept as an attempt. None is left in the span
-        when none is returned.
+        What their rows say of the forward before is kept as an attempt. If none is returned, the
+        span has none left.
         """
         wanted = _select(model, span)
         while True:
@@ -129,10 +129,10 @@ class ReplayQueue:
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
-        """Begin a transaction that writes what it has read."""
+        """Begin a transaction that reads, then writes."""
         with self._database.transaction() as connection:
             if connection.dialect.name == "sqlite":
-                # One that begins by reading could not write if another one came between.
+                # One that began by reading could not write if another came in between.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 

@@ -110,7 +110,7 @@ def _write_update(rows: int) -> str:
         f"{name} = new.column{place}" for place, name in enumerate(OUTCOME_COLUMNS, start=3)
     )
     places = _write_places(rows, len(OUTCOME_COLUMNS) + 2)
-    # The plus keeps SQLite from the index of the requests, which has a thousand rows for a batch.
+    # The plus keeps SQLite from using the index of the requests: a batch has a thousand rows there.
     return (
         f"UPDATE inputs SET {columns} FROM (VALUES {places}) AS new "  # noqa: S608
         "WHERE id = new.column1 AND +request_id = new.column2"

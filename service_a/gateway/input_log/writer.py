@@ -86,13 +86,14 @@ class LogWriter:
         connection.execute(heartbeat.insert().values(id=self._heartbeat_id, checked_at=now))
 
     def close(self) -> None:
-        """Close what this keeps open itself: nothing, as it borrows its connections."""
+        """Close what this keeps open itself: nothing, since it borrows its connections."""
 
 
 def _describe(outcome: Outcome) -> dict[str, object]:
     values = asdict(outcome)
     if outcome.model_version is not None:
-        # Service B may say anything. What a column doesn't take would fail with each new try.
+        # Service B may say anything. A value that a column doesn't take would fail with each new
+        # try.
         values["model_version"] = outcome.model_version.replace("\0", "")[:_VERSION_CHARS]
-    # The name of a column would be taken for a value to set.
+    # SQLAlchemy would take the name of a column for a value to set.
     return {"input_request_id": values.pop("request_id"), **values}

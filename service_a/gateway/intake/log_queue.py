@@ -107,7 +107,7 @@ class LogQueue:
         self._closing = True
         self._write_outcomes()
         await self._batcher.close(_CLOSE_SECONDS)
-        await asyncio.sleep(0)  # whatever was refused is told as lost
+        await asyncio.sleep(0)  # what was refused is reported as lost
 
     def _write_outcomes(self) -> None:
         if self._outcome_timer is not None:

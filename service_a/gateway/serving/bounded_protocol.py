@@ -84,11 +84,11 @@ class BoundedProtocol(asyncio.Protocol):
     def shutdown(self) -> None:
         if self._refused and not self._refusal:
             self.transport.close()
-        else:  # an answer under way comes first, a refusal after it needn't be told
+        else:  # an answer under way comes first; nobody needs a refusal after it
             super().shutdown()  # type: ignore[misc]
 
     def eof_received(self) -> bool:
-        """Keep open for its answer what the caller has closed for sending only."""
+        """Stay open for the answer when the caller has closed for sending only."""
         self._ended = True
         return self._is_under_way() and not self.cycle.more_body
 
@@ -136,7 +136,7 @@ class BoundedProtocol(asyncio.Protocol):
             self._waits.leaving[self] = time.monotonic()
 
     def _take_body(self, size: int) -> bool:
-        """Take what a piece of a body needs; once that has failed, it fails for all of the body.
+        """Take budget for a piece of a body; once that fails, it fails for the whole body.
 
         The application finds in the request's state that the body isn't whole.
         """
@@ -160,7 +160,7 @@ class BoundedProtocol(asyncio.Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _hold(self, size: int) -> bool:
-        """Take so much of the budget, in place of what was taken before, if it is left."""
+        """Take this much of the budget, in place of what was taken before, if that much is left."""
         if not self._budget.take(size - self._held_bytes):
             return False
         self._held_bytes = size

@@ -8,7 +8,7 @@ from gateway.serving.waits import Waits
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEAD_FIELDS = 100
 
-# Files of the process that aren't callers: the log, connections to other services, models.
+# Open files of the process besides callers: the log, connections to other services, models.
 _OTHER_FILES = 100
 
 

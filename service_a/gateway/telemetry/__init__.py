@@ -1,1 +1,1 @@
-"""What the service tells about itself: log lines, metrics, traces."""
+"""What can be seen of the service from outside: log lines, metrics, traces."""

@@ -63,7 +63,7 @@ class Watcher:
 
 
 class Watchers:
-    """All who watch; false while nobody does, and then nothing is to be made for them.
+    """All who watch. It is false while nobody does: then no event need be made.
 
     Belongs to one event loop.
     """
@@ -112,7 +112,7 @@ class Watchers:
             self._loop.call_soon_threadsafe(self.publish, event, data)
 
     def close(self) -> None:
-        """Let everybody's stream end: the service stops."""
+        """End every watcher's stream, because the service stops."""
         self._closed = True
         for watcher in self._watchers:
             watcher.end()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _WINDOW_SECONDS = 10
-# Each step is so much more than the one before: a quantile is right to within half of it.
+# Each step is larger by this than the one before: a quantile is right to within half of it.
 _STEP = math.log(1.05)
 
 

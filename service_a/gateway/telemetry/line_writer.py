@@ -22,8 +22,9 @@ _CLOSE_SECONDS = 1
 class LineWriter:
     """A stream for a log handler; a thread of its own does the writing, so nothing waits for it.
 
-    A context: at its end what waits is written, as far as the reader takes it in time. If the file
-    is shared with other processes, lines are whole as long as each takes `max_write_bytes` at most.
+    As a context, it writes what waits at its end, as far as the reader takes it in time. If other
+    processes write to the file too, lines stay whole as long as each takes `max_write_bytes` at
+    most.
     """
 
     def __init__(self, file: TextIO, max_write_bytes: int = MAX_WAITING) -> None:

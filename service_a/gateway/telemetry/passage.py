@@ -24,7 +24,7 @@ class Call:
 
 
 class Passage:
-    """When a request got how far. Made for every request, so it does as little as it can."""
+    """How far a request has come, and when. Made for every request, so it does little."""
 
     __slots__ = (
         "_answered_at",
@@ -42,7 +42,7 @@ class Passage:
         self._read_at = self._logged_at = self._answered_at = 0.0
         self.inputs = 0
         self.model: str | None = None
-        self.call: Call | None = None  # the latest that the inputs went in
+        self.call: Call | None = None  # the latest that carried the inputs
         self.results: Sequence[Any] = ()
 
     def end_reading(self, inputs: int, model: str | None) -> None:

@@ -19,7 +19,7 @@ _HELP = {
 }
 
 
-# What stands in the three parts of a coverage.
+# The gauges of the three parts of a coverage.
 _COVERAGE = ("coverage", "coverage_lower", "coverage_upper")
 
 

@@ -1,4 +1,4 @@
-"""What was found when something was looked at last, for whoever can't wait for it."""
+"""What the last look at something has found, for whoever can't wait for the next one."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ class Finding(Generic[Found]):
         self.found = found
 
     def look(self) -> asyncio.Task[None]:
-        """Return what ends when it has been looked at; a look may be under way already."""
+        """Return the look that is under way, or the last one while the next isn't due."""
         if self._task is None or (self._task.done() and time.monotonic() >= self._next_at):
             self._task = asyncio.create_task(self._run())
         return self._task

@@ -1,4 +1,4 @@
-"""Numbers that are too large to be read: JSON may have them, a float is infinite then."""
+"""Numbers that are too large to be read: JSON may have them, and as floats they are infinite."""
 
 from typing import Any
 

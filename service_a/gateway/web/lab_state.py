@@ -15,7 +15,7 @@ from gateway.web.finding import Finding
 _logger = logging.getLogger(__name__)
 
 _PERIOD_SECONDS = 1.0
-# A state doesn't wait longer for what is slow to be found out, but has what was found before.
+# A state waits no longer for what is slow to find out, and then has what was found before.
 _WAIT_SECONDS = 0.5
 # Counting a log of many millions takes a while: it is done for no more than this share of the time.
 _COUNT_SHARE = 0.05
@@ -25,7 +25,7 @@ Faults = Callable[[], Sequence[Mapping[str, Any]]]
 
 
 class LabState:
-    """Publishes what all that watch are shown. Belongs to one event loop."""
+    """Publishes what every watcher is shown. Belongs to one event loop."""
 
     def __init__(
         self,

@@ -7,19 +7,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from gateway.settings import Settings
+from gateway.web.actuals_schemas import ActualPrice, ActualsRequest
 from gateway.web.district import District
 from gateway.web.house import House
 from gateway.web.middleware.api_keys import HEADER, OPEN_PATHS
-from gateway.web.schemas import (
-    EXAMPLE_HOUSE,
-    HOUSE,
-    ActualPrice,
-    ActualsRequest,
-    Instances,
-    InstancesRequest,
-    PriceBatchRequest,
-    ProcessRequest,
-)
+from gateway.web.price_schemas import Instances, InstancesRequest, PriceBatchRequest
+from gateway.web.schemas import EXAMPLE_HOUSE, HOUSE, ProcessRequest
 
 _REFERENCE = "#/components/schemas/{model}"
 # What it takes is a `District`.
@@ -93,7 +86,7 @@ def _describe_bodies(settings: Settings) -> Json:
 
 
 def _describe_instances(model: str) -> Json:
-    """Of what another model takes, only Service B has a description."""
+    """Only Service B can describe what another model takes."""
     if model != _DESCRIBED_MODEL:
         return {"InstancesRequest": {**_describe(Instances), "title": "InstancesRequest"}}
     return {"District": _describe(District), "InstancesRequest": _describe(InstancesRequest)}

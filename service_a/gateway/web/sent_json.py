@@ -10,7 +10,7 @@ from typing import Any
 
 _FLAT_OBJECT = re.compile(rb"\{[^{}]*\}")
 _BETWEEN = re.compile("[ ,]*")
-# It is only to find where values end, so it makes no numbers of their digits.
+# It only finds where values end, so it makes no numbers of digits.
 _FINDER = JSONDecoder(parse_int=str, parse_float=str)
 
 

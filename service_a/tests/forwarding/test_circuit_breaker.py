@@ -1,19 +1,7 @@
 import pytest
 
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
-
-
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+from tests.fake_clock import FakeClock
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import BatchFailed, PredictorTimeout, PredictorUnavailable
 from gateway.forwarding.circuit_breaker import CircuitBreaker, CircuitState
 from gateway.forwarding.retries import Retries, RetryBudget
-from tests.forwarding.test_circuit_breaker import FakeClock
+from tests.fake_clock import FakeClock
 
 
 class FakeCall:

@@ -1,16 +1,12 @@
 import sqlite3
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import cast
 
 import pytest
-from sqlalchemy.engine.interfaces import DBAPICursor
 
 from gateway.errors import InputLogUnavailable
-from gateway.input_log import database as module
-from gateway.input_log.database import LogDatabase, _turn_on_wal
+from gateway.input_log import sqlite_setup as module
+from gateway.input_log.database import LogDatabase
 from gateway.input_log.sqlite_writer import SqliteLogWriter
 from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import NewInput, OutcomeKind
@@ -111,16 +107,3 @@ def test_own_connection_of_the_writer_goes_on_when_a_reader_fails(log_path: Path
     assert count_attempts(database) == 2
     writer.close()
     database.close()
-
-
-def test_no_gateway_fails_when_several_open_a_new_file_in_the_same_moment(tmp_path: Path) -> None:
-    def open_file(path: Path, start: threading.Barrier) -> None:
-        with closing(sqlite3.connect(path)) as connection:
-            start.wait()
-            _turn_on_wal(cast(DBAPICursor, connection.cursor()))
-
-    with ThreadPoolExecutor(4) as gateways:
-        for number in range(100):
-            start = threading.Barrier(4)
-            path = tmp_path / f"{number}.db"
-            list(gateways.map(open_file, [path] * 4, [start] * 4))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import TooBusy
 from gateway.intake.batcher import Batcher
-from tests.forwarding.test_circuit_breaker import FakeClock
+from tests.fake_clock import FakeClock
 
 
 class FakeCall:

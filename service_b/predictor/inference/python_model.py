@@ -83,7 +83,7 @@ def load_python(
 
     Raises:
         ModelRefused: a check failed, or the class can't be made.
-        SourceUnavailable: the files can't be read, or the copy not be written, now.
+        SourceUnavailable: the files can't be read now, or the copy can't be written.
     """
     if folder is None:
         return _construct(name, name, None, lambda: constructor(**parameters))

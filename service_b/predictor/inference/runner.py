@@ -14,7 +14,7 @@ from predictor.inference.prediction import Prediction, PricePrediction
 from predictor.inference.served_model import Outcome, ServedModel
 from predictor.telemetry.metrics import Metrics
 
-# How many inputs a model gets at once that isn't quick.
+# How many inputs a model that isn't quick gets at once.
 _LARGE_PIECE = 1000
 # A class's own output may be anything: it isn't watched.
 _PRICED = (PricePrediction, Prediction)
@@ -69,8 +69,8 @@ async def run_in_pieces(
     """Run something on as many values as the model takes at once, then on the next.
 
     `run` gets some values and the index of the first. Other callers get their turn in between.
-    What prepares the inputs of a quick model is best run so too: those of a large batch don't
-    fit into the processor's caches.
+    The inputs of a quick model are best prepared in pieces too: those of a large batch don't fit
+    into the processor's caches.
     """
     size = model.quick_batch or _LARGE_PIECE
     results: list[Result] = []

@@ -47,7 +47,7 @@ class Waits:
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self) -> None:
-        """Look from now on, time and again, who has waited too long."""
+        """From now on, look again and again who has waited too long."""
         if self._timer is None:
             self._set_timer()
 
@@ -67,7 +67,7 @@ class Waits:
             waiter.give_up_body()
 
     def end(self, waiter: Waiter) -> None:
-        """The caller has sent what it was waited for."""
+        """End the wait for something that the caller has now sent."""
         self.idle.pop(waiter, None)
         self.unfinished.pop(waiter, None)
         self.bodies.pop(waiter, None)
@@ -88,7 +88,7 @@ class Waits:
 
 
 def _take(waiters: dict[Waiter, float], before: float) -> list[Waiter]:
-    """Take out those that have waited since before a time, which may then begin another wait."""
+    """Take out those that have waited since before a time; they may then begin another wait."""
     late = [each for each, _ in takewhile(lambda wait: wait[1] < before, waiters.items())]
     for waiter in late:
         del waiters[waiter]

@@ -10,13 +10,13 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Met
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-# Closest where most houses are.
+# The bounds are closest together where most houses are.
 EDGES = (
     10_000, 20_000, 50_000, 75_000, 100_000, 125_000, 150_000, 175_000, 200_000, 250_000,
     300_000, 400_000, 500_000, 750_000, 1_000_000, 2_000_000, 5_000_000,
 )  # fmt: skip
 LABELS = ["model", "version"]
-# So many prices wait at most to be counted: a thousand take some 0.1 ms.
+# At most this many prices wait to be counted: a thousand take some 0.1 ms.
 _MOST_WAITING = 4096
 
 

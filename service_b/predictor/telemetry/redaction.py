@@ -1,4 +1,4 @@
-"""Secrets in URLs, which don't belong in a log: whoever may read a log need not have them."""
+"""Secrets in URLs, which don't belong in a log: not everybody who reads a log may have them."""
 
 import re
 

@@ -118,7 +118,7 @@ def _name_all(rows: list[Any], names: Sequence[str], *place: str) -> list[Row]:
 
 
 def _turn(columns: dict[str, Any]) -> list[Row]:
-    """Rows from columns; a single row may come as plain values."""
+    """Make rows from columns; a single row may come as plain values."""
     if not any(isinstance(values, list) for values in columns.values()):
         return [columns]
     lengths = {len(values) if isinstance(values, list) else -1 for values in columns.values()}

@@ -1,7 +1,7 @@
 """The fast path against the pipelines, which are the truth."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_limits
 
 from predictor.card import read_card
 from predictor.fast_path.plan import FastPath
@@ -27,6 +26,8 @@ from tests.training.test_shipped import MODELS, read_real
 from training.commands import RECIPES
 from training.features import to_request
 from training.hidden_fields import hide_fields, keep_required
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 unhurried = settings(deadline=None, max_examples=20)
 
@@ -52,13 +53,6 @@ class Shipped:
         np.testing.assert_allclose(self.fast_path.evaluate(values), expected, rtol=1e-9)
         alone = [self.fast_path.evaluate([each]) for each in values[:100]]
         np.testing.assert_allclose(np.hstack(alone), expected[:, :100], rtol=1e-9)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Beside other work several threads would wait for each other."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -1,13 +1,12 @@
 """Both ways to evaluate the models that ship: the fast path, and its plain twin, the pipelines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
-from threadpoolctl import threadpool_limits
 
 from predictor.fast_path.plan import FastPath
 from predictor.inference.card_model import CardModel
@@ -16,14 +15,9 @@ from predictor.inference.registered_model import load_registered
 from predictor.settings import SERVICE_FOLDER
 from predictor.version import Folder
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 WAYS: dict[str, type[FastPath | Pipelines]] = {"fast_path": FastPath, "pipelines": Pipelines}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Beside other work several threads would wait for each other."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 @pytest.fixture(scope="module", params=WAYS)

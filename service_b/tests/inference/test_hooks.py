@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from predictor.app import create_app
 from predictor.errors import InputRejected
 from predictor.settings import Settings
+from tests.web.routes.test_invocations import COLUMNS
 
 
 def raise_quality(house: Any) -> Any:
@@ -75,13 +76,4 @@ def test_rejected_input_is_told_why_and_the_others_of_its_batch_are_predicted(
 
 
 def _to_columns(house: dict[str, Any]) -> dict[str, Any]:
-    names = {
-        "first_flr_sf": "1stFlrSF",
-        "overall_qual": "OverallQual",
-        "neighborhood": "Neighborhood",
-        "ms_sub_class": "MSSubClass",
-        "pool_qc": "PoolQC",
-        "garage_yr_blt": "GarageYrBlt",
-        "lot_frontage": "LotFrontage",
-    }
-    return {names[name]: value for name, value in house.items() if name in names}
+    return {column: house[field] for field, column in COLUMNS.items()}

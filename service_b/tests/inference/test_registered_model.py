@@ -9,7 +9,6 @@ from typing import Any
 
 import joblib
 import numpy as np
-import numpy.typing as npt
 import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from sklearn.dummy import DummyRegressor
@@ -23,16 +22,6 @@ from predictor.settings import SERVICE_FOLDER
 from predictor.version import Folder
 
 WriteVersion = Callable[..., Path]
-
-
-class FakeEstimator:
-    """Gives prices that were set."""
-
-    def __init__(self, *prices: float) -> None:
-        self.prices = prices
-
-    def predict(self, _: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
-        return np.array(self.prices)
 
 
 class Trap:

@@ -1,11 +1,11 @@
 import hashlib
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.training.http_server import serving
 from training.dataset import Dataset, read_dataset
 from training.errors import TrainingError
 
@@ -47,12 +47,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def publisher() -> Iterator[Publisher]:
-    with Publisher() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    server = Publisher()
+    with serving(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_data_is_downloaded_once_and_then_taken_from_the_cache(

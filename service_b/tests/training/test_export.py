@@ -1,5 +1,4 @@
 import json
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.training.exported_inputs import STARTED_AT, make_record, write_export
+from tests.training.http_server import serving
 from training.errors import TrainingError
 from training.export import API_KEY, LoggedInput, read_export
 
@@ -50,12 +50,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service_a() -> Iterator[FakeServiceA]:
-    with FakeServiceA() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    server = FakeServiceA()
+    with serving(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def read_numbers(source: object, **options: Any) -> list[int]:

@@ -1,11 +1,11 @@
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
+from tests.training.http_server import serving
 from training.errors import TrainingError
 from training.export import API_KEY
 from training.market import Sale
@@ -78,12 +78,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service_a() -> Iterator[FakeServiceA]:
-    with FakeServiceA() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    server = FakeServiceA()
+    with serving(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def send(service_a: FakeServiceA, *, model: str = "ames", actuals: bool = False) -> Sent:

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from predictor.card import ModelCard, read_card
 from predictor.inference.input_schema import build_input_type
@@ -24,6 +22,8 @@ from training.hidden_fields import keep_required, keep_some
 from training.measures import measure
 from training.preparation import Prepared, prepare
 from training.recipe import Recipe
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 MODELS = ("ames", "california")
 
@@ -47,13 +47,6 @@ class Real:
     prepared: Prepared
     unrepaired: Prepared
     data: Data
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """As in training: beside other work several threads would wait for each other."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -11,7 +11,8 @@ HEADER = "X-API-Key"
 # For whatever watches the gateway, and for whoever wants to learn how to call it.
 OPEN_PATHS = {"/health", "/metrics", "/docs", "/redoc", "/openapi.json", "/lab"}
 _OPEN_FOLDERS = ("/static-offline-docs/", "/lab/")
-# It is what the page shows, not a part of it. A route takes a line break at its end, too.
+# The events are what the page shows, not a part of it, so they need a key. Their route also takes a
+# path that ends in a line break.
 _EVENTS = "/lab/events"
 
 

@@ -35,7 +35,7 @@ class RequestEvents:
             await send(message)
 
         await self._app(scope, receive, send_noting_status)
-        if "route" in scope:  # otherwise it is no call of the gateway's
+        if "route" in scope:  # otherwise it isn't one of the gateway's calls
             event = _describe(scope, status)
             self._latencies.count(event["stages"]["total"])
             self._watchers.publish("request", event)

@@ -8,17 +8,12 @@ from gateway.errors import InvalidInput
 from gateway.input_log.actuals import Actual, ActualsLog
 from gateway.intake.read_queue import ReadQueue
 from gateway.settings import Settings
+from gateway.web.actuals_schemas import ActualPrice, Actuals, ActualsAnswer, UnknownInput
 from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
+from gateway.web.routes.failures import BODY_FAILURES
 from gateway.web.routes.inputs import catch_up
-from gateway.web.schemas import (
-    ActualPrice,
-    Actuals,
-    ActualsAnswer,
-    ErrorAnswer,
-    InvalidInputAnswer,
-    UnknownInput,
-)
+from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
 from gateway.web.validation import check, check_each
 
 router = APIRouter(tags=["quality"], dependencies=[Depends(catch_up)])
@@ -30,9 +25,7 @@ router = APIRouter(tags=["quality"], dependencies=[Depends(catch_up)])
     openapi_extra=refer_to_body("ActualsRequest"),
     response_model_exclude_none=True,
     responses={
-        408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
-        413: {"model": ErrorAnswer, "description": "The body is too large"},
-        415: {"model": ErrorAnswer, "description": "Not declared as JSON, or compressed"},
+        **BODY_FAILURES,
         422: {
             "model": InvalidInputAnswer,
             "description": "One of them is wrong: it isn't as described; it is for an input "
@@ -43,9 +36,9 @@ router = APIRouter(tags=["quality"], dependencies=[Depends(catch_up)])
     },
 )
 async def record_actuals(request: Request) -> ActualsAnswer:
-    """All are recorded in one commit, or none if one of them is wrong. What is for an input that
-    isn't in the log is passed over and listed in the answer. Of the prices that are reported for
-    an input one after the other, the latest counts."""
+    """All are recorded in one commit, or none if one of them is wrong. A price for an input that
+    isn't in the log is passed over and listed in the answer. If several prices are reported for an
+    input one after the other, the latest counts."""
     settings: Settings = request.app.state.settings
     reader: BodyReader = request.app.state.body_reader
     log: ActualsLog = request.app.state.actuals_log

@@ -1,5 +1,7 @@
 """What each error becomes to a caller: a status and a body."""
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_json
@@ -20,8 +22,23 @@ from gateway.errors import (
     UnsupportedEncoding,
     WrongContentType,
 )
+from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
 
 RETRY_AFTER_SECONDS = 5
+
+BODY_FAILURES: dict[int | str, dict[str, Any]] = {
+    408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
+    413: {"model": ErrorAnswer, "description": "The body is too large"},
+    415: {"model": ErrorAnswer, "description": "Not declared as JSON, or compressed"},
+}
+"""What each call with a body may answer, for the documentation."""
+
+FORWARD_FAILURES: dict[int | str, dict[str, Any]] = {
+    **BODY_FAILURES,
+    422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
+    503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
+}
+"""What each call that forwards inputs may answer."""
 
 
 def add_failure_handlers(app: FastAPI) -> None:

@@ -118,7 +118,7 @@ async def export_inputs(request: Request, wanted: Filter) -> StreamingResponse:
     return StreamingResponse(_stream(first, read_next), media_type="application/x-ndjson")
 
 
-# Before the next one, whose path fits this one's too.
+# This comes before the next route, which would match its path too.
 @router.post(
     "/replay",
     summary="Forward again what Service B could not answer",
@@ -131,8 +131,9 @@ async def replay_inputs(
         int, Query(ge=1, le=100_000, description="most inputs to get an answer for")
     ] = 100,
 ) -> ReplayAnswer:
-    """Oldest first, the models in turns. What fails again is passed over, and a model whose
-    circuit is open is left alone. Two calls at once never forward the same input twice."""
+    """The oldest inputs come first, and the models take turns. An input that fails again is passed
+    over, and a model whose circuit is open is left alone. Two calls at once never forward the same
+    input twice."""
     replay: Replay = request.app.state.replay
     replayed = await replay.run(limit, request.state.trace)
     return ReplayAnswer(**vars(replayed))

@@ -11,12 +11,13 @@ from gateway.intake.entries import Answer
 from gateway.settings import Settings
 from gateway.web.finite_json import check_finite
 from gateway.web.openapi import refer_to_body
-from gateway.web.routes.price import FAILURES, predict_all, read_body
-from gateway.web.schemas import Instances, InstancesAnswer, PredictedPrice
+from gateway.web.price_schemas import Instances, InstancesAnswer, PredictedPrice
+from gateway.web.routes.failures import FORWARD_FAILURES
+from gateway.web.routes.price import predict_all, read_body
 from gateway.web.sent_json import cut_items, cut_member
 from gateway.web.validation import check
 
-router = APIRouter(prefix="/api/v1", tags=["price"], responses=FAILURES)
+router = APIRouter(prefix="/api/v1", tags=["price"], responses=FORWARD_FAILURES)
 
 
 @router.post(
@@ -26,8 +27,8 @@ router = APIRouter(prefix="/api/v1", tags=["price"], responses=FAILURES)
     response_model=InstancesAnswer,
 )
 async def predict_instances(request: Request) -> Response:
-    """In the order of the instances, which are districts of California unless the settings name
-    another model. One that is wrong has the whole call refused."""
+    """The predictions are in the order of the instances, which are districts of California unless
+    the settings name another model. If one instance is wrong, the whole call is refused."""
     settings: Settings = request.app.state.settings
     instances = _split(*await read_body(request, settings.max_body_bytes))
     places = [("body", "instances", index) for index in range(len(instances))]
@@ -44,7 +45,7 @@ async def predict_instances(request: Request) -> Response:
 
 
 def _split(content: Any, body: bytes) -> list[bytes]:
-    """Return the JSON of each instance. Whether it is right is for Service B to say."""
+    """Return the JSON of each instance. Service B says whether it is right."""
     values = check(Instances, content, ["body"]).instances
     for index, value in enumerate(values):
         check_finite(value, ["body", "instances", index])

@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from gateway.telemetry.events import Watcher, Watchers
 from gateway.web.foreign_pages import refuse_foreign_pages
 
-# Windows may say otherwise of them, and then no browser would take them.
+# Windows may give them other types, which no browser would take.
 _MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 _FOLDER = Path(__file__).parent.parent / "lab_page"
 _PAGE_HEADERS = {
@@ -20,7 +20,7 @@ _PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",  # no other page makes its visitor click on this one
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",  # kept, but not used before it was asked whether it changed
+    "Cache-Control": "no-cache",  # the browser may keep it, but asks whether it has changed
 }
 # A proxy that collects answers before it passes them on would hold up the events.
 _EVENT_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -68,6 +68,7 @@ async def _read_page(request: Request) -> Response:
     return await _page_files.get_response(name, request.scope)
 
 
-# Pages rather than calls: they take any parameter. The path of the second fits that of the events.
+# These are pages rather than calls: they take any parameter. They come after the events, since the
+# second would match the events' path too.
 for path in ("/lab", "/lab/{name}"):
     router.add_route(path, _read_page, methods=["GET"], include_in_schema=False)

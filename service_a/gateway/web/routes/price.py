@@ -13,28 +13,12 @@ from gateway.settings import Settings
 from gateway.web.house import House
 from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
-from gateway.web.schemas import (
-    ErrorAnswer,
-    InvalidInputAnswer,
-    PriceAnswer,
-    PriceBatch,
-    PriceBatchAnswer,
-)
+from gateway.web.price_schemas import PriceAnswer, PriceBatch, PriceBatchAnswer
+from gateway.web.routes.failures import FORWARD_FAILURES
 from gateway.web.sent_json import cut_member, cut_objects, cut_whole
 from gateway.web.validation import check, check_each
 
-FAILURES: dict[int | str, dict[str, Any]] = {
-    408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
-    413: {"model": ErrorAnswer, "description": "The body is too large"},
-    415: {
-        "model": ErrorAnswer,
-        "description": "Not declared as JSON, or compressed",
-    },
-    422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
-    503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
-}
-
-router = APIRouter(prefix="/api/v1/price", tags=["price"], responses=FAILURES)
+router = APIRouter(prefix="/api/v1/price", tags=["price"], responses=FORWARD_FAILURES)
 
 
 @router.post(
@@ -59,7 +43,8 @@ async def predict_price(request: Request) -> Response:
     response_model=PriceBatchAnswer,
 )
 async def predict_prices(request: Request) -> Response:
-    """In the order of the houses. One that is wrong has the whole batch refused."""
+    """The prices are in the order of the houses. If one house is wrong, the whole batch is
+    refused."""
     settings: Settings = request.app.state.settings
     ids, houses = _split(*await read_body(request, settings.max_batch_body_bytes))
     places = [("body", "data", index) for index in range(len(houses))]

@@ -10,7 +10,8 @@ from gateway.telemetry.trace import Trace
 from gateway.web.finite_json import check_finite
 from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
-from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer, ProcessAnswer, ProcessRequest
+from gateway.web.routes.failures import FORWARD_FAILURES
+from gateway.web.schemas import ErrorAnswer, ProcessAnswer, ProcessRequest
 from gateway.web.sent_json import cut_member
 from gateway.web.validation import check
 
@@ -26,14 +27,7 @@ _LOGGED = to_json(ProcessAnswer(), exclude_none=True)
     response_model=ProcessAnswer,
     responses={
         404: {"model": ErrorAnswer, "description": "Service B has no model of this name"},
-        408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
-        413: {"model": ErrorAnswer, "description": "The body is too large"},
-        415: {
-            "model": ErrorAnswer,
-            "description": "Not declared as JSON, or compressed",
-        },
-        422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
-        503: {"model": ErrorAnswer, "description": "The log or Service B is unavailable"},
+        **FORWARD_FAILURES,
     },
 )
 async def process(request: Request) -> Response:

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from gateway.input_log.quality import QualityFilter, QualityReader
 from gateway.intake.read_queue import ReadQueue
 from gateway.settings import MODEL_NAME
+from gateway.web.quality_schemas import QualityAnswer
 from gateway.web.routes.inputs import Time, catch_up
-from gateway.web.schemas import ErrorAnswer, QualityAnswer
+from gateway.web.schemas import ErrorAnswer
 
 # Service B may take long to say what its models promise; the figures don't wait for it.
 _PROMISE_SECONDS = 1
@@ -41,9 +42,9 @@ async def read_quality(
         Time | None, Query(alias="before", description="only inputs received before this time")
     ] = None,
 ) -> QualityAnswer:
-    """For each version of each model that has predicted. What needs an actual price is null as
-    long as no input has one. Errors are relative to the actual price; errors and shares are
-    fractions."""
+    """There is an entry for each version of each model that has predicted. A figure that needs
+    actual prices is null as long as no input has one. Errors are relative to the actual price;
+    errors and shares are fractions."""
     reader: QualityReader = request.app.state.quality_reader
     queue: ReadQueue = request.app.state.read_queue
     promises = await request.app.state.promises.look_for(_PROMISE_SECONDS)

@@ -10,7 +10,7 @@ from gateway.intake.log_queue import LogQueue
 from gateway.telemetry.metrics import Metrics
 from gateway.web.schemas import HealthAnswer, RootAnswer
 
-# Who scrapes doesn't wait longer for the quality, but has what was computed before.
+# A scrape waits no longer for the quality, and then has what was computed before.
 _QUALITY_SECONDS = 0.5
 
 router = APIRouter(tags=["status"])
@@ -48,7 +48,7 @@ async def read_health(request: Request, response: Response) -> HealthAnswer:
 @router.get(
     "/metrics",
     summary="Read the metrics",
-    response_class=Response,  # with a type of its own, errors would have that one too
+    response_class=Response,  # one with a media type would give it to errors too
     responses={
         200: {
             "description": "in Prometheus's text format",

@@ -1,4 +1,4 @@
-"""Predictions that go wrong on purpose, for whoever calls to meet what can happen."""
+"""Predictions that go wrong on purpose, so that callers meet what can happen."""
 
 import random
 from collections.abc import AsyncIterator, Mapping
@@ -28,10 +28,10 @@ _DRIP_SECONDS = 0.2
 
 
 class FaultLayer:
-    """ASGI middleware: answers predictions as the faults say that are in force.
+    """ASGI middleware: answers predictions as the faults in force say.
 
-    Only they are hit, so that faults can be seen and ended; a service that isn't ready says so to
-    its probes too.
+    It leaves other calls alone, so that faults can be seen and ended; a service that isn't ready
+    says so to its probes too.
     """
 
     def __init__(self, app: ASGIApp, faults: Faults, default_model: str) -> None:

@@ -16,7 +16,7 @@ _HEADER = b"x-request-id"
 _RETRY_AFTER_SECONDS = 5
 
 _logger = logging.getLogger("predictor.request")
-# Asked again and again, by probes and by Service A for those who watch: not worth a line each time.
+# Probes, and Service A for its watchers, ask these again and again: not worth a line each time.
 _POLLED = {"/health", "/livez", "/metrics", "/models", "/faults"}
 
 

@@ -21,8 +21,16 @@ from predictor.errors import (
     WrongContentType,
 )
 from predictor.telemetry.metrics import Metrics
+from predictor.web.schemas import ErrorAnswer
 
 RETRY_AFTER_SECONDS = 5
+
+BODY_FAILURES: dict[int | str, dict[str, Any]] = {
+    408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
+    413: {"model": ErrorAnswer, "description": "The body is too large"},
+    415: {"model": ErrorAnswer, "description": "Not declared as JSON, or compressed"},
+}
+"""What each call with a body may answer, for the documentation."""
 
 Answer = Callable[[Request, Any], Awaitable[Response]]
 

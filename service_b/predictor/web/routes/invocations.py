@@ -14,7 +14,7 @@ from predictor.settings import Settings
 from predictor.versions.registry import ModelRegistry
 from predictor.web.json_body import BodyReader
 from predictor.web.mlflow_frames import Row, name_columns, read_rows, to_fields, to_value
-from predictor.web.routes.failures import RETRY_AFTER_SECONDS, count_failure
+from predictor.web.routes.failures import BODY_FAILURES, RETRY_AFTER_SECONDS, count_failure
 from predictor.web.routes.predict import find_endpoint, predict_inputs, receive_body
 from predictor.web.schemas import ErrorAnswer, ScoringAnswer, ScoringError
 from predictor.web.validation import check, reject
@@ -64,12 +64,7 @@ async def read_version() -> Response:
         200: {"model": ScoringAnswer},
         400: {"model": ScoringError, "description": "A row is wrong; none is predicted"},
         404: {"model": ScoringError, "description": "There is no such model"},
-        408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
-        413: {"model": ErrorAnswer, "description": "The body is too large"},
-        415: {
-            "model": ErrorAnswer,
-            "description": "Not declared as JSON, or compressed",
-        },
+        **BODY_FAILURES,
         503: {"model": ScoringError, "description": "No version of the model is loaded"},
     },
 )
@@ -88,7 +83,7 @@ async def invoke(
         rows = await _read(request, model)
         predictions = await _predict(request, model, rows)
     except InvalidInput as error:
-        # With one row that is wrong, none of its neighbours is predicted.
+        # If one row is wrong, none of its neighbours is predicted.
         count_failure(request, "invalid_input", len(rows) or 1)
         return _fail(400, "BAD_REQUEST", _summarise(error), error.problems)
     except ModelNotFound as error:

@@ -19,23 +19,18 @@ from predictor.versions.registry import ModelRegistry
 from predictor.web.answers import Answer, write_answer, write_result
 from predictor.web.json_body import BodyReader
 from predictor.web.quick_check import Form, check_quickly
-from predictor.web.routes.failures import count_failure
+from predictor.web.routes.failures import BODY_FAILURES, count_failure
 from predictor.web.schemas import BatchRequest, ErrorAnswer, InvalidInputAnswer, PredictRequest
 from predictor.web.validation import check, reject
 from predictor.web.value_count import check_value_count
 
 FAILURES: dict[int | str, dict[str, Any]] = {
-    408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
-    413: {"model": ErrorAnswer, "description": "The body is too large"},
-    415: {
-        "model": ErrorAnswer,
-        "description": "Not declared as JSON, or compressed",
-    },
+    **BODY_FAILURES,
     422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
     503: {"model": ErrorAnswer, "description": "No version of the model is loaded"},
 }
 
-# Until a model is loaded; then the contract has the model's own schema in its place.
+# It stands there until a model is loaded; then the model's own schema takes its place.
 _ANY_OBJECT = {
     "requestBody": {
         "required": True,

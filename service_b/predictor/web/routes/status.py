@@ -63,7 +63,7 @@ async def read_liveness() -> LivenessAnswer:
 @router.get(
     "/metrics",
     summary="Read the metrics",
-    response_class=Response,  # with a type of its own, errors would have that one too
+    response_class=Response,  # one with a media type would give it to errors too
     responses={
         200: {
             "description": "in Prometheus's text format",

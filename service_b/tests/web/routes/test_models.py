@@ -137,14 +137,20 @@ def test_reload_serves_what_has_come_and_says_so(
 
 
 @pytest.fixture
-def staged(
+def two_versions(
     settings: Settings, write_version: Callable[..., Path], dear_artifact: bytes
-) -> Iterator[TestClient]:
-    """The service with version 1 of `tiny`, and version 2 as its challenger."""
+) -> Settings:
+    """Settings to serve version 1 of `tiny`, beside which version 2 is the challenger."""
     folder = write_version("1").parent
     write_version("2", pickle=dear_artifact)
     (folder / "alias.json").write_text('{"champion": "1", "aliases": {"challenger": "2"}}')
-    with TestClient(create_app(settings)) as client:
+    return settings
+
+
+@pytest.fixture
+def staged(two_versions: Settings) -> Iterator[TestClient]:
+    """The service with version 1 of `tiny`, and version 2 as its challenger."""
+    with TestClient(create_app(two_versions)) as client:
         yield client
 
 
@@ -233,19 +239,14 @@ def test_alias_of_a_model_without_endpoint_has_none_either(
 
 
 @pytest.fixture
-def shadowed(
-    settings: Settings, write_version: Callable[..., Path], dear_artifact: bytes
-) -> Iterator[TestClient]:
+def shadowed(two_versions: Settings) -> Iterator[TestClient]:
     """The service with version 1 of `tiny`, and version 2 in its shadow for all inputs."""
-    folder = write_version("1").parent
-    write_version("2", pickle=dear_artifact)
-    (folder / "alias.json").write_text('{"champion": "1", "aliases": {"challenger": "2"}}')
-    settings.models.write_text(
+    two_versions.models.write_text(
         "models:\n"
         "- {name: tiny, default: true, sources: [models/tiny], challenger: {share: 1}}\n"
         "- {name: other, class_path: tests.inference.test_python_model.Doubler}\n"
     )
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(two_versions)) as client:
         yield client
 
 
