@@ -20,9 +20,11 @@ from tests.documentation import DOCUMENTS
 from tests.documentation.document import Block, read_document
 from tests.documentation.elsewhere import RUN_ELSEWHERE, find_test
 from tests.documentation.reader import Reader
+from tests.documentation.used_log import write_used_log
 from tests.running_lab import ROOT, Service
 
 README = ROOT / "README.md"
+MADE = ("service_b/models/iris/",)
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +34,14 @@ def readers(
     """Two readers at a time, since most of their time they wait. The long documents come first."""
 
     def follow(document: Path, folder: Path) -> Reader:
-        reader = Reader(document, folder)
+        reader = Reader(document, folder, used_log=used_log)
         try:
             reader.follow()
         finally:
             reader.leave()
         return reader
 
+    used_log = write_used_log(tmp_path_factory.mktemp("used"))
     selected: list[Path] = [
         cast(Path, item.callspec.params["document"])
         for item in request.session.items
@@ -64,6 +67,7 @@ def test_every_answer_is_as_shown_when_a_document_is_followed(
         reader.rewrite()
     record_property("documentation", dict(reader.counts))
     assert not reader.problems, "\n".join(reader.problems)
+    assert [each for each in reader.left_behind if not each.startswith(MADE)] == []
     # Whatever the reader understands of a document: it has left out no command.
     text = document.read_text(encoding="utf-8")
     commands = sum(count for what, count in reader.counts.items() if what.startswith("commands "))
