@@ -19,6 +19,7 @@ import pytest
 from tests.documentation import DOCUMENTS
 from tests.documentation.document import Block, read_document
 from tests.documentation.elsewhere import RUN_ELSEWHERE, find_test
+from tests.documentation.exercises import SHEET
 from tests.documentation.reader import Reader
 from tests.documentation.used_log import write_used_log
 from tests.running_lab import ROOT, Service
@@ -58,7 +59,12 @@ def readers(
         }
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+# The sheet has the commands of the exercises.
+@pytest.mark.parametrize(
+    "document",
+    [document for document in DOCUMENTS if document != SHEET],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_every_answer_is_as_shown_when_a_document_is_followed(
     document: Path,
     readers: dict[Path, "Future[Reader]"],

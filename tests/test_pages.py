@@ -6,6 +6,7 @@ pictures in docs/images anew. `test_lab_page.py` is about the lab's own page.
 
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,23 @@ def test_pictures_can_be_taken_anew(chromium: Browser, tmp_path: Path) -> None:
     take_all(chromium, folder)
     assert {file.name for file in folder.iterdir()} == {file.name for file in pictures.iterdir()}
     assert all(file.stat().st_size < 150_000 for file in pictures.iterdir())
+
+
+def test_every_slide_is_shown_whole_with_its_diagram(chromium: Browser, tmp_path: Path) -> None:
+    command = [os.environ["REVEAL_MD"], "docs/slides.md", "--static", tmp_path / "slides"]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+    tab = Tab(chromium, width=1280)
+    tab.page.goto((tmp_path / "slides/slides.html").as_uri())
+    slides = (ROOT / "docs/slides.md").read_text(encoding="utf-8").split("\n---\n")[1:]
+    assert len(slides) >= 5
+    for slide in slides:
+        shown = tab.page.locator("section.present:not(.stack)")
+        expect(shown.locator("svg")).to_have_count(slide.count("```mermaid"))
+        height = shown.evaluate("section => section.scrollHeight")
+        assert height <= tab.page.evaluate("Reveal.getConfig().height"), slide
+        tab.page.keyboard.press("ArrowRight")
+    assert tab.asked_elsewhere == []
+    assert tab.errors == []
 
 
 def test_every_diagram_in_the_documents_can_be_drawn_and_read(chromium: Browser) -> None:

@@ -84,9 +84,7 @@ def read_body(saved: dict[str, Any]) -> Any:
 
 def leave_out_varying(value: Any) -> Any:
     if isinstance(value, dict):
-        return {
-            key: leave_out_varying(each) for key, each in value.items() if key != "duration_ms"
-        }
+        return {key: leave_out_varying(each) for key, each in value.items() if key != "duration_ms"}
     if isinstance(value, list):
         return [leave_out_varying(each) for each in value]
     return "varies" if isinstance(value, str) and _VARYING.fullmatch(value) else value

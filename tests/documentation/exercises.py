@@ -15,9 +15,10 @@ SOURCE, SHEET = ROOT / "docs/break-it.md", ROOT / "docs/exercises.md"
 _HEAD = """\
 # Exercises
 
-The student's sheet to [Break it](break-it.md): the same exercises without the answers. It takes about two hours;
-afterwards you can say what a system of two services does when one of them fails, and why. Write down your guess, do
-it, write down what you saw, and explain it in a sentence. Then compare with [Break it](break-it.md).
+The student's sheet to [Break it](break-it.md): the same exercises without the answers. It takes
+about two hours; afterwards you can say what a system of two services does when one of them fails,
+and why. Write down your guess, do it, write down what you saw, and explain it in a sentence. Then
+compare with [Break it](break-it.md).
 
 The exercises build on each other; do them in order. Type the commands into bash.
 """
