@@ -16,7 +16,7 @@ import requests
 
 from tests.documentation import DOCUMENTS
 from tests.documentation.document import Block, read_document
-from tests.running_lab import ROOT, Lab
+from tests.running_lab import ROOT, Lab, wait_until
 
 pytest.importorskip("playwright", reason="needs a browser: .ci/run pages")
 
@@ -150,21 +150,42 @@ def test_pictures_can_be_taken_anew(chromium: Browser, tmp_path: Path) -> None:
     assert all(file.stat().st_size < 150_000 for file in pictures.iterdir())
 
 
-def test_every_slide_is_shown_whole_with_its_diagram(chromium: Browser, tmp_path: Path) -> None:
-    command = [os.environ["REVEAL_MD"], "docs/slides.md", "--static", tmp_path / "slides"]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
-    tab = Tab(chromium, width=1280)
-    tab.page.goto((tmp_path / "slides/slides.html").as_uri())
+def test_every_slide_is_shown_whole_with_its_diagram(
+    playwright: Playwright, tmp_path: Path
+) -> None:
     slides = (ROOT / "docs/slides.md").read_text(encoding="utf-8").split("\n---\n")[1:]
     assert len(slides) >= 5
-    for slide in slides:
-        shown = tab.page.locator("section.present:not(.stack)")
-        expect(shown.locator("svg")).to_have_count(slide.count("```mermaid"))
-        height = shown.evaluate("section => section.scrollHeight")
-        assert height <= tab.page.evaluate("Reveal.getConfig().height"), slide
-        tab.page.keyboard.press("ArrowRight")
-    assert tab.asked_elsewhere == []
-    assert tab.errors == []
+    lab = Lab(tmp_path)  # in whose place, at Service A's address, the slides are served
+    port = lab.a.port
+    command = [
+        os.environ["REVEAL_MD"],
+        "docs/slides.md",
+        "--disable-auto-open",
+        "--port",
+        str(port),
+    ]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: _answers(port))
+        with start_chromium(playwright, lab) as browser:
+            tab = Tab(browser, width=1280)
+            tab.page.goto(f"{A_URL}/slides.md")
+            for slide in slides:
+                shown = tab.page.locator("section.present:not(.stack)")
+                expect(shown.locator("svg")).to_have_count(slide.count("```mermaid"))
+                room = tab.page.evaluate("Reveal.getConfig().height")
+                assert shown.evaluate("section => section.scrollHeight") <= room, slide
+                tab.page.keyboard.press("ArrowRight")
+            assert tab.asked_elsewhere == []
+            assert tab.errors == []
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_every_diagram_in_the_documents_can_be_drawn_and_read(chromium: Browser) -> None:
