@@ -106,7 +106,7 @@ def test_a_venv_is_filled_from_the_folder_of_one_machine(tmp_path: Path) -> None
             ["bash", "run_services.sh", "--prepare", "requirements.txt", "service_a"],
             cwd=tmp_path / "lab",
             env={
-                "PATH": "/usr/local/bin:/usr/bin:/bin",
+                **os.environ,
                 "PIP_NO_INDEX": "1",
                 "PIP_FIND_LINKS": f"http://127.0.0.1:{port}/wheels/",
                 "PIP_TRUSTED_HOST": "127.0.0.1",
