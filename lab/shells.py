@@ -23,6 +23,7 @@ class Shell(NamedTuple):
     only: str = "--only PART"
     walkthrough: str = "--walkthrough"
     urls: str = "A_URL B_URL"
+    check_b: str = "--check-b URL [FILE]"
     python_found: str = "the newest of 3.11 to 3.14 that is found"
 
 
@@ -47,5 +48,6 @@ POWERSHELL = Shell(
     only="-Only PART",
     walkthrough="-Walkthrough",
     urls="-AUrl A_URL -BUrl B_URL",
+    check_b="-CheckB URL [-InputFile FILE]",
     python_found="python, or else the newest that is found",
 )

@@ -74,6 +74,7 @@ def _describe_bodies(settings: Settings) -> Json:
     required = [name for name in house["required"] if name != "id"]
     return {
         "House": house,
+        # For the page `/lab`, which makes its form of it.
         "HouseToForward": {
             **house,
             "title": "HouseToForward",
@@ -81,7 +82,10 @@ def _describe_bodies(settings: Settings) -> Json:
             "example": EXAMPLE_HOUSE,
         },
         "PriceBatchRequest": _describe(PriceBatchRequest),
-        "ProcessRequest": _describe_submission(),
+        "ProcessRequest": {
+            **_describe(ProcessRequest),
+            "example": {"data": EXAMPLE_HOUSE, "forward_to_model": True},
+        },
         "ActualPrice": _describe(ActualPrice),
         "ActualsRequest": _describe(ActualsRequest),
         **_describe_instances(settings.instances_model),
@@ -93,53 +97,6 @@ def _describe_instances(model: str) -> Json:
     if model != _DESCRIBED_MODEL:
         return {"InstancesRequest": {**_describe(Instances), "title": "InstancesRequest"}}
     return {"District": _describe(District), "InstancesRequest": _describe(InstancesRequest)}
-
-
-def _describe_submission() -> Json:
-    """What `/process` takes as `data` depends on where it is to go."""
-    whole = _describe(ProcessRequest)
-    data, forward, model = whole["properties"].values()
-    named = {**model["anyOf"][0], "description": model["description"]}
-    ways: list[tuple[str, Json, list[str]]] = [
-        (
-            "For the default model",
-            {
-                "data": _refer("HouseToForward"),
-                "forward_to_model": {**forward, "const": True},
-                "model": {"type": "null"},
-            },
-            ["data"],
-        ),
-        (
-            "For a model by its name",
-            {"data": data, "forward_to_model": {**forward, "const": True}, "model": named},
-            ["data", "model"],
-        ),
-        (
-            "Only to be logged",
-            {
-                "data": data,
-                "forward_to_model": {"type": "boolean", "const": False},
-                "model": model,
-            },
-            ["data", "forward_to_model"],
-        ),
-    ]
-    return {
-        "title": whole["title"],
-        "description": whole["description"],
-        "example": {"data": EXAMPLE_HOUSE, "forward_to_model": True},
-        "anyOf": [
-            {
-                "title": title,
-                "type": "object",
-                "properties": properties,
-                "required": required,
-                "additionalProperties": False,
-            }
-            for title, properties, required in ways
-        ],
-    }
 
 
 def _describe(body: type[BaseModel]) -> Json:
