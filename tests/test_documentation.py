@@ -25,10 +25,8 @@ from tests.documentation.used_log import write_used_log
 from tests.running_lab import ROOT, Service
 
 README = ROOT / "README.md"
-MADE = (  # on purpose: the reader's own model and server
-    *("service_b/models/iris/", "service_b/models.yaml", "service_b/iris_model.py"),
-    *("service_b/train_iris.py", "service_a/pricer.js"),
-)
+# Their readers write a model, routes and a server of their own, which they keep.
+CHANGES_THE_LAB = {"your-own-model.md", "your-own-service-b.md"}
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +74,7 @@ def test_every_answer_is_as_shown_when_a_document_is_followed(
         reader.rewrite()
     record_property("documentation", dict(reader.counts))
     assert not reader.problems, "\n".join(reader.problems)
-    assert [each for each in reader.left_behind if not each.startswith(MADE)] == []
+    assert document.name in CHANGES_THE_LAB or reader.left_behind == []
     # Whatever the reader understands of a document: it has left out no command.
     text = document.read_text(encoding="utf-8")
     commands = sum(count for what, count in reader.counts.items() if what.startswith("commands "))

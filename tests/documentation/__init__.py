@@ -14,7 +14,7 @@ What the writer of a document must know:
 - A service is started before the first command that names its port. Each document begins with
   the models that ship and a log that has been used before: an input of each outcome is in it.
 - When the document ends, no file of the repository is changed, and there is no new one that git
-  doesn't ignore. What a document makes on purpose is listed in `test_documentation.py`.
+  doesn't ignore. The documents that change the lab on purpose are named in `test_documentation.py`.
 - A command that other tests run, or none can, is listed in `elsewhere.py`.
 - ```python and ```json blocks that are neither a file nor an answer must parse. A block without a
   language is a drawing.
