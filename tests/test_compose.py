@@ -444,6 +444,27 @@ def test_the_docker_commands_of_the_walkthrough_work(stack: Stack, house: dict[s
     assert stack.process(house, uuid.uuid4().hex).status_code == 200
 
 
+def test_saved_images_start_without_a_build_when_they_are_loaded(
+    stack: Stack, house: dict[str, Any], tmp_path: Path
+) -> None:
+    save, load = [
+        step.text.replace("class/", f"{tmp_path}/").replace(
+            "http://ADDRESS:8009/", tmp_path.as_uri() + "/"
+        )
+        for step in read_document(ROOT / "docs/teaching.md")
+        if isinstance(step, Block) and "docker" in step.text
+    ]
+    environment = {**stack.environment, "COMPOSE_PROJECT_NAME": stack.project}
+    run("bash", "-ec", save, environment=environment)
+    images = stack.compose("config", "--images").split()
+    stack.compose("down")
+    run("docker", "image", "rm", *images)
+
+    run("bash", "-ec", f"{load.rstrip()} --detach --wait", environment=environment)
+
+    assert stack.process(house, uuid.uuid4().hex).status_code == 200
+
+
 def test_log_is_in_postgresql_when_the_commands_of_the_handbook_are_followed(
     house: dict[str, Any],
 ) -> None:

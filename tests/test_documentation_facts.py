@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -179,6 +180,13 @@ def test_every_setting_that_a_document_names_exists() -> None:
         known |= set(names.findall((ROOT / file).read_text()))
     for document in DOCUMENTS:
         assert set(names.findall(document.read_text(encoding="utf-8"))) <= known, document.name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_page_begins_with_how_long_it_takes_and_what_for(document: Path) -> None:
+    beginning = document.read_text(encoding="utf-8")[:1200]
+    promise = r"takes\s(?:.|\n){0,80}?(?:minutes|hours?|evening)\b(?:.|\n){0,160}?\bafterwards\b"
+    assert re.search(promise, beginning)
 
 
 def test_the_metrics_table_names_every_metric() -> None:

@@ -20,7 +20,8 @@ FILE = re.compile(r"`((?:[\w-]+/)+[\w.-]*|[\w.-]+\.(?:py|md|ya?ml|sh|ps1|toml|tx
 # What a program makes; it is in no clone.
 MADE_LATER = {
     *("benchmarks/results/", "candidates.md", "report.md", "models/iris"),
-    *("data/inputs.db", "service_a/data/inputs.db"),
+    *("data/inputs.db", "service_a/data/inputs.db", "class/wheels"),
+    *("service_a/.venv", "service_b/.venv"),
 }
 
 

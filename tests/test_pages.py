@@ -6,6 +6,7 @@ pictures in docs/images anew. `test_lab_page.py` is about the lab's own page.
 
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import requests
 
 from tests.documentation import DOCUMENTS
 from tests.documentation.document import Block, read_document
-from tests.running_lab import ROOT, Lab
+from tests.running_lab import ROOT, Lab, wait_until
 
 pytest.importorskip("playwright", reason="needs a browser: .ci/run pages")
 
@@ -27,6 +28,9 @@ from tests.pages.swagger_ui import Operation, authorize
 
 # ReDoc asks for its maker's logo, and goes without if it can't have it.
 REDOC_LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg"
+
+# reveal-md asks for what writes formulas, and goes without.
+MATHJAX = "https://cdn.jsdelivr.net/npm/mathjax@2/MathJax.js?config=TeX-AMS_HTML-full"
 
 # What a path needs before it can be tried.
 PARAMETERS = {"name": "ames", "request_id": "seen-in-a-browser"}
@@ -142,6 +146,44 @@ def test_pictures_can_be_taken_anew(chromium: Browser, tmp_path: Path) -> None:
     take_all(chromium, folder)
     assert {file.name for file in folder.iterdir()} == {file.name for file in pictures.iterdir()}
     assert all(file.stat().st_size < 150_000 for file in pictures.iterdir())
+
+
+def test_every_slide_is_shown_whole_with_its_diagram(
+    playwright: Playwright, tmp_path: Path
+) -> None:
+    slides = (ROOT / "docs/slides.md").read_text(encoding="utf-8").split("\n---\n")[1:]
+    assert len(slides) >= 5
+    lab = Lab(tmp_path)  # in whose place, at Service A's address, the slides are served
+    port = lab.a.port
+    command = [
+        os.environ["REVEAL_MD"],
+        "docs/slides.md",
+        "--disable-auto-open",
+        "--port",
+        str(port),
+    ]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: _answers(port))
+        with start_chromium(playwright, lab) as browser:
+            tab = Tab(browser, width=1280)
+            tab.page.goto(f"{A_URL}/slides.md")
+            for slide in slides:
+                shown = tab.page.locator("section.present:not(.stack)")
+                expect(shown.locator("svg")).to_have_count(slide.count("```mermaid"))
+                room = tab.page.evaluate("Reveal.getConfig().height")
+                assert shown.evaluate("section => section.scrollHeight") <= room, slide
+                tab.page.keyboard.press("ArrowRight")
+            assert tab.asked_elsewhere == [MATHJAX]
+            assert [error for error in tab.errors if MATHJAX not in error] == []
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_every_diagram_in_the_documents_can_be_drawn_and_read(chromium: Browser) -> None:

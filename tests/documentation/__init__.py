@@ -11,8 +11,10 @@ What the writer of a document must know:
   of lines. In JSON: as a value, or within a string, anything; at the end of an object or array,
   more of it.
 - A ```powershell block must make the same requests as the ```bash block before it.
-- A service is started before the first command that names its port. Each document begins with an
-  empty log and the models that ship.
+- A service is started before the first command that names its port. Each document begins with
+  the models that ship and a log that has been used before: an input of each outcome is in it.
+- When the document ends, no file of the repository is changed, and there is no new one that git
+  doesn't ignore. The documents that change the lab on purpose are named in `test_documentation.py`.
 - A command that other tests run, or none can, is listed in `elsewhere.py`.
 - ```python and ```json blocks that are neither a file nor an answer must parse. A block without a
   language is a drawing.

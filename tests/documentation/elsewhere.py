@@ -10,6 +10,11 @@ RUN_ELSEWHERE = {
     "docker compose ": "tests/test_compose.py",
     "export SERVICE_B_PORT=8001-8002": "tests/test_compose.py",
     "promtool ": "tests/test_alerts.py",
+    "npx reveal-md@6.1.4 docs/slides.md": "tests/test_pages.py",
+    "mkdir -p class/wheels": "tests/test_teaching.py",
+    "python3 -m http.server --directory class": "tests/test_teaching.py",
+    "export PIP_NO_INDEX=1": "tests/test_teaching.py",
+    "curl http://ADDRESS:8009/images.tar.gz": "tests/test_compose.py",
     "npx newman run docs/postman_collection.json": ".ci/run",
     "export INPUT_LOG_URL=postgresql": "tests/test_compose.py",
     "export TRAINING=": "tests/test_compose.py",
@@ -26,6 +31,9 @@ RUN_ELSEWHERE = {
     ),
     ".venv/bin/python -m training publish": "tests/test_compose.py",
     ".venv/bin/python -m training list": "service_b/tests/training/test_versions.py",
+    ".venv/bin/python -m training compare california 1 2": (
+        "service_b/tests/training/test_versions.py"
+    ),
     ".venv/bin/python -m training compare ames 1 2 --labelled": (
         "service_b/tests/training/test_comparison.py"
     ),

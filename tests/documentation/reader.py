@@ -36,8 +36,16 @@ ONLY_IN_CI, ONLY_WITH, EVERYWHERE = "only in CI", "only with ", "everywhere"
 class Reader:
     """Follows one document; with PowerShell, types the blocks for it instead of those for bash."""
 
-    def __init__(self, document: Path, folder: Path, pwsh: str | None = None) -> None:
+    def __init__(
+        self,
+        document: Path,
+        folder: Path,
+        pwsh: str | None = None,
+        *,
+        used_log: Path | None = None,
+    ) -> None:
         self.problems: list[str] = []
+        self.left_behind: list[str] = []  # files, when the document has been followed
         self.log = ""  # of the services, when the document has been followed
         self.counts: Counter[str] = Counter()
         self._path = document
@@ -48,6 +56,9 @@ class Reader:
         self._terminal = Terminal(folder)
         self._folder = self._terminal.root
         log = self._folder / "service_a/data/inputs.db"
+        if used_log:
+            log.parent.mkdir()
+            shutil.copy(used_log, log)
         self._lab = Lab(folder, root=self._folder, service_a={"INPUT_LOG_URL": f"sqlite:///{log}"})
         self._services = {"service_a": self._lab.a, "service_b": self._lab.b}
         self._defaults = {
@@ -91,6 +102,7 @@ class Reader:
         try:
             self._lab.stop()
         finally:
+            self.left_behind = self._terminal.list_changes()
             self._terminal.close()
 
     def _follow_one(self, step: Block | Comment) -> None:

@@ -1,5 +1,6 @@
 """Where commands are typed: bash in a copy of the repository, its ports those of the reader."""
 
+import filecmp
 import os
 import re
 import shutil
@@ -81,6 +82,25 @@ class Terminal:
         for shown, port in self._ports.items():
             printed = re.sub(rf"\b{port}\b", shown, printed)
         return status, printed
+
+    def list_changes(self) -> list[str]:
+        """Return the files that differ from the repository's, without those that git ignores."""
+        changed = []
+        for folder, folders, files in os.walk(self.root):
+            folders[:] = [name for name in folders if name != ".venv"]
+            for file in (Path(folder, name) for name in files):
+                inside = file.relative_to(self.root)
+                original = ROOT / inside
+                if not (original.is_file() and filecmp.cmp(file, original, shallow=False)):
+                    changed.append(str(inside))
+        ignored = subprocess.run(
+            ["git", "check-ignore", "--no-index", "--stdin"],
+            cwd=ROOT,
+            input="\n".join(changed),
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout.splitlines()
+        return sorted(set(changed) - set(ignored))
 
     def close(self) -> None:
         """End what commands have left running, and remove the copy: some make large venvs."""
