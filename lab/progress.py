@@ -80,7 +80,10 @@ def run_with_progress(
         try:
             reading = Thread(target=_read, args=(process.stdout, log, progress), daemon=True)
             reading.start()
-            while reading.join(pause_seconds) or reading.is_alive():
+            while True:
+                reading.join(pause_seconds)
+                if not reading.is_alive():
+                    break
                 seconds = time.monotonic() - started
                 if is_terminal:
                     _redraw(progress.draw(seconds))

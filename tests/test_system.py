@@ -198,9 +198,7 @@ def choose(lab: Lab, name: str) -> Service:
 def test_control_characters_can_not_forge_a_log_line(shared_lab: Lab, name: str) -> None:
     service = choose(shared_lab, name)
     marker = uuid.uuid4().hex
-    forged = "%0D%0A00:00:00.000 level=ERROR event=forged%1B[2J%E2%80%A8".replace(
-        " ", "%20"
-    )
+    forged = "%0D%0A00:00:00.000 level=ERROR event=forged%1B[2J%E2%80%A8".replace(" ", "%20")
 
     for path in (f"/{marker}{forged}", f"/{marker}%0Aline"):
         send_raw(service, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
