@@ -326,6 +326,8 @@ def find_example(contract: dict[str, Any], path: str) -> Any:
     content = contract["paths"][path]["post"]["requestBody"]["content"]["application/json"]
     if "example" in content:
         return content["example"]
+    if "examples" in content:
+        return next(iter(content["examples"].values()))["value"]
     schema = contract["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
     if "example" in schema:
         return schema["example"]
