@@ -137,7 +137,7 @@ class Interval(_Strict):
 class LabelledRows(_Strict):
     """Rows of the training that come from the input log: inputs and what was really paid."""
 
-    artifact: Artifact = Field(description="the lines of the log's export that have a true price")
+    artifact: Artifact = Field(description="lines of the log's export, with actual prices")
     rows: int = Field(description="trained on")
     received_from: datetime
     held_out_from: datetime = Field(description="received from then on: only judged by")

@@ -2,30 +2,45 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import joblib
-from pydantic import TypeAdapter, ValidationError
 from threadpoolctl import threadpool_limits
 
-from predictor.version import CHAMPION, AliasName
+from predictor.version import CHAMPION
 from training import tracking, versions
 from training.ames import RECIPE as AMES
+from training.arguments import (
+    parse_alias,
+    parse_few,
+    parse_inflation,
+    parse_positive,
+    parse_seed,
+    parse_shift,
+    parse_steps,
+    parse_time,
+    parse_uri,
+)
 from training.california import RECIPE as CALIFORNIA
+from training.dataset import read_dataset
 from training.errors import NoVerdict, TrainingError
 from training.export import API_KEY, read_export
+from training.features import complete_features, read_descriptions
+from training.labelled import keep_labelled
+from training.market import Market, draw_sales
+from training.parameters import Parameters
 from training.pipeline import STEPS, run_pipeline
+from training.preparation import prepare
 from training.reproduction import reproduce
-from training.steps import Options, Run
+from training.run import Options, Run
+from training.sending import Gateway, send_sales
 from training.workspace import Workspace
 
 RECIPES = {recipe.name: recipe for recipe in (AMES, CALIFORNIA)}
 SERVICE_FOLDER = Path(__file__).resolve().parents[1]
-# Of trials, splits and processes: more is a slip of the hand.
-_MOST = 10_000
 
 
 def run(arguments: list[str] | None) -> int:
@@ -62,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("version", help="the version to serve")
     command.add_argument(
         "--alias",
-        type=_parse_alias,
+        type=parse_alias,
         default=CHAMPION,
         metavar="NAME",
         help="serve it as MODEL@NAME beside the one that is served, such as `challenger`",
@@ -99,7 +114,7 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"Service A, whose key is in {API_KEY} if it wants one, or an export of its log",
     )
     command.add_argument(
-        "--since", type=_parse_time, metavar="TIME", help="only inputs received then or later"
+        "--since", type=parse_time, metavar="TIME", help="only inputs received then or later"
     )
     command.add_argument("--version", help="default: the one that is served")
     command.add_argument("--json", action="store_true", help="print all findings as JSON")
@@ -109,6 +124,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("version", nargs="?", help="default: the one that is served")
     _add_data(command)
+    _add_market(commands)
     return parser
 
 
@@ -122,11 +138,30 @@ def train(options: argparse.Namespace) -> None:
         trials=options.trials,
         splits=options.splits,
         mlflow=options.mlflow,
+        labelled=_read_labelled(options),
+        keep_hold_out=options.keep_hold_out,
+        parameters=_read_parameters(options),
     )
     recipe = RECIPES[options.model]
     workspace = Workspace(options.work / recipe.name)
     with workspace.lock():
         run_pipeline(Run(recipe, chosen, workspace), options.steps)
+
+
+def _read_labelled(options: argparse.Namespace) -> bytes | None:
+    if options.labelled is None:
+        return None
+    return keep_labelled(read_export(options.labelled, options.since), options.model)
+
+
+def _read_parameters(options: argparse.Namespace) -> Mapping[str, Any] | None:
+    if options.parameters_of is None:
+        return None
+    card = versions.read_version(options.models / options.model, options.parameters_of)
+    made = card.training
+    searched = {"study": made.study, "best_trial": made.best_trial}
+    chosen = Parameters.from_json(made.parameters).to_json()
+    return {"parameters_of": card.version, **searched, **chosen}
 
 
 def promote(options: argparse.Namespace) -> None:
@@ -217,6 +252,34 @@ def remake(options: argparse.Namespace) -> None:
     print(reproduce(recipe, card, family / card.version, options.data, options.work))
 
 
+def send_market(options: argparse.Namespace) -> None:
+    recipe = RECIPES[options.model]
+    raw = read_dataset(recipe.dataset, options.data, options.work)
+    descriptions = read_descriptions(recipe.features_file)
+    prepared = prepare(raw, recipe.separator, descriptions, recipe.target.column, recipe.repairs)
+    features = complete_features(descriptions, prepared.frame)
+    market = Market(recipe.name, options.seed, options.inflation, dict(options.shift))
+    sales = draw_sales(market, prepared, features, options.rows, options.skip)
+    gateway = Gateway(options.to, recipe.name)
+    sent = send_sales(gateway, sales, options.rate, actuals=options.actuals)
+    print(f"{sent.new} sales sent, {len(sales) - sent.new} were in the log already")
+    for number, count in sorted(sent.versions.items()):
+        print(f"{count} priced by version {number}{_note_seen(options, number)}")
+    if sent.not_predicted:
+        print(f"{sent.not_predicted} are in the log without a price; Service A can replay them")
+    if options.actuals:
+        print(f"{sent.reported} actual prices reported")
+
+
+def _note_seen(options: argparse.Namespace, number: str) -> str:
+    """Say of a version that was trained on the sales, and so looks better than it is."""
+    try:
+        card = versions.read_version(options.models / options.model, number)
+    except TrainingError:
+        return ""  # it is served from elsewhere
+    return "" if card.training.kept_rows else ", which was trained on them (see --keep-hold-out)"
+
+
 def _add_training(command: argparse.ArgumentParser, model: str) -> None:
     command.description = (
         f"The steps, in order: {', '.join(STEPS)}. Without --steps, those run whose result is "
@@ -226,7 +289,7 @@ def _add_training(command: argparse.ArgumentParser, model: str) -> None:
     command.set_defaults(act=train, model=model)
     command.add_argument(
         "--steps",
-        type=_parse_steps,
+        type=parse_steps,
         default=(),
         metavar="STEP,…",
         help="run just these steps, from the results of those before; `all` runs every step anew",
@@ -234,22 +297,44 @@ def _add_training(command: argparse.ArgumentParser, model: str) -> None:
     _add_data(command)
     _add_models(command)
     command.add_argument(
+        "--labelled",
+        metavar="URL|FILE",
+        help="train on the inputs, too, whose actual price Service A's log has: its URL, with the "
+        f"key in {API_KEY} if it wants one, or a file of its export; the newest are held out",
+    )
+    command.add_argument(
+        "--since",
+        type=parse_time,
+        metavar="TIME",
+        help="of these, only what was received at this time or later, such as 2026-01-31T12:00Z",
+    )
+    command.add_argument(
+        "--keep-hold-out",
+        action="store_true",
+        help="let the version never see the fifth of the data that is held out",
+    )
+    command.add_argument(
+        "--parameters-of",
+        metavar="VERSION",
+        help="take the parameters of this version, instead of selecting and tuning",
+    )
+    command.add_argument(
         "--trials",
-        type=_parse_positive,
+        type=parse_positive,
         default=15,
         metavar="N",
         help="how many parameters tune tries, earlier ones counted (default: %(default)s)",
     )
     command.add_argument(
         "--splits",
-        type=_parse_few,
+        type=parse_few,
         default=5,
         metavar="N",
         help="on how many other splits evaluate measures, too (default: %(default)s)",
     )
     command.add_argument(
         "--seed",
-        type=_parse_seed,
+        type=parse_seed,
         default=0,
         metavar="N",
         help="seed of everything random but the hold-out (default: %(default)s)",
@@ -265,6 +350,50 @@ def _add_command(  # type: ignore[no-untyped-def]
     command.add_argument("model", choices=RECIPES, nargs="?" if optional else None)
     _add_models(command)
     return command
+
+
+def _add_market(commands) -> None:  # type: ignore[no-untyped-def]
+    words = "send the sales that are held out through Service A, in a market that has changed"
+    command = commands.add_parser("market", help=words, description=words)
+    command.set_defaults(act=send_market)
+    command.add_argument("model", choices=RECIPES, nargs="?", default="ames")
+    command.add_argument("--to", required=True, metavar="URL", help="Service A")
+    command.add_argument(
+        "--rows", type=parse_positive, default=300, metavar="N", help="how many (default: 300)"
+    )
+    command.add_argument(
+        "--skip", type=parse_few, default=0, metavar="N", help="pass over the first N"
+    )
+    command.add_argument(
+        "--seed", type=parse_seed, default=1, metavar="N", help="of their order (default: 1)"
+    )
+    command.add_argument(
+        "--inflation",
+        type=parse_inflation,
+        default=0.0,
+        metavar="SHARE",
+        help="how much dearer all is, such as 0.12 (default: 0)",
+    )
+    command.add_argument(
+        "--shift",
+        type=parse_shift,
+        action="append",
+        default=[],
+        metavar="FIELD=NUMBER",
+        help="make a field larger by so many of its standard deviations; may be given again",
+    )
+    command.add_argument(
+        "--actuals", action="store_true", help="report what was paid for them, afterwards"
+    )
+    command.add_argument(
+        "--rate",
+        type=parse_positive,
+        default=50,
+        metavar="N",
+        help="at most so many a second (default: %(default)s)",
+    )
+    _add_models(command)
+    _add_data(command)
 
 
 def _add_models(command: argparse.ArgumentParser) -> None:
@@ -290,7 +419,7 @@ def _add_output(command: argparse.ArgumentParser, report: str) -> None:
 def _add_mlflow(command: argparse.ArgumentParser, *, required: bool = False) -> None:
     command.add_argument(
         "--mlflow",
-        type=_parse_uri,
+        type=parse_uri,
         required=required,
         metavar="URI",
         help="log to this MLflow tracking server and register there",
@@ -313,61 +442,8 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--jobs",
-        type=_parse_positive,
+        type=parse_positive,
         default=joblib.cpu_count(),
         metavar="N",
         help="how many trainings run at once (default: one per core, %(default)s)",
     )
-
-
-def _parse_steps(text: str) -> tuple[str, ...]:
-    names = tuple(STEPS) if text == "all" else tuple(text.split(","))
-    for name in names:
-        if name not in STEPS:
-            raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(STEPS)}")
-    return names
-
-
-def _parse_seed(text: str) -> int:
-    """Read a whole number that numpy and scikit-learn take as a seed, too."""
-    return _parse_count(text, 2**32 - 1)
-
-
-def _parse_few(text: str) -> int:
-    return _parse_count(text, _MOST)
-
-
-def _parse_positive(text: str) -> int:
-    if _parse_few(text) == 0:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return int(text)
-
-
-def _parse_count(text: str, most: int) -> int:
-    # Python reads no number of thousands of digits.
-    if not text.isdecimal() or len(text) > len(str(most)) or int(text) > most:
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from 0 to {most}")
-    return int(text)
-
-
-def _parse_time(text: str) -> datetime:
-    """Read a date or a time, in UTC unless it has an offset."""
-    try:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        problem = f"{text[:40]!r} is not a time such as 2026-11-02 or 2026-11-02T08:00:00Z"
-        raise argparse.ArgumentTypeError(problem) from error
-
-
-def _parse_alias(text: str) -> str:
-    try:
-        return TypeAdapter(AliasName).validate_python(text)
-    except ValidationError as error:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r}: {error.errors()[0]['msg']}") from error
-
-
-def _parse_uri(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("must not be empty")
-    return text

@@ -49,6 +49,18 @@ def _describe_values(
     }
 
 
+def describe_rows(features: Sequence[Feature], frame: pd.DataFrame) -> tuple[Feature, ...]:
+    """Give the features with the distribution in other rows."""
+    return tuple(
+        feature
+        if feature.kind == "identifier"
+        else feature.model_copy(
+            update={"distribution": describe_distribution(frame[feature.name], feature.categories)}
+        )
+        for feature in features
+    )
+
+
 def to_request(features: Sequence[Feature], row: Mapping[Any, Any]) -> dict[str, Any]:
     """Say a prepared row as a caller would: none as null, unknown fields left out."""
     request: dict[str, Any] = {}

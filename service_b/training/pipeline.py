@@ -1,7 +1,6 @@
 """The steps in order, what each needs, and which of them have to run."""
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -10,7 +9,7 @@ from pathlib import Path
 from training import steps
 from training.errors import TrainingError
 from training.provenance import describe_libraries
-from training.steps import Run
+from training.run import Run
 from training.workspace import Dependencies
 
 _TRAINING = Path(__file__).resolve().parent
@@ -42,22 +41,29 @@ class Step:
 STEPS = {
     step.name: step
     for step in (
-        Step("download", steps.download, (), (), ("dataset",)),
+        Step("download", steps.download, (), (), ("dataset",), ("labelled",)),
         Step(
             "prepare",
             steps.prepare_rows,
             ("download",),
-            ("preparation", "features"),
+            ("preparation", "features", "labelled"),
             ("separator", "repairs", "features"),
         ),
-        Step("split", steps.split, ("prepare",)),
+        Step(
+            "split",
+            steps.split,
+            ("prepare",),
+            ("parts", "price_level", *_MODEL_CODE),
+            _MODEL_RECIPE,
+            ("seed", "keep_hold_out"),
+        ),
         Step(
             "select",
             steps.select,
             ("prepare", "split"),
             ("selection", *_MODEL_CODE),
             (*_MODEL_RECIPE, "candidates"),
-            ("seed",),
+            ("seed", "parameters"),
         ),
         Step(
             "tune",
@@ -65,7 +71,7 @@ STEPS = {
             ("prepare", "split", "select"),
             ("tuning", "journal", "selection", *_MODEL_CODE),
             (*_MODEL_RECIPE, "search"),
-            ("seed", "trials"),
+            ("seed", "trials", "parameters"),
         ),
         Step(
             "evaluate",
@@ -78,7 +84,7 @@ STEPS = {
         Step(
             "register",
             steps.register_version,
-            ("prepare", "tune", "evaluate"),
+            ("download", "prepare", "split", "tune", "evaluate"),
             ("registration", "distribution", "golden", "interval", *_MODEL_CODE),
             (*_MODEL_RECIPE, "title", "description", "target", "example_row"),
             ("seed", "models", "mlflow"),
@@ -144,7 +150,8 @@ def _list_dependencies(run: Run, step: Step) -> Dependencies:
 
 
 def _describe_options(run: Run, step: Step) -> Dependencies:
-    return {name: json.dumps(str(getattr(run.options, name))) for name in step.options}
+    values = {name: repr(getattr(run.options, name)) for name in step.options}
+    return {name: hashlib.sha256(value.encode()).hexdigest() for name, value in values.items()}
 
 
 def _hash_file(path: Path) -> str:

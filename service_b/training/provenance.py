@@ -1,10 +1,19 @@
-"""Where a version comes from: the revision of the code, the Python and the libraries."""
+"""Where a version comes from: its rows, the revision of the code, the Python, the libraries."""
 
+import hashlib
 import platform
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+
+from predictor.card import Artifact, LabelledRows, Training
+from training.evaluation import HOLD_OUT_SHARE, SPLIT_SEED, split_rows
+from training.interval import FOLDS
+from training.labelled import KEPT
+from training.parameters import Parameters
+from training.run import Run
 
 # What the pickled estimator is made of: it is loaded with exactly these.
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib")
@@ -33,6 +42,62 @@ def read_code_revision() -> str:
     except subprocess.CalledProcessError:
         return "unknown"
     return f"{revision}-dirty" if changes else revision
+
+
+def write_description(description: str, training: Training) -> str:
+    """Say of a version from which other rows it was made than the recipe's words say."""
+    if training.kept_rows:
+        description += f" This version has not seen {training.kept_rows:,} of them."
+    if training.labelled:
+        description += f" It has also learnt from {training.labelled.rows:,} later sales."
+    return description
+
+
+def describe_training(run: Run, parameters: Parameters) -> Training:
+    """Say what is needed to make the version of a run again."""
+    dataset = run.recipe.dataset
+    rows = run.read_json("split", "rows.json")
+    kept = len(split_rows(len(run.data.prices))[1]) if run.options.keep_hold_out else None
+    tuned = run.read_json("tune", "parameters.json")
+    return Training(
+        data_file=dataset.file_name,
+        data_url=dataset.url,
+        data_sha256=dataset.sha256,
+        rows=len(rows["version"]),
+        seed=run.options.seed,
+        parameters=parameters.to_json()
+        | {name: tuned[name] for name in ("parameters_of",) if name in tuned}
+        | {
+            "interval_folds": FOLDS,
+            "split_seed": SPLIT_SEED,
+            "hold_out_share": HOLD_OUT_SHARE,
+        },
+        code_revision=read_code_revision(),
+        trained_at=datetime.now(UTC).replace(microsecond=0),
+        python=read_python_version(),
+        study=tuned["study"],
+        best_trial=tuned["best_trial"],
+        kept_rows=kept,
+        labelled=_describe_labelled(run, len(rows["hold_out"])),
+    )
+
+
+def _describe_labelled(run: Run, held_out: int) -> LabelledRows | None:
+    labelled = run.labelled
+    if labelled is None:
+        return None
+    content = run.workspace.locate("download", KEPT).read_bytes()
+    return LabelledRows(
+        artifact=Artifact(file=KEPT, sha256=hashlib.sha256(content).hexdigest()),
+        rows=len(labelled.prices) - held_out,
+        received_from=labelled.received_at[0],
+        held_out_from=labelled.held_out_from,
+        held_out_rows=held_out,
+        received_until=labelled.received_at[-1],
+        repeated=labelled.repeated,
+        replaced=len(labelled.replaced),
+        price_level=run.price_level,
+    )
 
 
 def _run(*command: str) -> str:

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,12 +23,14 @@ SPREAD = "spread.joblib"
 REPORT = "report.md"
 
 
-def register(trained: Trained, contents: dict[str, Any], evaluation: Path, models: Path) -> Path:
+def register(
+    trained: Trained, contents: dict[str, Any], files: Iterable[Path], models: Path
+) -> Path:
     """Write the next version, whole or not at all, and return its folder.
 
-    `contents` is the card without version, artifact and interval; `evaluation` is the folder of
-    the report and of the plots that it shows. An existing version is never touched. The first
-    version of a model is the one that is served, the others are when promoted.
+    `contents` is the card without version, artifact and interval; `files` are copied beside it, the
+    report among them. An existing version is never touched. The first version of a model is the one
+    that is served, the others are when promoted.
 
     Raises:
         TrainingError: it can't be written.
@@ -45,7 +48,7 @@ def register(trained: Trained, contents: dict[str, Any], evaluation: Path, model
                 "artifact": _write(trained.spread.estimator, unfinished, SPREAD),
             },
         }
-        for file in (evaluation / REPORT, *evaluation.glob("*.png")):
+        for file in files:
             shutil.copyfile(file, unfinished / file.name)
         folder = _take_number(unfinished, family, contents)
     except OSError as error:

@@ -25,12 +25,14 @@ def write_report(
     clusters: Sequence[Mapping[str, Any]],
     parameters: Mapping[str, Any],
     plots: Sequence[str],
+    remarks: Sequence[str] = (),
 ) -> str:
     """Give the report as Markdown. The figures are those in the card, where both have them."""
     parts = [
         f"# {title}: evaluation",
         f"Measured on {metrics['rows']:,} rows held out, which neither the choice of the model nor "
         "its tuning has seen. The interval is meant to hold 90% of prices.",
+        *(["They are the newest from the log: " + "; ".join(remarks) + "."] if remarks else []),
         format_table(
             {
                 "all fields": metrics,
@@ -64,10 +66,7 @@ def write_report(
             ["| feature | rise |", "|---|---:|"]
             + [f"| {name} | {rise:.2f} |" for name, rise in [*importance.items()][:_MOST_FEATURES]]
         ),
-        "## Candidates",
-        "Compared by cross-validation on the training rows; the score is 0.75 MAPE with all "
-        "fields and 0.25 MAPE with the required ones only.",
-        format_candidates(candidates),
+        *_describe_candidates(candidates),
         *_describe_clusters(clusters),
         "## Parameters",
         "\n".join(
@@ -92,6 +91,17 @@ def format_candidates(candidates: Sequence[Mapping[str, Any]]) -> str:
             f"{whole['mape_percent']:.2f} | {whole['rmsle']:.4f} | {scant['mape_percent']:.2f} |"
         )
     return "\n".join(lines)
+
+
+def _describe_candidates(candidates: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not candidates:
+        return []
+    return [
+        "## Candidates",
+        "Compared by cross-validation on the training rows; the score is 0.75 MAPE with all "
+        "fields and 0.25 MAPE with the required ones only.",
+        format_candidates(candidates),
+    ]
 
 
 def _describe_clusters(clusters: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -15,7 +15,9 @@ from training.errors import TrainingError
 from training.estimator import Prices
 from training.evaluation import Data, train
 from training.features import complete_features, read_descriptions
+from training.labelled import read_labelled
 from training.parameters import Parameters
+from training.parts import join_rows, part_rows
 from training.preparation import prepare
 from training.provenance import describe_libraries, read_code_revision, read_python_version
 from training.recipe import Recipe
@@ -40,7 +42,14 @@ def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, 
     prepared = prepare(raw, recipe.separator, descriptions, recipe.target.column, recipe.repairs)
     features = complete_features(descriptions, prepared.frame)
     inputs = tuple(each for each in features if each.kind != "identifier")
-    rows = Data(inputs, prepared.inputs, prepared.target)
+    original = Data(inputs, prepared.inputs, prepared.target)
+    labelled, price_level = None, 1.0
+    if made.labelled:
+        kept = _read_checked(folder, made.labelled.artifact)
+        labelled = read_labelled(kept, card.name, features, original.inputs, original.prices)
+        price_level = made.labelled.price_level
+    parts = part_rows(len(original.prices), labelled, keep_hold_out=made.kept_rows is not None)
+    rows = join_rows(original, labelled, price_level).take(parts.version)
     again = train(recipe, rows, made.seed, Parameters.from_json(made.parameters))
 
     differences = {"price": _differ(registered.predict(rows.inputs), again.predict(rows.inputs))}
@@ -73,11 +82,15 @@ def _compare_conditions(card: ModelCard) -> Iterator[str]:
 
 def _load(folder: Path, artifact: Artifact) -> Any:
     """Unpickle what the card names, and nothing else."""
+    return joblib.load(BytesIO(_read_checked(folder, artifact)))
+
+
+def _read_checked(folder: Path, artifact: Artifact) -> bytes:
     path = folder / artifact.file
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != artifact.sha256:
         raise TrainingError(f"{path}: its sha256 is not the one that the card names")
-    return joblib.load(BytesIO(content))
+    return content
 
 
 def _differ(first: Prices, second: Prices) -> float:

@@ -1,118 +1,100 @@
 """What each step does: reads the artifacts of others, writes its own into a folder."""
 
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 
-from predictor.card import Feature, Training
 from training import plots, tracking
 from training.clusters import cluster, describe, place_rows
 from training.dataset import read_dataset
 from training.errors import TrainingError
 from training.evaluation import (
-    HOLD_OUT_SHARE,
-    SPLIT_SEED,
-    Data,
+    Trained,
     measure_calibration,
     measure_forest,
     measure_hold_out,
     measure_importance,
     measure_other_splits,
     measure_slices,
-    split_rows,
     train,
 )
-from training.features import complete_features, read_descriptions, to_request
+from training.features import complete_features, describe_rows, read_descriptions, to_request
 from training.golden import choose_golden
-from training.interval import FOLDS
+from training.labelled import KEPT, read_labelled
 from training.measures import format_table
 from training.parameters import Parameters
-from training.preparation import Prepared, prepare
-from training.provenance import describe_libraries, read_code_revision, read_python_version
-from training.recipe import Recipe
+from training.parts import join_rows, part_rows
+from training.preparation import prepare
+from training.price_level import measure_price_level
+from training.provenance import describe_libraries, describe_training, write_description
 from training.registration import REPORT, find_registered, register
 from training.report import format_candidates, write_report
+from training.run import Run
 from training.selection import cross_validate, score
 from training.tuning import search
-from training.workspace import Workspace
 
-
-@dataclass(frozen=True)
-class Options:
-    """What the user may choose."""
-
-    data: Path | None
-    models: Path
-    seed: int
-    trials: int
-    splits: int
-    mlflow: str | None
-
-
-@dataclass(frozen=True)
-class Run:
-    """One call of the pipeline: what to train, how, and where artifacts are."""
-
-    recipe: Recipe
-    options: Options
-    workspace: Workspace
-
-    @cached_property
-    def prepared(self) -> tuple[Prepared, tuple[Feature, ...]]:
-        """The prepared rows and all features, also those that don't reach the estimator."""
-        prepared: Prepared = joblib.load(self.workspace.locate("prepare", "rows.joblib"))
-        descriptions = read_descriptions(self.recipe.features_file)
-        return prepared, complete_features(descriptions, prepared.frame)
-
-    @property
-    def data(self) -> Data:
-        prepared, features = self.prepared
-        inputs = tuple(each for each in features if each.kind != "identifier")
-        return Data(inputs, prepared.inputs, prepared.target)
-
-    def read_json(self, step: str, file: str) -> Any:
-        return json.loads(self.workspace.locate(step, file).read_bytes())
-
-    def take(self, part: str) -> Data:
-        """Give the rows of one part of the split, `train` or `hold_out`."""
-        return self.data.take(np.array(self.read_json("split", "rows.json")[part]))
+_TRAINED = "trained.joblib"
 
 
 def download(run: Run, folder: Path) -> None:
-    """Copy the raw data, from the given file or the internet."""
+    """Copy the raw data, from the given file or the internet; and what is kept of the log."""
     dataset = run.recipe.dataset
     cache = run.workspace.folder.parent
     content = read_dataset(dataset, run.options.data, cache)
     (folder / dataset.file_name).write_bytes(content)
+    if run.options.labelled:
+        (folder / KEPT).write_bytes(run.options.labelled)
 
 
 def prepare_rows(run: Run, folder: Path) -> None:
-    """Check, repair and type the rows."""
+    """Check, repair and type the rows, those from the log too."""
     recipe = run.recipe
     raw = run.workspace.locate("download", recipe.dataset.file_name).read_bytes()
     descriptions = read_descriptions(recipe.features_file)
     prepared = prepare(raw, recipe.separator, descriptions, recipe.target.column, recipe.repairs)
     joblib.dump(prepared, folder / "rows.joblib")
     print(f"    {len(prepared.target):,} rows, {prepared.frame.shape[1]} inputs")
-    for remark in prepared.remarks:
+    labelled = None
+    kept = run.workspace.locate("download", KEPT)
+    if kept.exists():
+        features = complete_features(descriptions, prepared.frame)
+        rows = (prepared.inputs, prepared.target)
+        labelled = read_labelled(kept.read_bytes(), recipe.name, features, *rows)
+    joblib.dump(labelled, folder / "labelled.joblib")
+    for remark in (*prepared.remarks, *(labelled.remarks if labelled else ())):
         print(f"    {remark}")
 
 
 def split(run: Run, folder: Path) -> None:
-    """Draw the rows that are held out until evaluate."""
-    known, unseen = split_rows(len(run.data.prices))
-    _write_json(folder / "rows.json", {"train": known.tolist(), "hold_out": unseen.tolist()})
-    print(f"    {len(known):,} rows to train on, {len(unseen):,} held out")
+    """Choose the rows that are held out until evaluate; find today's level of prices."""
+    data, labelled = run.data, run.labelled
+    rows, level = len(data.prices), 1.0
+    parts = part_rows(rows, labelled, keep_hold_out=run.options.keep_hold_out)
+    if labelled:
+        known = join_rows(data, labelled, level).take(parts.train)
+        is_new = parts.train >= rows
+        old, new = (known.take(np.flatnonzero(each)) for each in (~is_new, is_new))
+        level = measure_price_level(run.recipe, old, new, run.options.seed)
+        print(f"    prices in the log are {level:.3f} times those of the data")
+    content = {name: part.tolist() for name, part in vars(parts).items()}
+    content["all"] = np.union1d(parts.train, parts.hold_out).tolist()
+    _write_json(folder / "rows.json", content | {"price_level": level})
+    print(f"    {len(parts.train):,} rows to train on, {len(parts.hold_out):,} held out")
 
 
 def select(run: Run, folder: Path) -> None:
     """Compare the candidates on the training rows."""
+    if run.options.parameters:
+        for file in ("candidates.json", "clusters.json"):
+            _write_json(folder / file, [])
+        _write_json(folder / "parameters.json", run.options.parameters)
+        print("    nothing to choose: the parameters are given")
+        return
     data, seed = run.take("train"), run.options.seed
     table: list[dict[str, Any]] = []
     for number, (name, parameters) in enumerate(run.recipe.candidates.items(), start=1):
@@ -142,6 +124,9 @@ def select(run: Run, folder: Path) -> None:
 
 def tune(run: Run, folder: Path) -> None:
     """Search for better parameters of the best candidate, on the training rows."""
+    if run.options.parameters:
+        _write_json(folder / "parameters.json", run.options.parameters)
+        return
     data, seed = run.take("train"), run.options.seed
     start = Parameters.from_json(run.read_json("select", "parameters.json"))
     # The journal stays if this step is interrupted. Another search gets another journal.
@@ -171,11 +156,12 @@ def evaluate(run: Run, folder: Path) -> None:
     parameters = Parameters.from_json(run.read_json("tune", "parameters.json"))
     known, unseen = run.take("train"), run.take("hold_out")
     trained = train(recipe, known, seed, parameters)
+    joblib.dump(trained, folder / _TRAINED)
     metrics = measure_hold_out(trained, unseen, seed)
     metrics["random_forest_baseline"] = measure_forest(known, unseen)
     if run.options.splits:
         metrics["other_splits"] = measure_other_splits(
-            recipe, run.data, seed, parameters, run.options.splits
+            recipe, run.take("all"), seed, parameters, run.options.splits
         )
     slices = measure_slices(trained, unseen, recipe.slices, recipe.price_edges)
     importance = measure_importance(trained.predict, unseen, seed)
@@ -202,6 +188,7 @@ def evaluate(run: Run, folder: Path) -> None:
         clusters,
         parameters.to_json(),
         names,
+        run.labelled.remarks if run.labelled else (),
     )
     (folder / REPORT).write_text(report, encoding="utf-8")
     columns = {"all fields": metrics, "required only": metrics["required_fields_only"]}
@@ -210,18 +197,20 @@ def evaluate(run: Run, folder: Path) -> None:
 
 
 def register_version(run: Run, folder: Path) -> None:
-    """Train on all rows and write the next version."""
+    """Train on all rows that the version may see, and write it as the next one."""
     recipe, options = run.recipe, run.options
     prepared, features = run.prepared
     parameters = Parameters.from_json(run.read_json("tune", "parameters.json"))
     example = prepared.frame.iloc[recipe.example_row].to_dict()
-    training = describe_training(run, len(prepared.target), parameters)
+    data = run.take("version")
+    rows = pd.DataFrame(data.inputs, columns=[each.name for each in data.features])
+    training = describe_training(run, parameters)
     contents: dict[str, Any] = {
         "name": recipe.name,
         "title": recipe.title,
-        "description": recipe.description,
+        "description": write_description(recipe.description, training),
         "target": recipe.target,
-        "features": features,
+        "features": describe_rows(features, rows),
         "metrics": run.read_json("evaluate", "metrics.json"),
         "training": training,
         "libraries": describe_libraries(),
@@ -230,10 +219,13 @@ def register_version(run: Run, folder: Path) -> None:
     version = _find_unrecorded(run, contents)
     if version is None:
         _locate_start(run).write_text(training.trained_at.isoformat(), encoding="utf-8")
-        trained = train(recipe, run.data, options.seed, parameters)
-        contents["golden"] = choose_golden(features, run.data, trained)
-        evaluation = run.workspace.locate("evaluate", REPORT).parent
-        version = register(trained, contents, evaluation, options.models)
+        trained = _find_trained(run) or train(recipe, data, options.seed, parameters)
+        contents["golden"] = choose_golden(features, data, trained)
+        report = run.workspace.locate("evaluate", REPORT)
+        files = [report, *report.parent.glob("*.png")]
+        if training.labelled:
+            files.append(run.workspace.locate("download", KEPT))
+        version = register(trained, contents, files, options.models)
     _write_json(folder / "version.json", {"folder": str(version)})
     print(f"    {version}")
     if options.mlflow:
@@ -264,28 +256,13 @@ def has_version(run: Run) -> bool:
     return Path(run.read_json("register", "version.json")["folder"]).is_dir()
 
 
-def describe_training(run: Run, rows: int, parameters: Parameters) -> Training:
-    """Say what is needed to make the version again."""
-    dataset = run.recipe.dataset
-    tuned = run.read_json("tune", "parameters.json")
-    return Training(
-        data_file=dataset.file_name,
-        data_url=dataset.url,
-        data_sha256=dataset.sha256,
-        rows=rows,
-        seed=run.options.seed,
-        parameters=parameters.to_json()
-        | {
-            "interval_folds": FOLDS,
-            "split_seed": SPLIT_SEED,
-            "hold_out_share": HOLD_OUT_SHARE,
-        },
-        code_revision=read_code_revision(),
-        trained_at=datetime.now(UTC).replace(microsecond=0),
-        python=read_python_version(),
-        study=tuned["study"],
-        best_trial=tuned["best_trial"],
-    )
+def _find_trained(run: Run) -> Trained | None:
+    """Give the model that was judged, if it was trained on just the rows of the version."""
+    rows = run.read_json("split", "rows.json")
+    if rows["version"] != rows["train"]:
+        return None
+    trained: Trained = joblib.load(run.workspace.locate("evaluate", _TRAINED))
+    return trained
 
 
 def _write_json(path: Path, content: Any) -> None:

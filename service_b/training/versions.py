@@ -1,5 +1,6 @@
 """The versions of a model: which there are, which is served, how they differ."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from predictor.card import ModelCard, Training, read_card
@@ -131,6 +132,7 @@ def show(family: Path, version: str | None) -> str:
         "",
         f"trained   {training.trained_at:%Y-%m-%d %H:%M:%S} UTC on {training.rows:,} rows of "
         f"{training.data_file} (sha256 {training.data_sha256[:12]}…)",
+        *_say_rows(training),
         f"code      {training.code_revision}",
         f"Python    {training.python or _UNKNOWN}",
         "libraries " + ", ".join(f"{name} {each}" for name, each in card.libraries.items()),
@@ -165,6 +167,18 @@ def compare(family: Path, first: str, second: str) -> str:
     names = [name for name in one | two if one.get(name) != two.get(name)]
     lines += [f"{name}: {one.get(name)} / {two.get(name)}" for name in names]
     return "\n".join(lines if names else [*lines, "same parameters, data, code and libraries"])
+
+
+def _say_rows(training: Training) -> Iterator[str]:
+    if training.kept_rows is not None:
+        yield f"not seen  {training.kept_rows:,} rows of the data"
+    if made := training.labelled:
+        yield (
+            f"log       {made.rows:,} rows received {made.received_from:%Y-%m-%d %H:%M:%S} to "
+            f"{made.held_out_from:%Y-%m-%d %H:%M:%S} UTC, the next {made.held_out_rows:,} held "
+            f"out (sha256 {made.artifact.sha256[:12]}…); {made.replaced:,} rows of the data left "
+            f"out for them; prices of the others times {made.price_level:.3f}"
+        )
 
 
 def _say_study(training: Training) -> str:

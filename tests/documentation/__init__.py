@@ -25,6 +25,7 @@ Comments, each on a line of its own, say what the reader does beside the command
     <!-- test: hang service_b -->            it runs, and does nothing (SIGSTOP)
     <!-- test: resume service_b -->          it goes on (SIGCONT)
     <!-- test: folder service_b -->          the blocks from here on are run in this folder
+    <!-- test: data service_b -->            put a copy of the data of `ames` there, if there is one
     <!-- test: wait for http://localhost:8001/health 503 -->   ask until the status is this one
     <!-- test: wait -->                      until the command in the other terminal has ended
     <!-- test: only in CI -->                skip what follows elsewhere, up to

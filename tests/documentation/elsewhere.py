@@ -18,14 +18,20 @@ RUN_ELSEWHERE = {
     "python3 -m venv .venv": "tests/test_documentation.py",
     ".venv/bin/pip install -r requirements-training": "service_b/tests/training/test_pipeline.py",
     ".venv/bin/pip install mlflow": "service_b/tests/training/test_tracking.py",
-    ".venv/bin/python -m training ames": "service_b/tests/training/test_pipeline.py",
+    ".venv/bin/python -m training ames\n": "service_b/tests/training/test_pipeline.py",
+    ".venv/bin/python -m training ames --labelled": "service_b/tests/training/test_pipeline.py",
+    ".venv/bin/python -m training ames --mlflow": "service_b/tests/training/test_tracking.py",
+    ".venv/bin/python -m training market --to http://localhost:8000 --rows 300": (
+        "service_b/tests/training/test_sending.py"
+    ),
     ".venv/bin/python -m training publish": "tests/test_compose.py",
     ".venv/bin/python -m training list": "service_b/tests/training/test_versions.py",
     ".venv/bin/python -m training compare ames 1 2 --labelled": (
         "service_b/tests/training/test_comparison.py"
     ),
-    ".venv/bin/python -m training compare": "service_b/tests/training/test_versions.py",
-    ".venv/bin/python -m training watch": "service_b/tests/training/test_watch.py",
+    ".venv/bin/python -m training watch ames --inputs http://localhost:8000\n": (
+        "service_b/tests/training/test_watch.py"
+    ),
     ".venv/bin/python -m training reproduce": "service_b/tests/training/test_pipeline.py",
 }
 

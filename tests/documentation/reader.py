@@ -25,9 +25,11 @@ from tests.documentation.elsewhere import find_test
 from tests.documentation.powershell import write_script
 from tests.documentation.request import read_curl_requests, read_powershell_requests
 from tests.documentation.terminal import Running, Terminal
-from tests.running_lab import Lab, wait_until
+from tests.running_lab import ROOT, Lab, wait_until
 
 PORTS = {"service_a": "8000", "service_b": "8001"}
+# A copy of the data for training, where the internet can't be reached.
+DATA = Path(os.environ.get("AMES_DATA", ROOT.parent / "shared" / "data" / "AmesHousing.txt"))
 ONLY_IN_CI, ONLY_WITH, EVERYWHERE = "only in CI", "only with ", "everywhere"
 
 
@@ -109,6 +111,9 @@ class Reader:
         verb, *words = comment.split()
         if verb == "folder":
             self._folder = self._terminal.root / words[0]
+        elif verb == "data":
+            if DATA.exists():
+                shutil.copy(DATA, self._terminal.root / words[0])
         elif comment == "wait":
             assert self._other, "nothing runs in another terminal"
             self._compare(*self._other)

@@ -77,6 +77,11 @@ def test_help_explains_the_options(capsys: pytest.CaptureFixture[str]) -> None:
         ["ames", "--steps", ""],
         ["promote", "ames"],
         ["watch", "ames"],
+        ["ames", "--since", "yesterday"],
+        ["market"],
+        ["market", "--to", "http://localhost", "--inflation", "-1"],
+        ["market", "--to", "http://localhost", "--shift", "gr_liv_area=much"],
+        ["market", "--to", "http://localhost", "--rows", "0"],
         ["compare", "ames", "1"],
     ],
 )

@@ -13,19 +13,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic.alias_generators import to_camel
 from threadpoolctl import threadpool_limits
 
 from predictor.card import read_card
+from tests.training.exported_inputs import make_record
 from training.ames import RECIPE as AMES
 from training.dataset import Dataset
 from training.errors import TrainingError
-from training.features import read_descriptions
+from training.features import read_descriptions, to_request
+from training.labelled import LEAST_ROWS
 from training.parameters import Parameters
 from training.pipeline import STEPS, run_pipeline
 from training.recipe import Recipe
 from training.report import write_report
 from training.reproduction import reproduce
-from training.steps import Options, Run
+from training.run import Options, Run
+from training.versions import show
 from training.workspace import Workspace
 
 ROWS = 80
@@ -194,7 +198,7 @@ def test_report_leaves_out_what_was_not_measured(done: Run) -> None:
     del metrics["other_splits"]
     report = write_report("Few sales", metrics, {}, {}, [], [], {}, [])
     titles = [line for line in report.splitlines() if line.startswith("## ")]
-    assert titles == ["## The more is known", "## Importance", "## Candidates", "## Parameters"]
+    assert titles == ["## The more is known", "## Importance", "## Parameters"]
 
 
 def test_registered_report_stands_beside_the_plots_that_it_shows(done: Run) -> None:
@@ -230,6 +234,69 @@ def test_every_step_leaves_what_can_be_read(done: Run) -> None:
     (chosen,) = [each for each in clusters if each["chosen"]]
     assert chosen["silhouette"] == max(each["silhouette"] for each in clusters)
     assert len(done.read_json("tune", "trials.json")) == 2
+
+
+@pytest.fixture(scope="module")
+def labelled(done: Run) -> bytes:
+    """Sales of the log, half as dear again as those of the data: of each second only few facts."""
+    prepared, features = done.prepared
+    required = [each.name for each in features if each.required]
+    lines = []
+    for number in range(1, LEAST_ROWS + 11):
+        house = to_request(features, prepared.frame.iloc[number].to_dict())
+        if number % 2:
+            house = {to_camel(name): house[name] for name in required}
+        price = 1.5 * prepared.target[number]
+        lines.append(json.dumps(make_record(number, data=house, actual_price=price)))
+    return "\n".join(lines).encode()
+
+
+def test_version_from_the_log_says_where_its_rows_come_from_and_is_made_again(
+    folder: Path,
+    recipe: Recipe,
+    done: Run,
+    labelled: bytes,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = {"parameters_of": "1", **done.read_json("tune", "parameters.json")}
+    options = {"labelled": labelled, "keep_hold_out": True, "parameters": given, "splits": 0}
+    run = start(folder, recipe, models=folder / "more", **options)
+    retrain = replace(run, workspace=Workspace(folder / "other"))
+    run_pipeline(retrain, ())
+    assert "prices in the log are 1." in capsys.readouterr().out
+    version = folder / "more" / "ames" / "1"
+    card = read_card(version)
+    made = card.training.labelled
+    assert made is not None
+    assert (made.rows, made.held_out_rows, made.replaced, made.repeated) == (48, 12, 30, 0)
+    assert made.artifact.sha256 == hashlib.sha256(labelled).hexdigest()
+    assert (version / made.artifact.file).read_bytes() == labelled
+    assert (card.training.kept_rows, card.metrics["rows"]) == (16, 12)
+    assert card.training.rows == len(retrain.read_json("split", "rows.json")["version"])
+    assert card.training.parameters["parameters_of"] == "1"
+    assert card.description.endswith("It has also learnt from 48 later sales.")
+    summary = reproduce(recipe, card, version, done.options.data, folder / "work")
+    assert "48 rows received 2026-11-02 01:00:00 to 2026-11-04 01:00:00 UTC" in show(
+        version.parent, "1"
+    )
+    assert summary.endswith(
+        f"{card.training.rows} rows: price 0.0e+00, width 0.0e+00; at most 1e-09: reproduced"
+    )
+    capsys.readouterr()
+    run_pipeline(replace(retrain, workspace=Workspace(folder / "other")), ())
+    assert find_runs(capsys.readouterr().out) == []
+
+
+@pytest.mark.usefixtures("done")
+def test_nothing_is_registered_when_a_labelled_row_is_not_allowed(
+    folder: Path, recipe: Recipe, labelled: bytes, tmp_path: Path
+) -> None:
+    wrong = labelled.replace(b'"grLivArea": ', b'"grLivArea": 9', 1)
+    run = start(folder, recipe, models=tmp_path / "models", labelled=wrong)
+    with pytest.raises(TrainingError, match=r"input 1: grLivArea: Input should be less than"):
+        run_pipeline(replace(run, workspace=Workspace(tmp_path / "work")), ())
+    assert not (tmp_path / "models").exists()
+    assert sorted(each.name for each in (tmp_path / "work").iterdir()) == ["download"]
 
 
 @pytest.mark.usefixtures("done")

@@ -47,8 +47,7 @@ def register(estimator: object, contents: dict[str, Any], models: Path) -> Path:
         evaluation = Path(folder)
         (evaluation / "report.md").write_text("# Report\n")
         (evaluation / "residuals.png").write_bytes(b"a picture")
-        (evaluation / "metrics.json").write_text("{}")
-        return register_trained(trained, contents, evaluation, models)
+        return register_trained(trained, contents, evaluation.iterdir(), models)
 
 
 class FailsWhenPickled:
