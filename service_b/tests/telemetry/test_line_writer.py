@@ -94,7 +94,7 @@ def test_reader_that_takes_nothing_does_not_keep_the_process_from_ending(
         for _ in range(200):
             writer.write(LINE)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     (thread,) = [each for each in threading.enumerate() if each.name == "log-lines"]
     assert thread.daemon
     pipe.read(200 * len(LINE))
