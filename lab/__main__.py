@@ -8,6 +8,7 @@ from lab.errors import LabFailure, Stopped, WrongArguments
 from lab.help import RUN, TEST
 from lab.output import write_in_any_encoding
 from lab.running import run
+from lab.service_b_check import check_service_b
 from lab.shells import MODULE, POSIX, POWERSHELL, Shell
 from lab.stop_signals import raise_stopped_on_signals
 from lab.venvs import prepare
@@ -80,6 +81,10 @@ def _test(arguments: tuple[str, ...], shell: Shell) -> bool:
             )
         case ("--walkthrough", a, b):
             return walk_through(a.removesuffix("/"), b.removesuffix("/"), shell, waits=steps)
+        case ("--check-b", url):
+            return check_service_b(url)
+        case ("--check-b", url, input_file):
+            return check_service_b(url, input_file)
     raise WrongArguments(f"unknown arguments: {' '.join(arguments)}")
 
 

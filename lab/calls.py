@@ -1,6 +1,8 @@
 """HTTP calls to the services, past any proxy."""
 
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -8,6 +10,7 @@ from urllib.parse import urlsplit
 class Answer(NamedTuple):
     status: int
     text: str
+    request_id: str | None = None
 
 
 class NoAnswer(Exception):
@@ -15,20 +18,26 @@ class NoAnswer(Exception):
 
 
 def call(
-    url: str, body: str | None = None, *, key: str = "", timeout_seconds: float = 10
+    url: str,
+    body: str | None = None,
+    *,
+    key: str = "",
+    headers: Mapping[str, str] = MappingProxyType({}),
+    timeout_seconds: float = 10,
 ) -> Answer:
     """Send a GET, or with a body of JSON a POST, and return the answer, whatever its status."""
-    headers = {"X-API-Key": key} if key else {}
+    sent = {**headers, "X-API-Key": key} if key else dict(headers)
     if body is not None:
-        headers["Content-Type"] = "application/json"
+        sent["Content-Type"] = "application/json"
     try:
         parts = urlsplit(url)
         protocol = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         connection = protocol(parts.netloc, timeout=timeout_seconds)
         try:
-            connection.request("POST" if body else "GET", parts.path or "/", body, headers)
+            connection.request("POST" if body else "GET", parts.path or "/", body, sent)
             response = connection.getresponse()
-            return Answer(response.status, response.read().decode(errors="replace"))
+            text = response.read().decode(errors="replace")
+            return Answer(response.status, text, response.getheader("X-Request-ID"))
         finally:
             connection.close()
     except (OSError, HTTPException, ValueError) as error:

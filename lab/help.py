@@ -34,6 +34,7 @@ TEST = """\
 Usage: {shell.test}
        {shell.test} {shell.only}
        {shell.test} {shell.walkthrough} [{shell.step}] [{shell.urls}]
+       {shell.test} {shell.check_b}
 
 Without arguments it runs every part, goes on after a failure, and ends with a summary;
 the exit status is 0 if everything passed.
@@ -49,4 +50,8 @@ With {shell.step} it says after each call what it teaches, and waits until you p
 Both services must be running: at http://localhost:8000 and http://localhost:8001, or where you
 say. If they ask for keys, set the same variables here, also where they have them from .env: the
 first key of GATEWAY_API_KEYS goes to Service A, PREDICTOR_API_KEY to Service B.
+
+{shell.check_b} makes the calls that Service A makes, to any server that
+is to stand in Service B's place, and says what is missing. FILE has an input that the server's
+model takes, as JSON; without it, a house is sent. docs/your-own-service-b.md says what it needs.
 """

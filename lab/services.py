@@ -1,5 +1,6 @@
 """Both services: started one after the other, watched, and stopped the other way round."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from lab.calls import NoAnswer, call
+from lab.calls import Answer, NoAnswer, call
 from lab.environment import make_environment
 from lab.errors import LabFailure, Stopped
 from lab.keeper import OWN_GROUP, OWN_GROUP_FLAG
@@ -46,11 +47,13 @@ class Service:
 
     def wait_until_healthy(self, timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds
-        while self._ask("/health") != 200:
+        while (health := self._ask("/health")) is None or health.status != 200:
             self.check_runs()
+            if health and (reason := _find_end(health)):
+                raise LabFailure(f"{self._name} has no model: {reason}. Its log is above.")
             if time.monotonic() >= deadline:
                 problem = f"is not healthy after {timeout_seconds} s (START_TIMEOUT_SECONDS)."
-                if self._ask("/livez") == 200:
+                if (alive := self._ask("/livez")) and alive.status == 200:
                     problem = (
                         f"runs but has no model after {timeout_seconds} s: its /health is not 200;"
                         " its log above says why."
@@ -69,11 +72,21 @@ class Service:
         """Have the service end, and return when it has."""
         self._keeper.communicate()  # closes the keeper's input
 
-    def _ask(self, path: str) -> int | None:
+    def _ask(self, path: str) -> Answer | None:
         try:
-            return call(self._url + path, timeout_seconds=2).status
+            return call(self._url + path, timeout_seconds=2)
         except NoAnswer:
             return None
+
+
+def _find_end(health: Answer) -> str | None:
+    """Return why there is no model, where none will come by itself either."""
+    try:
+        content = json.loads(health.text)
+    except ValueError:
+        return None
+    final = isinstance(content, dict) and content.get("may_come") is False
+    return str(content["reason"]) if final and content.get("reason") else None
 
 
 @contextmanager

@@ -24,6 +24,7 @@ class Shell(NamedTuple):
     walkthrough: str = "--walkthrough"
     step: str = "--step"
     urls: str = "A_URL B_URL"
+    check_b: str = "--check-b URL [FILE]"
     python_found: str = "the newest of 3.11 to 3.14 that is found"
 
 
@@ -49,5 +50,6 @@ POWERSHELL = Shell(
     walkthrough="-Walkthrough",
     step="-Step",
     urls="-AUrl A_URL -BUrl B_URL",
+    check_b="-CheckB URL [-InputFile FILE]",
     python_found="python, or else the newest that is found",
 )

@@ -127,6 +127,9 @@ def test_the_walkthrough_calls_every_route() -> None:
     assert called - {("A", *route) for route in LAB} == routes
 
 
+WRITTEN_BY_THE_READER = ["/api/v1/parcels/predict"]
+
+
 def test_every_route_that_a_document_names_exists() -> None:
     texts = [(document.name, document.read_text(encoding="utf-8")) for document in DOCUMENTS]
     named = [
@@ -145,10 +148,10 @@ def test_every_route_that_a_document_names_exists() -> None:
     for name, text in texts:
         for port, path in re.findall(r"http://localhost:(800[01])(/[^\s'\"`>?#)]*)", text):
             service = "A" if port == "8000" else "B"
-            assert any(find_route(service, method, path) for method in METHODS), (
-                name,
-                path,
+            known = path in WRITTEN_BY_THE_READER or any(
+                find_route(service, method, path) for method in METHODS
             )
+            assert known, (name, path)
 
 
 @pytest.mark.parametrize("service", PORTS)

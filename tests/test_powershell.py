@@ -116,6 +116,12 @@ def test_part_that_is_asked_for_is_run_alone() -> None:
         (script(TEST, "service_a"), 1, "A positional parameter cannot be found"),
         (script(RUN, "-Prepare", "no.txt"), 1, "no.txt does not exist."),
         (script(TEST, "-Walkthrough", "-BUrl", "http://localhost:1"), 1, "does not answer at"),
+        (
+            script(TEST, "-CheckB", "http://localhost:1"),
+            1,
+            "nothing answers at http://localhost:1:",
+        ),
+        (script(TEST, "-CheckB", "x", "-InputFile", "no.json"), 1, "test_services.ps1: no.json: "),
     ],
 )
 def test_wrong_arguments_are_refused(command: list[str | Path], status: int, problem: str) -> None:

@@ -91,7 +91,7 @@ from gateway.web.validation import check
 _logger = logging.getLogger(__name__)
 
 # The head of /docs and /redoc, which links to nothing that needs the internet.
-_DESCRIPTION = """Logs every input and, on request, has Service B predict for it.
+_ABOUT = """Logs every input and, on request, has Service B predict for it.
 
 **Begin with `POST /process`**: open it, press *Try it out*, choose an example, press *Execute*.
 [/redoc](redoc) shows every field of a house at once, and [/lab](lab) what happens inside.
@@ -214,7 +214,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = Gateway(
         title="Service A - Input Logger",
-        description=_DESCRIPTION,
+        description=_ABOUT,
         version=__version__,
         lifespan=lifespan,
         docs_url=None,

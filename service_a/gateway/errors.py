@@ -27,6 +27,10 @@ class BatchFailed(PredictorUnavailable):
     """Service B failed at several inputs. One of them may be the cause, or B itself."""
 
 
+class BatchUnsupported(BatchFailed):
+    """Service B doesn't take several inputs at once, or has no model of this name."""
+
+
 class TooManyWatchers(GatewayError):
     """As many watch the gateway's events as may."""
 

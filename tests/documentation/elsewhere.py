@@ -5,7 +5,7 @@ import re
 RUN_ELSEWHERE = {
     # what a block begins with, after `cd`: the test that runs it
     "./run_services.sh": "tests/test_scripts.py",
-    "./test_services.sh": ".ci/run",
+    "./test_services.sh\n": ".ci/run",
     "./benchmarks/run.sh": "tests/test_benchmarks.py",
     "docker compose ": "tests/test_compose.py",
     "export SERVICE_B_PORT=8001-8002": "tests/test_compose.py",
@@ -27,6 +27,9 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m training publish": "tests/test_compose.py",
     ".venv/bin/python -m training list": "service_b/tests/training/test_versions.py",
     ".venv/bin/python -m training compare ames 1 2 --labelled": (
+        "service_b/tests/training/test_comparison.py"
+    ),
+    ".venv/bin/python -m training compare california 1 2\n": (
         "service_b/tests/training/test_comparison.py"
     ),
     ".venv/bin/python -m training watch ames --inputs http://localhost:8000\n": (

@@ -16,6 +16,8 @@ BASH = ("bash", "-ec")
 COMMAND_SECONDS = 600  # some install packages in CI
 # The services listen on IPv4 only.
 _CURL_SETTINGS = "silent\nshow-error\nmax-time = 30\nipv4\n"
+# Where the machine has certificates of its own, some programs find them only by the variable.
+_INHERITED = {name: os.environ[name] for name in ("PATH", "SSL_CERT_FILE") if name in os.environ}
 _LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "data", "tests", "results")
 
 
@@ -39,6 +41,8 @@ class Terminal:
             shutil.copytree(ROOT / service, self.root / service, ignore=_LEFT_OUT)
             (self.root / service / ".venv").symlink_to(ROOT / service / ".venv")
         shutil.copytree(ROOT / "docs", self.root / "docs", ignore=shutil.ignore_patterns("images"))
+        shutil.copytree(ROOT / "lab", self.root / "lab", ignore=_LEFT_OUT)
+        shutil.copy(ROOT / "test_services.sh", self.root)
 
     def use_port(self, shown: str, port: int) -> None:
         self._ports[shown] = port
@@ -58,7 +62,7 @@ class Terminal:
             process = subprocess.Popen(
                 [*shell, self.localise(script)],
                 cwd=folder,
-                env={"PATH": os.environ["PATH"], "HOME": str(self._home), "LC_ALL": "C.UTF-8"},
+                env={**_INHERITED, "HOME": str(self._home), "LC_ALL": "C.UTF-8"},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,

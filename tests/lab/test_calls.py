@@ -48,10 +48,10 @@ def test_get_is_sent_past_the_proxy_when_there_is_no_body(
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{find_free_port()}")
 
-    status, text = call(url)
+    answer = call(url)
 
-    assert status == 200
-    assert json.loads(text) == {
+    assert answer.status == 200
+    assert json.loads(answer.text) == {
         "method": "GET",
         "path": "/",
         "type": None,

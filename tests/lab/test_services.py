@@ -19,9 +19,13 @@ if sys.platform == "win32":
 
 
 class FakeServiceWithoutModel(BaseHTTPRequestHandler):
+    health = b""
+
     def do_GET(self) -> None:
         self.send_response(200 if self.path == "/livez" else 503)
         self.end_headers()
+        if self.path == "/health":
+            self.wfile.write(self.health)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -75,17 +79,31 @@ def test_start_gives_up_when_a_service_never_answers(
     service.stop()
 
 
-def test_missing_model_is_blamed_when_a_service_lives_and_is_not_healthy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("health", "seconds", "failure"),
+    [
+        (b"", 0.1, r"A runs but has no model after 0\.1 s: its /health"),
+        (b'{"reason": null, "may_come": true}', 0.1, r"A runs but has no model after 0\.1 s"),
+        (b'{"reason": "no server", "may_come": true}', 0.1, r"A runs but has no model after 0"),
+        (b'{"reason": "no file", "may_come": false}', 600, r"^Service A has no model: no file\. "),
+    ],
+)
+def test_missing_model_is_blamed_at_once_when_none_will_come(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    health: bytes,
+    seconds: float,
+    failure: str,
 ) -> None:
+    monkeypatch.setattr(FakeServiceWithoutModel, "health", health)
     with ThreadingHTTPServer(("127.0.0.1", 0), FakeServiceWithoutModel) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         pause = "import signal; signal.pause()"
         service = start(tmp_path, pause, monkeypatch, server.server_port)
 
-        with pytest.raises(LabFailure, match=r"A runs but has no model after 0\.1 s: its /health"):
-            service.wait_until_healthy(0.1)
+        with pytest.raises(LabFailure, match=failure):
+            service.wait_until_healthy(seconds)
 
         service.stop()
         server.shutdown()

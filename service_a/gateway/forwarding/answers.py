@@ -1,6 +1,5 @@
 """What Service B may answer, and what is read from it. Anything else is a failure of B."""
 
-import copy
 from typing import Annotated, Any, TypeVar
 
 import jiter
@@ -16,6 +15,7 @@ from pydantic_core import to_json
 
 from gateway.errors import (
     BatchFailed,
+    BatchUnsupported,
     GatewayError,
     InputRejected,
     ModelUnknown,
@@ -26,6 +26,7 @@ from gateway.intake.entries import Answer
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 # What the log can keep.
+_MAX_PREDICTION_BYTES = 16 * 1024
 _Version = Annotated[str, Field(max_length=64, pattern="^[ -~]*$")]
 
 
@@ -50,28 +51,16 @@ def _pass_over(value: Any, read: ValidatorFunctionWrapHandler) -> _Interval | No
     return interval
 
 
-class _AnyPrediction(_Shape):
+class _Prediction(_Shape):
+    """Not every model predicts a price."""
+
+    price: float | None = Field(default=None, allow_inf_nan=False)
     interval: Annotated[_Interval | None, WrapValidator(_pass_over)] = None
     model_version: _Version | None = None
 
 
-class _Prediction(_AnyPrediction):
-    price: float = Field(allow_inf_nan=False)
-
-
 class _Answer(_Shape):
     prediction: _Prediction
-    message: str
-
-
-class _OtherPrediction(_AnyPrediction):
-    price: float | None = Field(default=None, allow_inf_nan=False)
-
-
-class _OtherAnswer(_Shape):
-    """An answer of a model that was named: not every one predicts a price."""
-
-    prediction: _OtherPrediction
 
 
 class _Results(_Shape):
@@ -108,18 +97,17 @@ def read_answer(status: int, body: bytes, model: str | None) -> Answer | Gateway
         return _read_not_found(body)
     if status != 200:
         raise PredictorUnavailable(f"status {status}")
-    return _read_prediction(_parse(body), body, model)
+    return _read_prediction(_parse(body), body)
 
 
-def read_answers(
-    status: int, body: bytes, inputs: int, model: str | None
-) -> list[Answer | GatewayError] | None:
+def read_answers(status: int, body: bytes, inputs: int) -> list[Answer | GatewayError] | None:
     """Read what Service B answers to several inputs: a result for each, as `read_answer` has it.
 
     None says that they were too much for one call, or that one of them is nested so deeply that
     the whole was refused.
 
     Raises:
+        BatchUnsupported: B has no such route, or no model of this name.
         BatchFailed: B failed, perhaps at one of the inputs only.
         PredictorUnavailable: it is none of the answers that B may give.
     """
@@ -127,9 +115,8 @@ def read_answers(
         return None
     if status == 500:
         raise BatchFailed("status 500")
-    if status == 404 and model is not None:
-        error = _read_not_found(body)
-        return [copy.copy(error) for _ in range(inputs)]  # each caller raises one of its own
+    if status in (404, 405):
+        raise BatchUnsupported(f"status {status}")
     if status != 200:
         raise PredictorUnavailable(f"status {status}")
     if len(body) > MAX_ANSWER_BYTES:
@@ -137,25 +124,36 @@ def read_answers(
     results = _check(_Results, _parse(body)).results
     if len(results) != inputs:
         raise PredictorUnavailable(f"{len(results)} results for {inputs} inputs")
-    return [_read_result(result, index, model) for index, result in enumerate(results)]
+    return [_read_result(result, index) for index, result in enumerate(results)]
 
 
-def _read_result(result: dict[str, Any], index: int, model: str | None) -> Answer | GatewayError:
+def _read_result(result: dict[str, Any], index: int) -> Answer | GatewayError:
     try:
         if "error" in result:
             return _read_rejection(result["error"], ["body", "inputs", index])
         # A number such as 1e400 was read as infinity, which JSON doesn't have.
-        return _read_prediction(result, to_json(result, inf_nan_mode="null"), model)
+        return _read_prediction(result, to_json(result, inf_nan_mode="null"))
     except PredictorUnavailable as error:
         return error
 
 
-def _read_prediction(answer: Any, body: bytes, model: str | None) -> Answer:
-    checked = _check(_Answer, answer) if model is None else _check(_OtherAnswer, answer)
-    prediction = checked.prediction
+def _read_prediction(answer: Any, body: bytes) -> Answer:
+    prediction = _check(_Answer, answer).prediction
     interval = prediction.interval
-    bounds = (interval.lower, interval.upper) if interval else (None, None)
-    return Answer(body, prediction.price, prediction.model_version, *bounds)
+    return Answer(
+        body,
+        prediction.price,
+        prediction.model_version,
+        interval.lower if interval else None,
+        interval.upper if interval else None,
+        _keep_prediction(answer["prediction"]) if prediction.price is None else None,
+    )
+
+
+def _keep_prediction(prediction: dict[str, Any]) -> str | None:
+    """Return a prediction that is no price as the log keeps it, or None if it is too long."""
+    content = to_json(prediction, inf_nan_mode="null")
+    return content.decode() if len(content) <= _MAX_PREDICTION_BYTES else None
 
 
 def _read_rejection(rejection: Any, prefix: list[str | int]) -> InputRejected:

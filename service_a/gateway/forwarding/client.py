@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
-from gateway.errors import BatchFailed, GatewayError, PredictorUnavailable
+from gateway.errors import BatchFailed, BatchUnsupported, GatewayError, PredictorUnavailable
 from gateway.forwarding.calls import Calls, read_stages
 from gateway.forwarding.circuit_breaker import CircuitBreaker
 from gateway.forwarding.exchanges import Exchanges
 from gateway.forwarding.isolation import Isolation
 from gateway.forwarding.retries import Retries
+from gateway.forwarding.single_calls import SingleCalls
 from gateway.intake.entries import Answer, Forward
 from gateway.telemetry.passage import Call
 
@@ -49,6 +50,7 @@ class PredictorClient:
         self._breaker = breaker
         self._retries = retries
         self._protocol = protocol
+        self._single_calls = SingleCalls()
 
     def predict(self, forwards: Sequence[Forward], deadline: float) -> list[Answer | GatewayError]:
         """Ask for predictions, in one call for each model, and return each forward's result.
@@ -71,10 +73,14 @@ class PredictorClient:
         self, forwards: Sequence[Forward], deadline: float
     ) -> list[Answer | GatewayError]:
         """Ask for predictions of one model."""
+        if len(forwards) > 1 and self._single_calls.are_needed:
+            return self._single_calls.run(self._predict_alike, forwards, deadline)
         if len(forwards) > 1 and sum(len(forward.data) for forward in forwards) > _MAX_CALL_BYTES:
             return self._predict_halves(forwards, deadline)
         try:
             results = self._retries.run(lambda: self._call(forwards, deadline), deadline)
+        except BatchUnsupported:
+            return self._single_calls.find_out(self._predict_alike, forwards, deadline)
         except BatchFailed:
             isolation = Isolation(partial(self._call, deadline=deadline), self._breaker)
             return isolation.run(forwards)

@@ -26,9 +26,9 @@ class PredictProtocol:
         """Return each forward's result, or None if they are too much for one call.
 
         Raises:
+            BatchFailed: B failed at several inputs, or doesn't take them.
             PredictorUnavailable: it is none of the answers that B may give.
         """
-        model = forwards[0].model
         if len(forwards) == 1:
-            return [read_answer(status, body, model)]
-        return read_answers(status, body, len(forwards), model)
+            return [read_answer(status, body, forwards[0].model)]
+        return read_answers(status, body, len(forwards))

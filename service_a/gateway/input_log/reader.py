@@ -28,7 +28,7 @@ class InputFilter:
 
 
 class LoggedInput(NamedTuple):
-    """A row of the log; its data is JSON, or empty where it was not wanted."""
+    """A row of the log. Its data, empty where it was not wanted, and its prediction are JSON."""
 
     number: int
     request_id: str
@@ -43,6 +43,7 @@ class LoggedInput(NamedTuple):
     outcome_at: datetime | None
     actual_price: float | None
     actual_at: datetime | None
+    prediction: str | None
     data: str
 
 
@@ -133,7 +134,7 @@ class LogReader:
         with self._database.transaction() as connection, connection.execute(query) as result:
             for each in result:
                 row = LoggedInput(*each)
-                chars += len(row.data)
+                chars += len(row.data) + len(row.prediction or "")
                 if len(rows) == limit or (rows and chars > _MAX_PAGE_CHARS):
                     return Page(rows, Place(rows[-1].received_at, rows[-1].number))
                 rows.append(row)

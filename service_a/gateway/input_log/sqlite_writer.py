@@ -85,6 +85,7 @@ def _add_outcomes(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -
                 _write_time(each.outcome_at),
                 each.interval_lower,
                 each.interval_upper,
+                each.prediction,
             )
         connection.execute(_write_update(len(rows)), values)
 

@@ -68,6 +68,7 @@ inputs = Table(
     Column("interval_upper", Float),
     Column("actual_price", Float, comment="what a caller reported later, the latest"),
     Column("actual_at", _Time, comment="UTC, when that was reported"),
+    Column("prediction", Text, comment="as JSON, where it isn't a price"),
     # Both grow at their ends, as rows come in order of time: writing costs the same at any size.
     Index("ix_inputs_time", "received_at", "id"),
     Index("ix_inputs_outcome", "outcome", "received_at", "id"),
@@ -126,6 +127,7 @@ OUTCOME_COLUMNS = (
     "outcome_at",
     "interval_lower",
     "interval_upper",
+    "prediction",
 )
 """What is known of an input after it was forwarded, named as the fields of an `Outcome`."""
 
@@ -205,8 +207,9 @@ def _drop_index_of_requests(connection: Connection) -> None:
     connection.exec_driver_sql("DROP INDEX ix_inputs_request_id")
 
 
-def _add_intervals_and_actuals(connection: Connection) -> None:
-    _add_columns(connection, "interval_lower", "interval_upper", "actual_price", "actual_at")
+def _add_predictions_and_actuals(connection: Connection) -> None:
+    _add_columns(connection, "interval_lower", "interval_upper")
+    _add_columns(connection, "actual_price", "actual_at", "prediction")
     if connection.dialect.name == "postgresql":
         options = ", ".join(f"{name} = {value}" for name, value in _VACUUM.items())
         connection.exec_driver_sql(f"ALTER TABLE inputs SET ({options})")
@@ -223,5 +226,5 @@ def _add_columns(connection: Connection, *names: str) -> None:
 _STEPS: tuple[Callable[[Connection], None], ...] = (
     _add_model_and_attempts,
     _drop_index_of_requests,
-    _add_intervals_and_actuals,
+    _add_predictions_and_actuals,
 )

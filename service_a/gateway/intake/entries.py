@@ -53,6 +53,7 @@ class Outcome:
     outcome_at: datetime = field(default_factory=_now)
     interval_lower: float | None = None
     interval_upper: float | None = None
+    prediction: str | None = None
 
 
 @dataclass(slots=True)
@@ -75,13 +76,17 @@ class Forward(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What Service B answers: all of it as JSON, to be passed on, and what the log keeps."""
+    """What Service B answers: all of it as JSON, to be passed on, and what the log keeps.
+
+    A prediction that isn't a price is kept as JSON.
+    """
 
     body: bytes
     price: float | None
     model_version: str | None
     interval_lower: float | None = None
     interval_upper: float | None = None
+    prediction: str | None = None
 
 
 @dataclass(frozen=True)

@@ -156,8 +156,8 @@ def _describe(
     if isinstance(result, Answer):
         kind = OutcomeKind.PREDICTED
         price, version = result.price, result.model_version
-        interval = result.interval_lower, result.interval_upper
-        return Outcome(number, request_id, kind, duration_ms, price, version, now, *interval)
+        rest = result.interval_lower, result.interval_upper, result.prediction
+        return Outcome(number, request_id, kind, duration_ms, price, version, now, *rest)
     failed = isinstance(result, PredictorUnavailable)
     kind = OutcomeKind.UNAVAILABLE if failed else OutcomeKind.REJECTED
     return Outcome(number, request_id, kind, duration_ms, outcome_at=now)

@@ -46,19 +46,19 @@ INPUTS: dict[str, dict[str, Json]] = {
         "wrong": {"instances": [_WRONG_DISTRICT]},
     },
 }
-UNAVAILABLE: Json = {"detail": "Service B is unavailable"}
+SERVICE_B_DOWN: Json = {"detail": "Service B is unavailable"}
 
 _ANSWERS = Path(__file__).with_name("example_answers.json")
 
 
-def add_examples(document: Json, paths: set[str]) -> None:
+def show_examples(document: Json, paths: set[str]) -> None:
     """Put the examples of some calls into the document."""
     answers = json.loads(_ANSWERS.read_text(encoding="utf-8"))
     for path in paths:
         operation = document["paths"][path]["post"]
         body = operation["requestBody"]["content"]["application/json"]
         body["examples"] = {name: {"value": value} for name, value in INPUTS[path].items()}
-        shown = answers[path] | {"503": {"Service B is down": UNAVAILABLE}}
+        shown = answers[path] | {"503": {"Service B is down": SERVICE_B_DOWN}}
         for status, named in shown.items():
             content = operation["responses"][status]["content"]["application/json"]
             content["examples"] = {name: {"value": value} for name, value in named.items()}

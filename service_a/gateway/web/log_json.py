@@ -29,9 +29,9 @@ def read_cursor(cursor: str) -> Place:
 def write_input(row: LoggedInput, earlier: Sequence[Attempt] | None = None) -> bytes:
     """Write a row as an object, with its data if it was read, and its earlier attempts if given."""
     fields = row._asdict()
-    data = fields.pop("data")
+    prediction, data = fields.pop("prediction") or "null", fields.pop("data")
     if earlier is not None:
         fields["earlier_attempts"] = [attempt._asdict() for attempt in earlier]
-    written = to_json(fields)
-    # The data is JSON already, and goes in as it is.
-    return b'%b,"data":%b}' % (written[:-1], data.encode()) if data else written
+    # These are JSON already, and go in as they are.
+    written = b'%b,"prediction":%b' % (to_json(fields)[:-1], prediction.encode())
+    return b'%b,"data":%b}' % (written, data.encode()) if data else written + b"}"

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from gateway.settings import Settings
 from gateway.web.district import District
-from gateway.web.examples import INPUTS, add_examples
+from gateway.web.examples import INPUTS, show_examples
 from gateway.web.house import House
 from gateway.web.middleware.api_keys import HEADER, OPEN_PATHS
 from gateway.web.schemas import (
@@ -28,7 +28,7 @@ _DESCRIBED_MODEL = "california"
 
 Json = dict[str, Any]
 
-_TAGS: list[Json] = [
+_GROUPS: list[Json] = [
     {"name": "process", "description": "Begin here: open `POST /process`, press **Try it out**."},
     {"name": "price", "description": "The public contract: houses in, prices out."},
     {"name": "inputs", "description": "The log of everything that was sent."},
@@ -56,8 +56,8 @@ def build_openapi(app: FastAPI) -> Json:
         described = {*INPUTS} - (
             {"/api/v1/predict"} if app.state.settings.instances_model != _DESCRIBED_MODEL else set()
         )
-        add_examples(app.openapi_schema, described)
-        app.openapi_schema["tags"] = _TAGS
+        show_examples(app.openapi_schema, described)
+        app.openapi_schema["tags"] = _GROUPS
         if app.state.settings.api_keys:
             _describe_keys(app.openapi_schema)
     return app.openapi_schema
@@ -99,6 +99,7 @@ def _describe_bodies(settings: Settings) -> Json:
     required = [name for name in house["required"] if name != "id"]
     return {
         "House": house,
+        # For the page `/lab`, which makes its form of it.
         "HouseToForward": {
             **house,
             "title": "HouseToForward",
@@ -106,7 +107,10 @@ def _describe_bodies(settings: Settings) -> Json:
             "example": EXAMPLE_HOUSE,
         },
         "PriceBatchRequest": _describe(PriceBatchRequest),
-        "ProcessRequest": _describe_submission(),
+        "ProcessRequest": {
+            **_describe(ProcessRequest),
+            "example": {"data": EXAMPLE_HOUSE, "forward_to_model": True},
+        },
         "ActualPrice": _describe(ActualPrice),
         "ActualsRequest": _describe(ActualsRequest),
         **_describe_instances(settings.instances_model),
@@ -118,53 +122,6 @@ def _describe_instances(model: str) -> Json:
     if model != _DESCRIBED_MODEL:
         return {"InstancesRequest": {**_describe(Instances), "title": "InstancesRequest"}}
     return {"District": _describe(District), "InstancesRequest": _describe(InstancesRequest)}
-
-
-def _describe_submission() -> Json:
-    """What `/process` takes as `data` depends on where it is to go."""
-    whole = _describe(ProcessRequest)
-    data, forward, model = whole["properties"].values()
-    named = {**model["anyOf"][0], "description": model["description"]}
-    ways: list[tuple[str, Json, list[str]]] = [
-        (
-            "For the default model",
-            {
-                "data": _refer("HouseToForward"),
-                "forward_to_model": {**forward, "const": True},
-                "model": {"type": "null"},
-            },
-            ["data"],
-        ),
-        (
-            "For a model by its name",
-            {"data": data, "forward_to_model": {**forward, "const": True}, "model": named},
-            ["data", "model"],
-        ),
-        (
-            "Only to be logged",
-            {
-                "data": data,
-                "forward_to_model": {"type": "boolean", "const": False},
-                "model": model,
-            },
-            ["data", "forward_to_model"],
-        ),
-    ]
-    return {
-        "title": whole["title"],
-        "description": whole["description"],
-        "example": {"data": EXAMPLE_HOUSE, "forward_to_model": True},
-        "anyOf": [
-            {
-                "title": title,
-                "type": "object",
-                "properties": properties,
-                "required": required,
-                "additionalProperties": False,
-            }
-            for title, properties, required in ways
-        ],
-    }
 
 
 def _describe(body: type[BaseModel]) -> Json:

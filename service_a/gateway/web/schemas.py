@@ -75,7 +75,8 @@ class ProcessRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     data: Any = Field(
-        description="any JSON but null; a house as Service B takes it, if it is forwarded",
+        description="any JSON but null. To be forwarded, it should be what the model takes, which "
+        "Service B's own documentation shows; the example is for the model that ships",
         examples=[EXAMPLE_HOUSE],
         json_schema_extra={"not": {"type": "null"}},
     )
@@ -186,7 +187,9 @@ class ModelPrediction(BaseModel):
 
     model_config = ConfigDict(protected_namespaces=())
 
-    prediction: Prediction | dict[str, Any] = Field(description="the default model's is a price")
+    prediction: Prediction | dict[str, Any] = Field(
+        description="whatever the model predicts; of those that ship, a price"
+    )
     message: str | None = None
 
 
@@ -233,6 +236,9 @@ class LoggedInput(BaseModel):
     outcome_at: datetime | None
     actual_price: float | None = Field(description="as the latest `POST /actuals` had it")
     actual_at: datetime | None = Field(description="when that was")
+    prediction: dict[str, Any] | None = Field(
+        description="all of it where it isn't a price; null if it is one, or has over 16 KiB"
+    )
     data: Any = Field(default=None, description="the input as it was sent; not with `data=false`")
 
 

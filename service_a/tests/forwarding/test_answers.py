@@ -3,7 +3,13 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import BatchFailed, InputRejected, ModelUnknown, PredictorUnavailable
+from gateway.errors import (
+    BatchFailed,
+    BatchUnsupported,
+    InputRejected,
+    ModelUnknown,
+    PredictorUnavailable,
+)
 from gateway.forwarding.answers import MAX_ANSWER_BYTES, read_answer, read_answers
 from gateway.intake.entries import Answer
 from tests.stub_server import PREDICTION, REJECTION
@@ -33,12 +39,22 @@ def test_model_version_may_be_missing(prediction: object, price: float) -> None:
     assert read_answer(200, body, None) == Answer(body, price, None)
 
 
-def test_model_that_was_named_may_predict_no_price() -> None:
-    body = write({"prediction": {"species": "setosa"}})
+@pytest.mark.parametrize("model", [None, "iris"])
+@pytest.mark.parametrize(
+    ("prediction", "kept"),
+    [
+        ('{"species": "setosa", "é": [1e400]}', '{"species":"setosa","é":[null]}'),
+        ('{"price": null}', '{"price":null}'),
+        ("{}", "{}"),
+        ('{"text": "%s"}' % ("x" * 16_384), None),
+    ],
+)
+def test_prediction_that_is_no_price_is_passed_on_and_kept_unless_it_is_too_long(
+    prediction: str, kept: str | None, model: str | None
+) -> None:
+    body = f'{{"prediction": {prediction}}}'.encode()
 
-    assert read_answer(200, body, "iris") == Answer(body, None, None)
-    with pytest.raises(PredictorUnavailable):
-        read_answer(200, body, None)
+    assert read_answer(200, body, model) == Answer(body, None, None, None, None, kept)
 
 
 @pytest.mark.parametrize(
@@ -102,10 +118,10 @@ FAILURES: dict[str, tuple[int, object, str]] = {
     ),
     "price as text": (200, price("208500"), "wrong shape: prediction.price"),
     "price as truth": (200, price(True), "wrong shape: prediction.price"),
-    "price missing": (200, {"prediction": {}, "message": "m"}, "wrong shape"),
+    "prediction missing": (200, {"message": "m"}, "wrong shape: prediction"),
+    "bare number": (200, {"prediction": 5.0}, "wrong shape: prediction"),
     "null": (200, None, "wrong shape"),
     "list": (200, [PREDICTION], "wrong shape"),
-    "message missing": (200, {"prediction": {"price": 1}}, "wrong shape: message"),
     "version too long": (
         200,
         {"prediction": {"price": 1, "model_version": "x" * 65}, "message": "m"},
@@ -149,7 +165,7 @@ def test_each_input_gets_its_own_result() -> None:
         PREDICTION,
     ]
 
-    read = read_answers(200, write({"results": results}), 7, None)
+    read = read_answers(200, write({"results": results}), 7)
 
     assert read is not None
     assert [type(result) for result in read] == [
@@ -173,7 +189,7 @@ def test_each_input_gets_its_own_result() -> None:
 def test_answer_of_a_batch_is_json_when_it_holds_a_number_beyond_floats() -> None:
     body = b'{"results":[{"prediction":{"price":1,"x":1e400},"message":"m"},{}]}'
 
-    result, _ = read_answers(200, body, 2, None) or []
+    result, _ = read_answers(200, body, 2) or []
 
     assert isinstance(result, Answer)
     assert json.loads(result.body) == {"prediction": {"price": 1, "x": None}, "message": "m"}
@@ -183,24 +199,22 @@ def test_answer_of_a_batch_is_json_when_it_holds_a_number_beyond_floats() -> Non
     ("status", "body"), [(413, b""), (422, b""), (200, b" " * (MAX_ANSWER_BYTES + 1))]
 )
 def test_there_is_no_result_when_it_was_too_much_for_one_call(status: int, body: bytes) -> None:
-    assert read_answers(status, body, 2, None) is None
+    assert read_answers(status, body, 2) is None
 
 
 def test_batch_has_failed_when_service_b_failed_at_it() -> None:
     with pytest.raises(BatchFailed):
-        read_answers(500, write({"detail": "Internal error"}), 2, None)
+        read_answers(500, write({"detail": "Internal error"}), 2)
 
 
-def test_every_input_gets_an_error_of_its_own_when_there_is_no_such_model() -> None:
-    first, second = read_answers(404, write({"detail": "none"}), 2, "x") or []
-
-    assert isinstance(first, ModelUnknown)
-    assert isinstance(second, ModelUnknown)
-    assert first is not second
+@pytest.mark.parametrize("status", [404, 405])
+def test_batch_is_unsupported_when_service_b_has_no_such_route(status: int) -> None:
+    with pytest.raises(BatchUnsupported, match=f"status {status}"):
+        read_answers(status, b"<html>", 2)
 
 
 BATCH_FAILURES: dict[str, tuple[int, object, str]] = {
-    "404": (404, {"detail": "Not Found"}, "status 404"),
+    "501": (501, {"detail": "Not Implemented"}, "status 501"),
     "500": (500, {"detail": "Internal error"}, "status 500"),
     "HTML": (200, b"<html>", "not JSON"),
     "too few": (200, {"results": [price(1)]}, "1 results for 2 inputs"),
@@ -218,4 +232,4 @@ def test_predictor_is_unavailable_when_its_answer_to_a_batch_is_unusable(
     status: int, content: object, reason: str
 ) -> None:
     with pytest.raises(PredictorUnavailable, match=reason):
-        read_answers(status, write(content), 2, None)
+        read_answers(status, write(content), 2)

@@ -530,3 +530,33 @@ def test_every_input_is_told_when_service_b_has_no_such_model(
     assert [type(first), type(second)] == [ModelUnknown] * 2
     assert str(first) == str(second) == "Model not found"
     assert first is not second
+
+
+# A server that takes no batches
+
+
+def predict_singly(status: int) -> Behaviour:
+    """Predict as Service B does, but take no batches."""
+
+    def behave(exchange: Exchange) -> None:
+        batch = "/predict/batch " in exchange.received.line
+        (answer(status, b"<html>") if batch else predict_as_service_b)(exchange)
+
+    return behave
+
+
+@pytest.mark.parametrize("model", [None, "iris"])
+@pytest.mark.parametrize("status", [404, 405])
+def test_server_that_takes_no_batches_is_asked_for_each_input_by_itself(
+    client: PredictorClient, stub: StubServer, status: int, model: str | None
+) -> None:
+    stub.behave = predict_singly(status)
+    forwards = [Forward(b'{"id":%d}' % each, f"r{each}", model) for each in range(10)]
+
+    for _ in range(2):
+        results = predict(client, *forwards)
+        assert [isinstance(each, Answer) and each.price for each in results] == list(range(10))
+
+    prefix = "" if model is None else f"/models/{model}"
+    paths = [request.line.split()[1] for request in stub.received]
+    assert paths == [f"{prefix}/predict/batch", *[f"{prefix}/predict"] * 20]

@@ -129,7 +129,7 @@ def test_log_of_an_earlier_version_becomes_the_same_as_a_new_one(
     with closing(LogDatabase(log_url)) as database:
         first, second = (row for page in LogReader(database).export(InputFilter()) for row in page)
     assert (first.data, first.price, first.model) == ('{"a":1}', 1.5, None)
-    assert (first.interval_lower, first.actual_price, first.actual_at) == (None, None, None)
+    assert (first.interval_lower, first.actual_price, first.prediction) == (None, None, None)
     assert first.received_at == datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(seconds=0.5)
     assert (second.data, second.model, second.number) == ("2", "ames", 2)
 

@@ -75,6 +75,7 @@ def test_input_is_committed_when_write_returns(log: LogWriter, log_path: Path) -
         "interval_upper": None,
         "actual_price": None,
         "actual_at": None,
+        "prediction": None,
     }
 
 
@@ -82,9 +83,9 @@ def test_outcome_is_added_to_its_own_input(log: LogWriter, log_path: Path) -> No
     first = record(log, "r1")
     record(log, "r1", "2")
 
-    interval = 189000.0, 230000.0
+    rest = 189000.0, 230000.0, '{"price":null}'
     now = datetime.now(UTC)
-    log.write([Outcome(first, "r1", OutcomeKind.PREDICTED, 12.5, 208500.0, "1", now, *interval)])
+    log.write([Outcome(first, "r1", OutcomeKind.PREDICTED, 12.5, 208500.0, "1", now, *rest)])
 
     rows = read_inputs(log_path, settled=False)
     assert [row["outcome"] for row in rows] == ["predicted", "pending"]
@@ -93,7 +94,7 @@ def test_outcome_is_added_to_its_own_input(log: LogWriter, log_path: Path) -> No
         "1",
         12.5,
     )
-    assert (rows[0]["interval_lower"], rows[0]["interval_upper"]) == interval
+    assert (rows[0]["interval_lower"], rows[0]["interval_upper"], rows[0]["prediction"]) == rest
     assert rows[0]["data"] == "1"
 
 

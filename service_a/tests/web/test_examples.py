@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.web.examples import ALL_FACTS, INPUTS, UNAVAILABLE
+from gateway.web.examples import ALL_FACTS, INPUTS, SERVICE_B_DOWN
 from gateway.web.house import House
 from tests.conftest import StartGateway
 
@@ -19,7 +19,7 @@ def test_answer_without_service_b_is_as_the_contract_shows(
     answer = client.post(path, json=INPUTS[path]["all facts"])
 
     shown = operation["responses"]["503"]["content"]["application/json"]["examples"]
-    assert (answer.status_code, answer.json()) == (503, UNAVAILABLE)
+    assert (answer.status_code, answer.json()) == (503, SERVICE_B_DOWN)
     assert shown == {"Service B is down": {"value": answer.json()}}
 
 

@@ -19,6 +19,16 @@ def test_contract_is_what_service_b_takes_now() -> None:
     assert generate_house() == TARGET.read_text(), "run: python generate_house.py"
 
 
+def test_house_can_be_what_another_model_takes() -> None:
+    longitude = {"type": "number", "minimum": -125, "maximum": -114}
+    flat = {"description": "A flat.", "properties": {"long_side": longitude}, "required": []}
+
+    schema = describe_house({"components": {"schemas": {"FlatInput": flat}}}, "FlatInput")
+
+    assert (schema["title"], schema["description"]) == ("House", "A flat.")
+    assert (schema["properties"], schema["required"]) == ({"longSide": longitude}, ["id"])
+
+
 def test_every_field_is_named_in_camel_case_and_described() -> None:
     house = House.model_json_schema()
 

@@ -35,6 +35,8 @@ class _Failure:
     reason: str
     public_reason: str
     """Without paths and hosts, which no caller may see."""
+    may_pass: bool = False
+    """It comes from a server that can't be used now: that may end without a change to anything."""
 
     @classmethod
     def of(cls, source: Source, error: Exception) -> Self:
@@ -42,7 +44,8 @@ class _Failure:
         if isinstance(error, ModelRefused):
             return cls("version is passed over", source.location, reason, _FOLDERS.sub("", reason))
         public = "a source could not be used; the log says why"
-        return cls("source failed", source.location, reason, public)
+        may_pass = not source.location.startswith("file:")
+        return cls("source failed", source.location, reason, public, may_pass)
 
 
 class Deployment:
@@ -83,6 +86,7 @@ class Deployment:
         self.candidate: str | None = None
         self.last_error: str | None = None
         self.public_error: str | None = None
+        self.may_come = True  # a version that can be loaded, without a change to anything
         self.last_check: datetime | None = None
         self.swaps = 0
         self.refused = 0
@@ -108,6 +112,7 @@ class Deployment:
         self.candidate = candidate
         self.last_error = "; ".join(each.reason for each in failures) or None
         self.public_error = "; ".join(each.public_reason for each in failures) or None
+        self.may_come = any(each.may_pass for each in failures)
         self.last_check = datetime.now(UTC)
         self._log(failures)
         if self._serving is not None:

@@ -22,6 +22,19 @@ class HealthAnswer(BaseModel):
     model_version: str | None = Field(description="the version that answers, null when none does")
 
 
+class UnhealthyAnswer(HealthAnswer):
+    status: Literal["healthy", "unhealthy"] = "unhealthy"
+    model_version: str | None = None
+    reason: str | None = Field(
+        default=None, description="why there is no version; null while it is being looked for"
+    )
+    may_come: bool = Field(
+        default=True,
+        description="one may still come by itself: it is being looked for, or a server that has it "
+        "can't be reached now",
+    )
+
+
 class ModelState(BaseModel):
     """What is served of a model, and what came of the last look for a new version."""
 

@@ -222,6 +222,27 @@ def test_incomplete_version_is_passed_over_for_the_next_lower_one_that_is_comple
     assert "/" not in deployment.public_error
 
 
+def test_version_may_come_by_itself_only_from_a_server_that_can_not_be_reached(
+    registry: ModelRegistry, models_folder: Path, write_version: WriteVersion
+) -> None:
+    load = build_loader(ModelEntry(name="tiny", sources=["models"]))
+    local = ModelRepository(f"file://{models_folder}/tiny")
+    server = FakeSource("s3://models", models_folder)
+    server.down = True
+    here = Deployment("tiny", [local], load, registry)
+    anywhere = Deployment("tiny", [local, server], load, registry)
+    assert here.may_come
+
+    here.check()
+    anywhere.check()
+
+    assert (here.may_come, anywhere.may_come) == (False, True)
+    server.down = False
+    (write_version("1") / "model.joblib").write_bytes(b"")
+    anywhere.check()
+    assert not anywhere.may_come
+
+
 def test_no_version_older_than_the_one_that_serves_takes_its_place(
     deployment: Deployment, registry: ModelRegistry, write_version: WriteVersion
 ) -> None:

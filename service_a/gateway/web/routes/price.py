@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
-from gateway.errors import GatewayError, InputRejected
+from gateway.errors import GatewayError, InputRejected, PredictorUnavailable
 from gateway.intake.entries import Answer
 from gateway.intake.intake import Intake
 from gateway.settings import Settings
@@ -112,4 +112,6 @@ async def predict_all(
 
 
 def _write_price(house_id: float, answer: Answer) -> bytes:
+    if answer.price is None:
+        raise PredictorUnavailable("the prediction is no price")
     return b'{"id":%d,"predictedPrice":%b}' % (house_id, to_json(answer.price))

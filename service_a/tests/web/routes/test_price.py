@@ -12,7 +12,7 @@ from gateway.web.schemas import HOUSE
 from gateway.web.validation import check
 from tests.conftest import StartGateway
 from tests.log_file import read_inputs
-from tests.stub_server import REJECTION, StubServer, answer, predict
+from tests.stub_server import REJECTION, Exchange, StubServer, answer, predict
 
 pytestmark = pytest.mark.usefixtures("plain")
 
@@ -193,6 +193,18 @@ def test_rejection_by_service_b_is_told_in_the_callers_places(
     assert {row["outcome"] for row in read_inputs(log_path)} == {"rejected"}
 
 
+@pytest.mark.parametrize(("path", "body"), [(ONE, HOUSE), (MANY, {"data": [HOUSE]})])
+def test_model_that_predicts_no_price_has_none_for_houses(
+    client: TestClient, stub: StubServer, log_path: Path, path: str, body: Any
+) -> None:
+    stub.behave = answer(200, {"prediction": {"progression": 206.1}})
+
+    reply = client.post(path, json=body)
+
+    assert (reply.status_code, reply.json()) == (503, {"detail": "Service B is unavailable"})
+    assert read_inputs(log_path)[0]["prediction"] == '{"progression":206.1}'
+
+
 @pytest.mark.parametrize(("path", "body"), [(ONE, HOUSE), (MANY, {"data": [HOUSE, HOUSE]})])
 def test_houses_are_in_the_log_when_service_b_is_down(
     client: TestClient, stub: StubServer, log_path: Path, path: str, body: Any
@@ -204,6 +216,22 @@ def test_houses_are_in_the_log_when_service_b_is_down(
     assert (reply.status_code, reply.json()) == (503, {"detail": "Service B is unavailable"})
     assert reply.headers["Retry-After"] == "5"
     assert {row["outcome"] for row in read_inputs(log_path)} == {"unavailable"}
+
+
+def test_no_circuit_opens_for_a_server_that_takes_no_batches(
+    client: TestClient, stub: StubServer
+) -> None:
+    def predict_singly(exchange: Exchange) -> None:
+        batch = "/predict/batch " in exchange.received.line
+        (answer(405, b"") if batch else predict)(exchange)
+
+    stub.behave = predict_singly
+
+    for _ in range(7):  # an open circuit would need five
+        reply = client.post(MANY, json={"data": make_houses(3)})
+        assert [each["predictedPrice"] for each in reply.json()["predictions"]] == [1.0, 2.0, 3.0]
+
+    assert client.get("/health").json()["circuit_breaker"] == "closed"
 
 
 def test_example_in_the_documentation_can_be_sent_as_it_is(client: TestClient) -> None:

@@ -1,5 +1,6 @@
 """`POST /process` with the name of a model."""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -30,17 +31,21 @@ def test_default_model_is_asked_when_null_is_named(client: TestClient, stub: Stu
     assert stub.received[0].line == "POST /predict HTTP/1.1\r\n"
 
 
-def test_other_models_may_predict_something_else_than_a_price(
-    client: TestClient, stub: StubServer
+@pytest.mark.parametrize("model", [None, "diabetes"])
+def test_any_model_may_predict_something_else_than_a_price(
+    client: TestClient, stub: StubServer, model: str | None
 ) -> None:
-    iris = {"prediction": {"species": "setosa"}}
-    stub.behave = answer(200, iris)
+    progression = {"prediction": {"progression": 206.1, "model_version": "3"}}
+    stub.behave = answer(200, progression)
 
-    assert process(client, "iris")[1] == {
+    assert process(client, model)[1] == {
         "status": "Input logged successfully",
-        "model_prediction": iris,
+        "model_prediction": progression,
     }
-    assert process(client, None)[0] == 503
+    (record,) = client.get("/inputs").json()["inputs"]
+    assert (record["outcome"], record["price"]) == ("predicted", None)
+    assert (record["prediction"], record["model_version"]) == (progression["prediction"], "3")
+    assert json.loads(client.get("/inputs/export").text) == record
 
 
 def test_caller_is_told_which_models_there_are_when_service_b_has_none_of_the_name(

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from predictor.faults import Fault, Faults, PartialFault, SlowFault
 from predictor.web.routes.failures import RETRY_AFTER_SECONDS
-from predictor.web.schemas import HealthAnswer
+from predictor.web.schemas import UnhealthyAnswer
 
 KINDS: Mapping[str, type[Fault]] = {
     "delay": SlowFault,
@@ -69,8 +69,7 @@ class FaultLayer:
     def _answer_probe(self, path: str) -> Response:
         if path != "/health":
             return _answer_later(_NO_MODEL)
-        health = HealthAnswer(status="unhealthy", model=self._default_model, model_version=None)
-        return _answer_later(health.model_dump())
+        return _answer_later(UnhealthyAnswer(model=self._default_model).model_dump())
 
     async def _drip(self) -> AsyncIterator[bytes]:
         """Send a space now and then, which JSON may begin with, and never more."""

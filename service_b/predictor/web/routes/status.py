@@ -1,13 +1,17 @@
 """What answers here, and whether it can predict."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from predictor.errors import ModelUnavailable
 from predictor.telemetry.metrics import Metrics
+from predictor.versions.deployment import Deployment
 from predictor.versions.registry import ModelRegistry
 from predictor.web.routes.failures import RETRY_AFTER_SECONDS
-from predictor.web.schemas import HealthAnswer, LivenessAnswer, RootAnswer
+from predictor.web.schemas import HealthAnswer, LivenessAnswer, RootAnswer, UnhealthyAnswer
 
 router = APIRouter(tags=["status"])
 
@@ -20,16 +24,22 @@ async def read_root() -> RootAnswer:
 @router.get(
     "/health",
     summary="Say whether the default model can predict",
-    responses={503: {"model": HealthAnswer, "description": "No model is loaded"}},
+    response_model=HealthAnswer,
+    responses={503: {"model": UnhealthyAnswer, "description": "No model is loaded"}},
 )
-async def read_health(request: Request, response: Response) -> HealthAnswer:
+async def read_health(request: Request) -> HealthAnswer | Response:
     registry: ModelRegistry = request.app.state.registry
     try:
         model = registry.default
     except ModelUnavailable:
-        response.status_code = 503
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return HealthAnswer(status="unhealthy", model=registry.default_name, model_version=None)
+        name = registry.default_name
+        deployments: Sequence[Deployment] = request.app.state.deployments
+        deployment = next(each for each in deployments if each.name == name)
+        unhealthy = UnhealthyAnswer(
+            model=name, reason=deployment.public_error, may_come=deployment.may_come
+        )
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return JSONResponse(unhealthy.model_dump(), 503, headers)
     return HealthAnswer(status="healthy", model=model.name, model_version=model.version)
 
 

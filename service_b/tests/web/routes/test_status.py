@@ -18,14 +18,16 @@ def test_health_names_the_version_that_answers(client: TestClient) -> None:
     }
 
 
-def test_health_is_503_when_no_model_is_loaded(empty_client: TestClient) -> None:
+def test_health_is_503_and_says_why_when_no_model_is_loaded(empty_client: TestClient) -> None:
     answer = empty_client.get("/health")
-    assert answer.status_code == 503
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert answer.json() == {
         "service": "Service B",
         "status": "unhealthy",
         "model": "tiny",
         "model_version": None,
+        "reason": "a source could not be used; the log says why",
+        "may_come": False,
     }
 
 
