@@ -9,6 +9,7 @@ param(
     [ValidateSet('service_a', 'service_b', 'system', 'walkthrough')]
     [string]$Only,
     [switch]$Walkthrough,
+    [switch]$Step,
     [string]$AUrl = 'http://localhost:8000',
     [string]$BUrl = 'http://localhost:8001',
     [string]$CheckB,
@@ -20,7 +21,8 @@ $ErrorActionPreference = 'Stop'
 . (Join-Path $PSScriptRoot 'lab/find_python.ps1')
 $arguments = @()
 if ($Help) { $arguments = @('--help') }
-elseif ($Walkthrough) { $arguments = @('--walkthrough', $AUrl, $BUrl) }
+elseif ($Walkthrough) { $arguments = @('--walkthrough') + @('--step' | Where-Object { $Step }) + @($AUrl, $BUrl) }
+elseif ($Step) { $arguments = @('--step') }
 elseif ($CheckB) { $arguments = @('--check-b', $CheckB) + @($InputFile | Where-Object { $_ }) }
 elseif ($Only) { $arguments = @('--only', $Only) }
 Invoke-Lab 'test_services.ps1' $arguments

@@ -65,6 +65,9 @@ def _run(arguments: tuple[str, ...], shell: Shell) -> bool:
 
 
 def _test(arguments: tuple[str, ...], shell: Shell) -> bool:
+    steps = arguments[:2] == ("--walkthrough", "--step")
+    if steps:
+        arguments = (arguments[0], *arguments[2:])
     match arguments:
         case ():
             return run_parts(PARTS, shell)
@@ -73,9 +76,11 @@ def _test(arguments: tuple[str, ...], shell: Shell) -> bool:
         case ("--only", part):
             raise WrongArguments(f"there is no part {part}")
         case ("--walkthrough",):
-            return walk_through("http://localhost:8000", "http://localhost:8001", shell)
+            return walk_through(
+                "http://localhost:8000", "http://localhost:8001", shell, waits=steps
+            )
         case ("--walkthrough", a, b):
-            return walk_through(a.removesuffix("/"), b.removesuffix("/"), shell)
+            return walk_through(a.removesuffix("/"), b.removesuffix("/"), shell, waits=steps)
         case ("--check-b", url):
             return check_service_b(url)
         case ("--check-b", url, input_file):

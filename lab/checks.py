@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,9 +27,11 @@ LEAST_COVERED = {  # percent of the lines and branches of a package that its tes
 PARTS = [*TYPED, "walkthrough"]
 
 
-def run_parts(parts: Iterable[str], shell: Shell) -> bool:
+def run_parts(parts: Sequence[str], shell: Shell) -> bool:
     """Run parts of the tests, go on after a failure, and say whether everything passed."""
     steps = Steps()
+    if len(parts) > 1:
+        print("All parts take about five minutes on two free cores, longer on a busy machine.")
     for part in parts:
         if steps.take(f"{part}: packages", partial(_prepare, part)):
             if part in TYPED:
@@ -67,7 +69,8 @@ def _check(steps: Steps, part: str) -> None:
         options = ["-n", "logical", "--dist", "worksteal", "--cov", "--cov-report=xml"]
         if part == "system":
             options = ["-n", "3", "--dist", "loadfile"]
-        tests = [*module, "pytest", *options, "tests"]
+        # -rs says at the end what was skipped, and why.
+        tests = [*module, "pytest", "-rs", *options, "tests"]
         steps.take(f"{part}: tests", partial(run, tests, folder))
         for package, percent in LEAST_COVERED.get(part, {}).items():
             report = ["coverage", "report", f"--include={package}/*", f"--fail-under={percent}"]

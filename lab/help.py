@@ -33,7 +33,7 @@ Environment:
 TEST = """\
 Usage: {shell.test}
        {shell.test} {shell.only}
-       {shell.test} {shell.walkthrough} [{shell.urls}]
+       {shell.test} {shell.walkthrough} [{shell.step}] [{shell.urls}]
        {shell.test} {shell.check_b}
 
 Without arguments it runs every part, goes on after a failure, and ends with a summary;
@@ -46,6 +46,7 @@ Parts:
   walkthrough  the walkthrough, against both services started on free ports
 
 {shell.walkthrough} shows each call as a command to copy and its answer, and checks the answer.
+With {shell.step} it says after each call what it teaches, and waits until you press Enter.
 Both services must be running: at http://localhost:8000 and http://localhost:8001, or where you
 say. If they ask for keys, set the same variables here, also where they have them from .env: the
 first key of GATEWAY_API_KEYS goes to Service A, PREDICTOR_API_KEY to Service B.

@@ -12,9 +12,14 @@ def write_in_any_encoding() -> None:
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
 
 
+def has_colours() -> bool:
+    """Say whether what is printed goes to a terminal, and nobody set NO_COLOR."""
+    return not os.environ.get("NO_COLOR") and sys.stdout is not None and sys.stdout.isatty()
+
+
 def colour(text: str, code: int) -> str:
-    """Colour a text if it is for a terminal and nobody set NO_COLOR."""
-    if os.environ.get("NO_COLOR") or sys.stdout is None or not sys.stdout.isatty():
+    """Colour a text where there are colours."""
+    if not has_colours():
         return text
     if os.name == "nt":
         os.system("")  # noqa: S605 - has an old console of Windows understand colours

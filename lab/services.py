@@ -14,7 +14,7 @@ from lab.calls import Answer, NoAnswer, call
 from lab.environment import make_environment
 from lab.errors import LabFailure, Stopped
 from lab.keeper import OWN_GROUP, OWN_GROUP_FLAG
-from lab.output import colour
+from lab.output import colour, has_colours
 from lab.settings import Settings
 from lab.stop_signals import ignore_signals
 
@@ -33,6 +33,8 @@ class Service:
         if output is None:
             prefix = colour(prefix, _COLOURS[letter])
         own = {"HOST": "127.0.0.1", "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+        if output is None and has_colours():
+            own["FORCE_COLOR"] = "1"  # the keeper's pipe is no terminal
         self._keeper = subprocess.Popen(
             [sys.executable, "-Esm", "lab.keeper", f"service_{letter.lower()}", prefix],
             env=make_environment(**own, **settings),

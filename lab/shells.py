@@ -22,6 +22,7 @@ class Shell(NamedTuple):
     prepare_example: str = "--prepare requirements-dev.txt service_a service_b"
     only: str = "--only PART"
     walkthrough: str = "--walkthrough"
+    step: str = "--step"
     urls: str = "A_URL B_URL"
     check_b: str = "--check-b URL [FILE]"
     python_found: str = "the newest of 3.11 to 3.14 that is found"
@@ -47,6 +48,7 @@ POWERSHELL = Shell(
     prepare_example="-Prepare requirements-dev.txt -Services service_a, service_b",
     only="-Only PART",
     walkthrough="-Walkthrough",
+    step="-Step",
     urls="-AUrl A_URL -BUrl B_URL",
     check_b="-CheckB URL [-InputFile FILE]",
     python_found="python, or else the newest that is found",

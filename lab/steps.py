@@ -12,6 +12,7 @@ class Steps:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
+        self._started = time.monotonic()
         self.all_passed = True
 
     def take(self, name: str, action: Callable[[], bool | None]) -> bool:
@@ -29,4 +30,6 @@ class Steps:
         return passed
 
     def print_summary(self) -> None:
+        minutes, seconds = divmod(round(time.monotonic() - self._started), 60)
+        print(f"\n==== Took {minutes} min {seconds} s")
         print("\n==== Summary", *self._lines, sep="\n")

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from lab.environment import make_environment
 from lab.errors import LabFailure
+from lab.progress import Progress, run_with_progress
 
 _IN_WINDOWS = os.name == "nt"
+_PACKAGES = "Lib/site-packages" if _IN_WINDOWS else "lib/python*/site-packages"
 _SAY_VERSION = """
 import importlib.util, sys
 version = sys.version_info[:2]
@@ -111,8 +113,10 @@ def _install(venv: Path, lock: Path, installer: str) -> None:
     command = [python, "-I", "-m", "pip", "install", *options]
     if installer == "uv":
         command = ["uv", "pip", "install", "--compile-bytecode", "--python", python]
+    progress = Progress(lock.read_text("utf-8"), lambda: set(venv.glob(f"{_PACKAGES}/*.dist-info")))
     with log.open("wb") as output:
-        if _run([*command, "--quiet", "--requirement", str(lock)], output.fileno()):
+        command += ["--requirement", str(lock)]
+        if run_with_progress(command, make_environment(), output, progress):
             return
     lines = log.read_text("utf-8", errors="replace").splitlines()
     # pip says at last that there is no such package when it could not ask for any.

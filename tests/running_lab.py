@@ -99,7 +99,8 @@ class Service:
 
     def read_request_line(self, request_id: str) -> str:
         """Wait for the log line of a request, alone or in a batch, and return it."""
-        pattern = re.compile(rf"request_id=\S*(?<![^=,\"]){re.escape(request_id)}(?![^\s,\"])")
+        shown = request_id if len(request_id) <= 20 else request_id[-8:]
+        pattern = re.compile(rf"\bid=\S*(?<![^=,\"]){re.escape(shown)}(?![^\s,\"+])")
         lines: list[str] = []
 
         def find() -> list[str]:

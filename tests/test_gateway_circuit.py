@@ -31,7 +31,7 @@ def read_circuit(lab: Lab) -> str:
 
 def list_changes(lab: Lab) -> list[str]:
     return [
-        line.rpartition("state=")[2]
+        line.rpartition("state=")[2].split()[0]
         for line in lab.a.read_output().splitlines()
         if 'event="circuit to Service B"' in line
     ]

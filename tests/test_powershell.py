@@ -70,7 +70,7 @@ def test_walkthrough_passes_and_shows_commands_that_work(services: RunningScript
     assert result.stdout.endswith("\n9 calls, 0 not as expected\n")
     assert "-key" not in result.stdout
     commands = re.findall(r"^> (Invoke-RestMethod .+(?:\n    -.+)*)", result.stdout, re.MULTILINE)
-    answers = re.findall(r"^(\{.*\})\n\(status", result.stdout, re.MULTILINE)
+    answers = re.findall(r"^(\{.*?\})\n\(status", result.stdout, re.MULTILINE | re.DOTALL)
     assert len(commands) == len(answers) == 9
     for command, answer in zip(commands, answers, strict=True):
         assert json.loads(type_in(write_script(command), **KEYS).stdout) == json.loads(answer)

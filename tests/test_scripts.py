@@ -102,7 +102,7 @@ def test_faults_can_be_switched_on_when_the_script_is_asked_for_them(
     page = f"http://localhost:{services.a_port}/lab#break"
     assert f"Faults are on: break both services at {page}" in services.read_output()
     for service in ("gateway", "predictor"):
-        assert f'logger={service}.app event="faults can be switched on"' in services.read_output()
+        assert f'event="faults can be switched on" logger={service}.app' in services.read_output()
 
 
 def test_walkthrough_passes_when_both_services_run(services: RunningScript) -> None:
@@ -115,7 +115,7 @@ def test_walkthrough_passes_when_both_services_run(services: RunningScript) -> N
     )
 
     assert result.returncode == 0, result.stdout + result.stderr
-    assert '{"status":"Input logged successfully"}' in result.stdout
+    assert '{"status": "Input logged successfully"}' in result.stdout
     assert result.stdout.endswith("\n9 calls, 0 not as expected\n")
 
 
@@ -148,7 +148,7 @@ def test_walkthrough_says_what_is_missing_when_it_has_no_keys(services: RunningS
     result = run(TEST, "--walkthrough", *urls)
 
     assert result.returncode == 1
-    assert '{"detail":"A valid X-API-Key is required"}' in result.stdout
+    assert '{"detail": "A valid X-API-Key is required"}' in result.stdout
     assert result.stdout.endswith("\n9 calls, 7 not as expected\n")
 
 

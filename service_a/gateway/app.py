@@ -79,6 +79,14 @@ from gateway.web.validation import check
 
 _logger = logging.getLogger(__name__)
 
+# The head of /docs and /redoc, which links to nothing that needs the internet.
+_ABOUT = """Logs every input and, on request, has Service B predict for it.
+
+**Begin with `POST /process`**: open it, press *Try it out*, choose an example, press *Execute*.
+[/redoc](redoc) shows every field of a house at once, and [/lab](lab) what happens inside.
+
+In the lab, [Service B](http://localhost:8001/docs) predicts. The documents are in the project's
+folder `docs`: begin with `walkthrough.md`."""
 _RETRY_SHARE = 0.2
 _RETRY_WINDOW_SECONDS = 30
 # Requests leave nothing for the collector, and looking all the time would slow large batches.
@@ -157,7 +165,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = Gateway(
         title="Service A - Input Logger",
-        description="Logs every input and, on request, has Service B predict for it.",
+        description=_ABOUT,
         version=__version__,
         lifespan=lifespan,
         docs_url=None,

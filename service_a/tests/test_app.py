@@ -325,5 +325,5 @@ def test_service_is_whole_below_the_path_of_a_proxy(
     assert client.get(f"{prefix}/", headers=key).status_code == 200
     assert client.post(f"{prefix}/process", json={"data": 1}, headers=key).status_code == 200
     assert client.get(f"{prefix}/docs/", headers=key, follow_redirects=False).status_code == 404
-    assert " path=/process status=200 " in capsys.readouterr().out
+    assert " POST /process 200 " in capsys.readouterr().out
     assert 'route="/process",status="200"' in client.get("/metrics").text

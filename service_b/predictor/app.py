@@ -37,6 +37,16 @@ from predictor.web.routes import invocations, models, predict, status
 from predictor.web.routes.failures import add_failure_handlers
 from predictor.web.schemas import ErrorAnswer, InvalidInputAnswer
 
+# The head of /docs and /redoc, which links to nothing that needs the internet.
+_DESCRIPTION = """Predicts with the models it hosts.
+
+**Begin with `POST /predict`**: open it, press *Try it out*, choose an example, press *Execute*.
+[/redoc](redoc) shows every field of an input at once.
+
+In the lab, [Service A](http://localhost:8000/docs) calls this service and keeps a log of every
+input; [its page /lab](http://localhost:8000/lab) shows both at work. The documents are in the
+project's folder `docs`: begin with `walkthrough.md`."""
+
 _logger = logging.getLogger(__name__)
 
 # A source that hangs delays the start of the service by no more than this.
@@ -86,7 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = Predictor(
         title=manifest.title,
-        description="Predicts with the models it hosts.",
+        description=_DESCRIPTION,
         version=__version__,
         lifespan=lifespan,
         docs_url=None,

@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     """Least important level that is logged: DEBUG, INFO, WARNING or ERROR."""
 
     log_format: Literal["text", "json"] = Field(default="text", validation_alias="LOG_FORMAT")
-    """How log lines are written: `text`, with `key=value`, or `json`."""
+    """How log lines are written: `text` for eyes, or `json`, which has everything."""
 
     api_key: Annotated[
         Annotated[str, Field(pattern="^[!-~]+$")] | None, BeforeValidator(_none_if_empty)

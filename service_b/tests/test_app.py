@@ -243,5 +243,5 @@ def test_service_is_whole_below_the_path_of_a_proxy(
     assert client.get(f"{prefix}/", headers=key).status_code == 200
     assert client.post(f"{prefix}/predict", json={"input": {}}, headers=key).status_code == 503
     assert client.get(f"{prefix}/docs/", headers=key, follow_redirects=False).status_code == 404
-    assert " path=/predict status=503 " in capsys.readouterr().out
+    assert " POST /predict 503 " in capsys.readouterr().out
     assert 'route="/predict",status="503"' in client.get("/metrics").text

@@ -1,6 +1,8 @@
 """The steps in order, what each needs, and which of them have to run."""
 
 import hashlib
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -114,11 +116,13 @@ def run_pipeline(run: Run, chosen: Sequence[str]) -> None:
         else:
             _check_needs(run, step)
         print(title)
+        started = time.monotonic()
         run.workspace.write(
             step.name,
             {**dependencies, **asked_for},
             lambda folder, step=step: step.run(run, folder),  # type: ignore[misc]
         )
+        print(f"    took {math.ceil(time.monotonic() - started)} s")
 
 
 def _check_needs(run: Run, step: Step) -> None:

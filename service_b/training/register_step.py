@@ -1,6 +1,7 @@
 """The last step: trains on all rows that the version may see, and registers it."""
 
 import json
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import joblib
 import pandas as pd
 
 from training import tracking
+from training.alias import read_alias
 from training.evaluation import Trained, train
 from training.features import describe_rows, to_request
 from training.golden import choose_golden
@@ -52,8 +54,25 @@ def register_version(run: Run, folder: Path) -> None:
         version = register(trained, contents, files, options.models)
     write_json(folder / "version.json", {"folder": str(version)})
     print(f"    {version}")
+    _say_next(version, options.models)
     if options.mlflow:
         tracking.log_version(options.mlflow, version, run.workspace.folder / "evaluate")
+
+
+def _say_next(version: Path, models: Path) -> None:
+    """Say that a version isn't served yet, and how it comes to be."""
+    name, number = version.parent.name, version.name
+    aliases = read_alias(version.parent)
+    if aliases is None or aliases.champion == number:
+        return
+    command = "python -m training"
+    where = f" --models {shlex.quote(str(models))}"
+    print(
+        f"    It isn't served yet: version {aliases.champion} is."
+        " Try it in the shadow, or serve it:\n"
+        f"      {command} promote {name} {number} --alias challenger{where}\n"
+        f"      {command} promote {name} {number}{where}"
+    )
 
 
 def _find_unrecorded(run: Run, contents: dict[str, Any]) -> Path | None:

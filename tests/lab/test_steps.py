@@ -26,7 +26,8 @@ def test_summary_says_of_each_step_how_it_ended(capsys: pytest.CaptureFixture[st
     assert shown.err == "the disk is full\n"
     assert shown.out == (
         "\n==== one\n\n==== two\n\n==== three\n\n==== four\n"
-        "\n==== Summary\npassed     0 s  one\nfailed     0 s  two\nfailed     0 s  three\n"
+        "\n==== Took 0 min 0 s\n\n==== Summary\npassed     0 s  one\n"
+        "failed     0 s  two\nfailed     0 s  three\n"
         "passed     0 s  four\n"
     )
 

@@ -37,7 +37,9 @@ def test_venv_made_by_hand_is_kept(folder: Path, capsys: pytest.CaptureFixture[s
     marker.touch()
 
     lock = Path("service/requirements.txt")
-    assert prepare_again(capsys) == f"Installing the packages of {lock}\n"
+    assert prepare_again(capsys) == (
+        f"Installing the packages of {lock}\nInstalled 0 packages in 1 s\n"
+    )
     assert prepare_again(capsys) == ""
     assert marker.exists()
 

@@ -57,17 +57,6 @@ class District(BaseModel):
             title="total_rooms",
         ),
     ]
-    total_bedrooms: Annotated[
-        StrictFloat | None | MISSING,
-        Field(
-            description="Bedrooms of all homes in the district. null means unknown.",
-            examples=[129],
-            ge=1.0,
-            le=10000.0,
-            multiple_of=1.0,
-            title="total_bedrooms",
-        ),
-    ] = MISSING
     population: Annotated[
         StrictFloat,
         Field(
@@ -108,3 +97,14 @@ class District(BaseModel):
             title="ocean_proximity",
         ),
     ]
+    total_bedrooms: Annotated[
+        StrictFloat | None | MISSING,
+        Field(
+            description="Bedrooms of all homes in the district. null means unknown.",
+            examples=[129],
+            ge=1.0,
+            le=10000.0,
+            multiple_of=1.0,
+            title="total_bedrooms",
+        ),
+    ] = MISSING

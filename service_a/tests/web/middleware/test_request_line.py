@@ -37,7 +37,7 @@ def start(app: ASGIApp, level: str = "INFO") -> TestClient:
 
 def read_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
     lines = [parse_line(line) for line in capsys.readouterr().out.splitlines()]
-    return [line for line in lines if line["logger"] == "gateway.request"]
+    return [line for line in lines if line.get("logger", "gateway.request") == "gateway.request"]
 
 
 @pytest.mark.parametrize("given", ["abc-123", "A.b_c:d", "x" * 128])
@@ -67,8 +67,7 @@ def test_each_request_writes_one_line_with_what_its_route_added(
     start(answer).post("/process", headers={"X-Request-ID": "r1"})
 
     (line,) = read_lines(capsys)
-    assert line["event"] == "request"
-    assert line["request_id"] == "r1"
+    assert line["id"] == "r1"
     assert (line["method"], line["path"], line["status"]) == ("POST", "/process", "200")
     assert line["outcome"] == "predicted"
     assert float(line["duration_ms"]) >= 0
@@ -77,10 +76,10 @@ def test_each_request_writes_one_line_with_what_its_route_added(
 def test_path_with_control_characters_stays_in_its_field(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    start(answer).get("/x%0Alevel=INFO%20event=forged%1B[2J%22")
+    start(answer).get("/x%0A00:00:00.000%20level=INFO%20event=forged%1B[2J%22")
 
     (line,) = read_lines(capsys)
-    assert line["path"] == '/x\nlevel=INFO event=forged\x1b[2J"'
+    assert line["path"] == '/x\n00:00:00.000 level=INFO event=forged\x1b[2J"'
 
 
 @pytest.mark.parametrize("path", ["/health", "/faults"])
@@ -113,7 +112,7 @@ def test_answer_is_not_begun_twice_when_an_error_comes_halfway(
 ) -> None:
     start(fail_halfway).get("/")
 
-    assert [line["event"] for line in read_lines(capsys)] == ["unexpected error", "request"]
+    assert [line.get("event") for line in read_lines(capsys)] == ["unexpected error", None]
 
 
 def test_line_says_so_when_the_caller_went_away(capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,4 +90,4 @@ class RequestLine:
                 "duration_ms": round(seconds * 1000, 1),
                 **fields,
             }
-            self._lines.write(_logger, level, "request", line)
+            self._lines.write_request(_logger, level, line)

@@ -78,7 +78,7 @@ def test_answer_does_not_come_before_the_fault_ends(faulty: TestClient, kind: st
 
     reply = predict(faulty)
 
-    assert 0.9 < time.monotonic() - began < 5
+    assert 0.9 < time.monotonic() - began < 60
     assert reply.content.strip() == b"" if kind == "drip" else "prediction" in reply.json()
 
 

@@ -97,7 +97,7 @@ def test_model_without_endpoint_is_named_by_a_log_line_at_the_start(
     request.getfixturevalue("two")  # only now, as its log is what is printed
     lines = [line for line in capsys.readouterr().out.splitlines() if "no endpoint" in line]
     assert len(lines) == 1
-    assert lines[0].endswith(' event="model has no endpoint" model=hidden')
+    assert lines[0].count(' event="model has no endpoint" model=hidden ')
 
 
 def test_model_without_endpoint_is_described_and_not_documented(two: TestClient) -> None:
@@ -252,7 +252,7 @@ def shadowed(two_versions: Settings) -> Iterator[TestClient]:
 
 def read_challenger(client: TestClient, seen: int) -> dict[str, Any]:
     """Read what was found when so many inputs were compared or failed."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 300
     while True:
         answer: dict[str, Any] = client.get("/models/tiny/challenger").json()
         if answer["compared"] + answer["failed"] >= seen:

@@ -329,8 +329,8 @@ def test_pieces_of_a_batch_are_one_request_in_the_log(
     slow.released.set()
     with TestClient(app) as client:
         assert predict_batch(client, [house, house, {}, {}, house])[0] == 200
-    (line,) = [each for each in log.getvalue().splitlines() if "event=request" in each]
-    assert line.endswith(" model=tiny model_version=1 predictions=3")
+    (line,) = [each for each in log.getvalue().splitlines() if "POST /predict/batch" in each]
+    assert " model=tiny model_version=1 predictions=3 id=" in line
 
 
 @pytest.mark.parametrize("path", ["/predict", "/models/tiny/predict/batch"])

@@ -1,0 +1,75 @@
+"""How far an installer has come, read from what pip and uv really print."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.progress import Progress, run_with_progress
+from tests.lab.test_output import FakeTerminal
+
+LOCK = "# made by uv\nalpha==1.0\nbeta-two==2.0 ; sys_platform != 'win32'\ngamma==3.0\n"
+
+
+class FakeInstalled:
+    """The folders that an installer makes, one for each package."""
+
+    def __init__(self) -> None:
+        self.folders = {Path("pip-25.0.dist-info")}
+
+    def list(self) -> set[Path]:
+        return set(self.folders)
+
+
+def test_packages_of_pip_are_fetched_then_installed() -> None:
+    installed = FakeInstalled()
+    progress = Progress(LOCK, installed.list)
+
+    assert progress.write(0) == "0 of 3 packages fetched, 0 s"
+    progress.read("Ignoring beta-two: markers 'sys_platform != \"win32\"' don't match\n")
+    progress.read("Collecting alpha==1.0 (from -r requirements.txt (line 2))\n")
+    progress.read("  Downloading alpha-1.0-py3-none-any.whl (5.3 kB)\n")
+    assert progress.draw(1.2) == "[############............] 1 of 2 packages fetched, 1 s"
+    progress.read("Processing ./gamma-3.0-py3-none-any.whl\n")
+    progress.read("Installing collected packages: gamma, alpha\n")
+    assert progress.write(2) == "0 of 2 packages installed, 2 s"
+    installed.folders.add(Path("gamma-3.0.dist-info"))
+    assert progress.draw(3) == "[############............] 1 of 2 packages installed, 3 s"
+
+
+def test_packages_of_uv_are_fetched_then_installed_then_compiled() -> None:
+    progress = Progress(LOCK, FakeInstalled().list)
+
+    progress.read("Resolved 2 packages in 366ms\n")
+    assert progress.write(1) == "0 of 2 packages fetched, 1 s"
+    progress.read("Prepared 2 packages in 1.20s\n")
+    assert progress.write(2) == "0 of 2 packages installed, 2 s"
+    progress.read("Installed 2 packages in 244ms\n")
+    assert progress.draw(3) == f"[{'#' * 24}] 2 packages installed, compiling them, 3 s"
+
+
+@pytest.mark.parametrize(("terminal", "bars"), [(io.StringIO(), 0), (FakeTerminal(), 1)])
+def test_bar_is_drawn_only_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, terminal: io.StringIO, bars: int
+) -> None:
+    monkeypatch.setattr(sys, "stdout", terminal)
+    code = "import time; print('Collecting alpha==1.0', flush=True); time.sleep(0.3)"
+    log = io.BytesIO()
+
+    progress = Progress(LOCK, FakeInstalled().list)
+    assert run_with_progress([sys.executable, "-c", code], {}, log, progress)
+
+    assert terminal.getvalue().count("[########................] 1 of 3") == bars
+    assert terminal.getvalue().endswith("Installed 0 packages in 1 s\n")
+    assert log.getvalue().split() == [b"Collecting", b"alpha==1.0"]
+
+
+def test_nothing_is_said_to_be_installed_when_the_installer_fails(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for command in ([sys.executable, "-c", "raise SystemExit(1)"], ["no-such-installer"]):
+        progress = Progress(LOCK, FakeInstalled().list)
+        assert not run_with_progress(command, {}, io.BytesIO(), progress)
+
+    assert capsys.readouterr().out == ""
