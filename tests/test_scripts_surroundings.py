@@ -131,7 +131,8 @@ def test_venv_is_made_anew_when_its_folder_was_moved(lab: Path) -> None:
     made = prepare(lab)
     assert made.startswith("Making service_a/.venv with Python ")
 
-    assert prepare(moved := lab.rename(lab.parent / "elsewhere")) == made
+    made_again = prepare(moved := lab.rename(lab.parent / "elsewhere"))
+    assert made_again.splitlines()[0] == made.splitlines()[0]
     assert str(moved) in (moved / "service_a/.venv/pyvenv.cfg").read_text()
     assert prepare(moved) == ""
 

@@ -131,9 +131,8 @@ def test_body_too_slow_is_408_and_the_sender_of_one_too_large_sees_the_413(
     server: RunningServer, settings: Settings, write_version: Callable[..., Path]
 ) -> None:
     write_version()
-    limits = {"body_timeout_seconds": 0.2, "max_body_bytes": 100_000}
-    app = create_app(settings.model_copy(update=limits))
-    server.use(app)
+    app = create_app(settings.model_copy(update={"max_body_bytes": 100_000}))
+    server.use(app, body_seconds=0.2)
     with TestClient(app):
         (slow,) = server.send(write_head(length=1000), b'{"input":')
         (large,) = server.send(write_head(b"Connection: close", length=1_000_000), b" " * 1_000_000)

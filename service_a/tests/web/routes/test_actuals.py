@@ -154,7 +154,7 @@ def test_price_is_refused_with_503_while_the_log_can_not_be_written(
     def note(_: LineHandler, *line: Any) -> None:
         outcomes.append(line[-1]["outcome"])
 
-    monkeypatch.setattr(LineHandler, "write", note)
+    monkeypatch.setattr(LineHandler, "write_request", note)
     reply = client.post("/actuals", content=b'{"actuals": [%b]}' % GOOD, headers=JSON)
 
     assert reply.status_code == 503
