@@ -426,7 +426,7 @@ def test_the_docker_commands_of_the_walkthrough_work(stack: Stack, house: dict[s
         timer.start()
         stack.process(house, "followed")
         lines: list[str] = []
-        while not (lines and "request_id=followed" in lines[-1]):
+        while not (lines and " id=followed" in lines[-1]):
             lines.append(following.stdout.readline())
             assert lines[-1], "ended before the line came"
         following.send_signal(signal.SIGINT)  # Ctrl-C
