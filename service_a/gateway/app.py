@@ -9,9 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from threading import Event
+from typing import Any, cast
 
 from fastapi import Depends, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.types import ASGIApp
 from urllib3.util import parse_url
 
 from gateway import __version__
@@ -49,7 +53,7 @@ from gateway.intake.log_queue import LogQueue
 from gateway.intake.ports import Predictor
 from gateway.intake.read_queue import ReadQueue
 from gateway.intake.replay import Replay
-from gateway.layers import Gateway
+from gateway.serving.direct_routes import DirectRoutes
 from gateway.serving.workers import METRICS_FOLDER
 from gateway.settings import Settings
 from gateway.telemetry.events import Watchers
@@ -60,6 +64,14 @@ from gateway.web.finding import Finding
 from gateway.web.json_body import BodyReader, parse_strictly
 from gateway.web.key_count import parse_counting_keys
 from gateway.web.lab_state import LabState
+from gateway.web.middleware.allowed_hosts import AllowedHosts
+from gateway.web.middleware.api_keys import ApiKeys
+from gateway.web.middleware.head_requests import HeadRequests
+from gateway.web.middleware.json_errors import JsonErrors
+from gateway.web.middleware.request_events import RequestEvents
+from gateway.web.middleware.request_line import RequestLine
+from gateway.web.middleware.root_path import WithoutRootPath, WithRootPath
+from gateway.web.openapi import build_openapi
 from gateway.web.query_parameters import refuse_unknown_parameters
 from gateway.web.routes import (
     actuals,
@@ -94,6 +106,46 @@ _COLLECTOR_THRESHOLD = 20_000
 # Looking at promises and quality anew takes no more than this share of the time.
 _LOOK_SHARE = 0.05
 _PROMISE_SECONDS = 1
+# How long a browser may keep the answer to a preflight.
+_PREFLIGHT_SECONDS = 3600
+
+
+class Gateway(FastAPI):
+    """The framework with the gateway's own layers around it, and its own OpenAPI document."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the layers together; calls of the direct routes don't go through the framework's."""
+        settings: Settings = self.state.settings
+        framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
+        # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
+        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
+        if settings.root_path:
+            layers = WithRootPath(layers)
+        if "direct_routes" not in settings.plain:
+            hot_routes = [*process.router.routes, *price.router.routes, *instances.router.routes]
+            layers = DirectRoutes(layers, hot_routes, self.exception_handlers)
+        if settings.api_keys:
+            layers = ApiKeys(layers, settings.api_keys)
+        if settings.cors_origins:
+            cors = CORSMiddleware(
+                layers,
+                allow_origins=sorted(settings.cors_origins),
+                allow_methods=["GET", "POST", *(["PUT", "DELETE"] if settings.faults else [])],
+                allow_headers=["Content-Type", "X-API-Key", "X-Request-ID", "traceparent"],
+                expose_headers=["X-Request-ID", "Retry-After", "Server-Timing"],
+                max_age=_PREFLIGHT_SECONDS,
+            )
+            layers = JsonErrors(cors)  # it refuses in plain text
+        if settings.allowed_hosts:
+            layers = AllowedHosts(layers, settings.allowed_hosts)
+        layers = RequestLine(layers, self.state.metrics, self.state.lines)
+        layers = RequestEvents(layers, self.state.watchers, self.state.latencies)
+        if settings.root_path:
+            layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
+        return layers
+
+    def openapi(self) -> dict[str, Any]:
+        return build_openapi(self)
 
 
 def create_app(settings: Settings) -> FastAPI:

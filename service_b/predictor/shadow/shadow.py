@@ -226,4 +226,7 @@ class Shadow:
             # Ends it as soon as it runs Python code, so that it doesn't keep a processor busy.
             thread = ctypes.c_ulong(self._thread.ident)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(ChallengerHangs))
-        self.start()
+        try:
+            self.start()
+        except RuntimeError:  # the system has no more threads: no reason to fail a caller
+            _logger.exception("challenger isn't compared any more", extra={"fields": fields})

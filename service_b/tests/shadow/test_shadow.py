@@ -177,6 +177,30 @@ def test_challenger_that_hangs_is_left_alone_until_another_comes(stage: Stage, b
     assert stage.count() == (3, 0, 0)
 
 
+def test_callers_get_answers_when_no_thread_can_take_the_place_of_one_that_hangs(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    released = threading.Event()
+
+    def hang(_: float) -> None:
+        released.wait(20)
+
+    challenger = stage.challenge(FakeModel("2", then=hang))
+    stage.answer(1)
+    wait_until(lambda: bool(challenger.threads))
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    wait_until(lambda: stage.shadow.describe().status == "hangs")
+    stage.answer(2)
+    released.set()
+
+    assert stage.count() == (0, 1, 2)
+    assert "challenger isn't compared any more" in caplog.messages
+
+
 def test_findings_begin_anew_when_either_version_is_replaced(stage: Stage) -> None:
     stage.challenge(FakeModel("2", factor=2))
     stage.answer(1)
