@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import InputLogUnavailable
+from gateway.input_log.folder_lock import lock_folder
 from gateway.input_log.log_files import LogFiles
 from gateway.input_log.server_process import (
     ServerProcess,
@@ -78,6 +79,7 @@ class LogDatabase:
                 if self._is_psycopg and is_committed:
                     process = read_server_process(connection)
                 yield connection
+                self.check_files()
                 ended = True
         except InputLogUnavailable:
             if process is None or not ended or is_committed is None:
@@ -122,10 +124,18 @@ class LogDatabase:
             finally:
                 with self._lock:
                     self._users -= 1
-            if self._files:
-                self._files.check()
+            self.check_files()
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise InputLogUnavailable(str(error)) from error
+
+    def check_files(self) -> None:
+        """Raise `InputLogUnavailable` if the path of a SQLite log names other files than the open.
+
+        A look before a commit, while nobody else can write, also finds what another process has
+        just done when it left the former files. Then nothing more is written into them.
+        """
+        if self._files:
+            self._files.check()
 
     def stop(self) -> None:
         """Have whatever is still under way fail soon."""
@@ -142,23 +152,32 @@ class LogDatabase:
         self._has_tables = False
 
     def _make_ready(self) -> None:
+        reason = None
         if self._files and self._anchor:
             try:
                 self._files.check_unless_checked()
             except InputLogUnavailable as error:
-                self._leave_files(self._files, self._anchor, error)
-        if self._has_tables:
+                reason = error
+        if self._has_tables and not reason:
             return
-        self.close()  # what was opened in vain may be open on a former file
-        made = self._files.make() if self._files else None
+        if self._files:
+            with lock_folder(self._files.path.parent):
+                if self._anchor and reason:
+                    self._leave_files(self._files, self._anchor, reason)
+                self._open_files(self._files)
+        else:
+            self.close()
         with self._engine.begin() as connection:
             upgrade(connection)
-        if self._files and made:
-            self._anchor = self._open_sqlite()
-            # After a kill, nobody could say how much SQLite has copied until it copies something.
-            self._anchor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            self._files.remember(made)
         self._has_tables = True
+
+    def _open_files(self, files: LogFiles) -> None:
+        self.close()  # what was opened in vain may be open on a former file
+        made = files.make()
+        self._anchor = self._open_sqlite()
+        # After a kill, nobody could say how much SQLite has copied until it copies something.
+        self._anchor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        files.remember(made)
 
     def _leave_files(
         self, files: LogFiles, anchor: sqlite3.Connection, reason: InputLogUnavailable

@@ -45,6 +45,7 @@ class SqliteLogWriter(LogWriter):
             try:
                 with self._database.keep_sqlite() as connection:
                     yield connection
+                    self._database.check_files()
             except sqlite3.Error:
                 self.close()
                 raise

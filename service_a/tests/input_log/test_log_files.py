@@ -177,6 +177,27 @@ def test_commit_is_no_success_when_the_file_goes_in_the_middle_of_it(
     assert read_names(log_path)[-1] == "r2"
 
 
+def test_nothing_is_written_into_former_files_when_another_process_has_just_left_them(
+    log: LogWriter, log_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(log, "r1")
+    begin = LogDatabase._make_ready
+
+    def begin_and_delete(database: LogDatabase) -> None:
+        begin(database)
+        delete("-wal", "-shm")(log_path)
+
+    with open(f"{log_path}-wal", "rb") as former:
+        with monkeypatch.context() as patch:
+            patch.setattr(LogDatabase, "_make_ready", begin_and_delete)
+            with pytest.raises(InputLogUnavailable):
+                record(log, "lost")
+        content = former.read()
+
+    assert b"r1" in content
+    assert b"lost" not in content
+
+
 def test_outcome_of_an_input_in_the_former_file_is_not_given_to_one_of_the_new(
     log: LogWriter, log_path: Path
 ) -> None:
