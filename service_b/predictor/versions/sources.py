@@ -62,7 +62,7 @@ def _build(location: str, allowed: AllowedSources, max_bytes: int) -> Source:
     links = [location] if location.startswith(LOCAL) else location.split("::")
     if not all(map(allowed.allow, links)):
         prefixes = ", ".join(allowed.prefixes)
-        raise ValueError(f"{location} begins with none of {prefixes} (PREDICTOR_ALLOWED_SOURCES)")
+        raise ValueError(f"{location}: begins with none of {prefixes} (PREDICTOR_ALLOWED_SOURCES)")
     if location.startswith("models:"):
         return MlflowSource(location, max_bytes)
     return ModelRepository(location, allowed, max_bytes)
@@ -76,6 +76,9 @@ def _complete(written: str, folder: Path) -> str:
         return _write_url(folder / written)
     if ".." in unquote(written).split("/"):
         raise ValueError("must not have .. in it")
+    if re.search("[@?#]", written) and re.search(r"[\s\"']", written):
+        # Whatever shows the URL could not say where a secret in it ends.
+        raise ValueError("must have blanks as %20 and quotation marks as %22 or %27")
     return written
 
 

@@ -101,8 +101,8 @@ def test_class_without_sources_is_its_own_and_never_changes(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        ("ftps://h/x", "ftps://h/x begins with none of file:, https:, models:"),
-        ("http://h/x", "http://h/x begins with none of"),
+        ("ftps://h/x", "ftps://h/x: begins with none of file:, https:, models:"),
+        ("http://h/x", "http://h/x: begins with none of"),
         ("https://h/models/%2E%2e/ames", "must not have .. in it"),
         ("https://h/../ames", "must not have .. in it"),
     ],
@@ -116,7 +116,10 @@ def test_error_names_the_source_that_is_wrong(tmp_path: Path, written: str, reas
 def test_error_names_no_password(tmp_path: Path) -> None:
     allowed = ("https://reader:secret@models/",)
     error = find_error("https://me:secret@h/x?token=secret", folder=tmp_path, allowed=allowed)
-    assert str(error).startswith("https://***@h/x?*** begins with none of https://***@models/")
+    assert str(error).startswith("https://***@h/x?***: begins with none of https://***@models/")
+    for blank in (" ", "\n", "'", '"'):
+        written = f"https://me:se{blank}cret@h/x"
+        assert "cret" not in str(find_error(written, folder=tmp_path))
 
 
 @pytest.mark.parametrize("written", ["models/../../secret", "file:///srv/models/../secret"])
