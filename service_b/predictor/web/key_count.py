@@ -12,7 +12,6 @@ import jiter
 
 from predictor.web.json_body import parse_strictly
 
-
 # Counting takes some microseconds whatever the size; from here on it is quicker all the same.
 _LEAST_BYTES = 1000
 
