@@ -59,7 +59,9 @@ def test_every_house_of_the_data_gets_a_price(lab: Lab) -> None:
     def send(house: dict[str, Any]) -> tuple[int, str]:
         if not hasattr(local, "session"):
             local.session = requests.Session()
-        answer = local.session.post(f"{lab.a.url}/process", json={"data": house}, timeout=30)
+        answer = local.session.post(
+            f"{lab.a.url}/process", json={"data": house}, timeout=WAIT_SECONDS
+        )
         return answer.status_code, answer.text
 
     with ThreadPoolExecutor(8) as callers:
