@@ -1,7 +1,7 @@
-"""The examples in the contracts are what both services really answer.
+"""The examples in Service A's contract are what both services really answer.
 
-After a change that alters answers, `UPDATE_DOCUMENTATION=1` writes Service A's anew, into
-`gateway/web/example_answers.json`. Service B makes its own when it loads a model.
+After a change that alters answers, `UPDATE_DOCUMENTATION=1` writes the new ones into
+`gateway/web/example_answers.json`. (Service B makes its own examples when it loads a model.)
 """
 
 import json
@@ -18,7 +18,7 @@ from tests.running_lab import ROOT, WAIT_SECONDS, Lab, Service
 
 ANSWERS = ROOT / "service_a/gateway/web/example_answers.json"
 TRACE = "my-first-trace"
-CALLS_OF_A = {  # path: by the name of the example, what is asked
+CALLS = {  # path: by the name of the example, what is asked
     "/": {"anybody": "/", "unknown parameter": "/?verbose=1"},
     "/health": {"healthy": "/health", "unknown parameter": "/health?verbose=1"},
     "/inputs": {"one request": f"/inputs?request_id={TRACE}", "wrong": "/inputs?limit=0"},
@@ -34,30 +34,6 @@ CALLS_OF_A = {  # path: by the name of the example, what is asked
     },
     "/quality": {"all versions": "/quality", "wrong": "/quality?from=yesterday"},
     "/metrics": {"forwards": "/metrics", "unknown parameter": "/metrics?verbose=1"},
-}
-CALLS_OF_B = {
-    "/": {"anybody": "/", "unknown parameter": "/?verbose=1"},
-    "/health": {"healthy": "/health", "unknown parameter": "/health?verbose=1"},
-    "/livez": {"alive": "/livez", "unknown parameter": "/livez?verbose=1"},
-    "/metrics": {"predictions": "/metrics", "unknown parameter": "/metrics?verbose=1"},
-    "/ping": {"unknown parameter": "/ping?verbose=1"},
-    "/version": {"unknown parameter": "/version?verbose=1"},
-    "/models": {"all": "/models", "unknown parameter": "/models?verbose=1"},
-    "/models/{name}": {
-        "ames": "/models/ames",
-        "no such model": "/models/no-such-model",
-        "unknown parameter": "/models/ames?verbose=1",
-    },
-    "/models/{name}/challenger": {
-        "no challenger": "/models/ames/challenger",
-        "no such model": "/models/no-such-model/challenger",
-        "unknown parameter": "/models/ames/challenger?verbose=1",
-    },
-    "/reload": {"all": "/reload", "unknown parameter": "/reload?verbose=1"},
-    "/invocations": {
-        "no such model": "/invocations?model=no-such-model",
-        "unknown parameter": "/invocations?verbose=1",
-    },
 }
 DIFFERS = {"received_at", "outcome_at", "actual_at", "duration_ms", "last_check"}  # each time
 
@@ -87,7 +63,7 @@ def test_examples_of_service_a_are_answered_as_its_contract_shows(unused_lab: La
         bodies = content.get("application/json", {"examples": {}})["examples"]
         for name, example in bodies.items():
             keep(asked[path], name, ask(unused_lab.a, method, path, example["value"]))
-        for name, url in CALLS_OF_A.get(path, {}).items():
+        for name, url in CALLS.get(path, {}).items():
             keep(asked[path], name, ask(unused_lab.a, method, url))
         assert asked[path].keys() >= {"200", "422"}, path
 
