@@ -330,7 +330,7 @@ def test_connection_is_not_used_again_when_something_waits_on_it(
 
     def send_one_more(exchange: Exchange) -> None:
         predict_as_service_b(exchange)
-        assert taken.wait(10)
+        assert taken.wait(60)
         exchange.wfile.write(write_answer(200, price(-1), "X-Request-ID: r2"))
         while fcntl.ioctl(exchange.connection, termios.TIOCOUTQ, bytes(4)) != bytes(4):
             pass  # it has not arrived yet
@@ -339,7 +339,7 @@ def test_connection_is_not_used_again_when_something_waits_on_it(
     stub.behave = send_one_more
     predict(client, make_forward(request_id="r1"))
     taken.set()
-    assert sent.wait(10)
+    assert sent.wait(60)
     stub.behave = predict_as_service_b
 
     (result,) = predict(client, make_forward(b'{"id":2}', "r2"))

@@ -67,7 +67,7 @@ def test_no_more_models_have_lanes_and_threads_than_there_is_room_for() -> None:
     with_lanes(use)
     for thread in threading.enumerate():
         if thread.name == "forward":
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
 
 

@@ -146,7 +146,7 @@ def test_other_models_are_asked_when_the_calls_of_one_hang(
         slow = []
         for _ in range(2):  # as many calls as are under way at a time
             slow.append(callers.submit(process, client, "slow"))
-            assert called.acquire(timeout=10)
+            assert called.acquire(timeout=60)
         slow.append(callers.submit(process, client, "slow"))
 
         statuses = [process(client, name)[0] for name in (None, "ames", "new", None)]
