@@ -23,7 +23,7 @@ class PredictorTimeout(PredictorUnavailable):
     """Service B has used up the time it was given."""
 
 
-class PredictionFailed(PredictorUnavailable):
+class InputFailed(PredictorUnavailable):
     """Service B failed at one input. That may be the cause, or B itself."""
 
 

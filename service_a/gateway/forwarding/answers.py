@@ -17,9 +17,9 @@ from gateway.errors import (
     BatchFailed,
     BatchUnsupported,
     GatewayError,
+    InputFailed,
     InputRejected,
     ModelUnknown,
-    PredictionFailed,
     PredictorUnavailable,
 )
 from gateway.intake.entries import Answer
@@ -90,7 +90,7 @@ def read_answer(status: int, body: bytes, model: str | None) -> Answer | Gateway
     """Read what Service B answers to one input, for the model of this name.
 
     Raises:
-        PredictionFailed: B failed at it.
+        InputFailed: B failed at it.
         PredictorUnavailable: it is none of the answers that B may give.
     """
     if status == 422:
@@ -98,7 +98,7 @@ def read_answer(status: int, body: bytes, model: str | None) -> Answer | Gateway
     if status == 404 and model is not None:
         return _read_not_found(body)
     if status == 500:
-        raise PredictionFailed("status 500")
+        raise InputFailed("status 500")
     if status != 200:
         raise PredictorUnavailable(f"status {status}")
     return _read_prediction(_parse(body), body)

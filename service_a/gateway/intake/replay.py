@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from gateway.errors import (
     GatewayError,
+    InputFailed,
     InputRejected,
     ModelUnknown,
-    PredictionFailed,
     PredictorUnavailable,
 )
 from gateway.intake.entries import Answer, Claim, Span
@@ -96,7 +96,7 @@ class Replay:
                 results = await self._intake.predict_again(model, claims, trace)
                 replayed.add(results)
                 # Then it isn't sure that Service B is down.
-                turns.may_wait = any(isinstance(each, PredictionFailed) for each in results)
+                turns.may_wait = any(isinstance(each, InputFailed) for each in results)
             if claims or turns.go_on_with_the_oldest():
                 waiting.append(turns)
         return replayed

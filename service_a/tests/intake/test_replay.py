@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from gateway.errors import GatewayError, InputRejected, PredictionFailed, PredictorUnavailable
+from gateway.errors import GatewayError, InputFailed, InputRejected, PredictorUnavailable
 from gateway.intake import replay as module
 from gateway.intake.entries import Answer, Claim, Span
 from gateway.intake.intake import Intake
@@ -161,7 +161,7 @@ def test_inputs_that_open_the_circuit_by_themselves_are_passed_over_in_one_run(
     monkeypatch.setattr(module, "_WAIT_SECONDS", 0.01)
     queue = FakeQueue(default=range(1, 13))
     intake = FakeIntake(queue, lambda claim: claim.number <= 10, steps=3)
-    intake.failure = PredictionFailed("status 500")
+    intake.failure = InputFailed("status 500")
     intake.refusals = 1  # after each opening
 
     replayed = run(make(queue, intake))
