@@ -21,6 +21,7 @@ TRACE = "my-first-trace"
 CALLS = {  # path: by the name of the example, what is asked
     "/": {"anybody": "/", "unknown parameter": "/?verbose=1"},
     "/health": {"healthy": "/health", "unknown parameter": "/health?verbose=1"},
+    "/livez": {"alive": "/livez", "unknown parameter": "/livez?verbose=1"},
     "/inputs": {"one request": f"/inputs?request_id={TRACE}", "wrong": "/inputs?limit=0"},
     "/inputs/export": {
         "one request": f"/inputs/export?request_id={TRACE}",

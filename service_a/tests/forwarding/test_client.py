@@ -500,25 +500,6 @@ def test_batch_ends_at_the_deadline_when_the_predictor_hangs(
 # Models
 
 
-def test_each_model_is_asked_in_a_call_of_its_own(
-    client: PredictorClient, stub: StubServer
-) -> None:
-    stub.behave = predict_as_service_b
-    models = [None, "a", "b", "a", None]
-    forwards = [
-        Forward(b'{"id":%d}' % number, f"r{number}", model) for number, model in enumerate(models)
-    ]
-
-    results = predict(client, *forwards)
-
-    assert [result.price for result in results if isinstance(result, Answer)] == [0, 1, 2, 3, 4]
-    assert sorted(request.line.split()[1] for request in stub.received) == [
-        "/models/a/predict/batch",
-        "/models/b/predict",
-        "/predict/batch",
-    ]
-
-
 def test_every_input_is_told_when_service_b_has_no_such_model(
     client: PredictorClient, stub: StubServer
 ) -> None:
