@@ -17,7 +17,7 @@ import requests
 from pydantic.alias_generators import to_camel
 
 from benchmarks.server import Server
-from tests.running_lab import ROOT, Lab, Service
+from tests.running_lab import ROOT, WAIT_SECONDS, Lab, Service
 
 VERSION = ROOT / "service_b/models/ames/1"
 PACKAGES = ROOT / "tests/mlflow/requirements.in"
@@ -145,7 +145,7 @@ def gateway(model_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    answer = requests.post(url, json=body, timeout=30)
+    answer = requests.post(url, json=body, timeout=WAIT_SECONDS)
     assert answer.status_code == 200, answer.text
     content: dict[str, Any] = answer.json()
     return content
@@ -182,7 +182,7 @@ def test_houses_of_a_batch_have_the_prices_that_service_b_gives_them(
 def test_house_that_no_model_server_would_refuse_is_refused(gateway: Service) -> None:
     house = {**MINIMUM, "overall_qual": 99, "heating": "Sun", "colour": "red"}
 
-    answer = requests.post(f"{gateway.url}/process", json={"data": house}, timeout=30)
+    answer = requests.post(f"{gateway.url}/process", json={"data": house}, timeout=WAIT_SECONDS)
 
     assert answer.status_code == 422
     places = {tuple(problem["loc"]) for problem in answer.json()["detail"]}

@@ -174,6 +174,7 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("SERVICE_B_URL", "http://"),
         ("SERVICE_B_URL", "http://[::1"),
         ("SERVICE_B_URL", "http://a b/predict"),
+        ("SERVICE_B_URL", "http://service_b/predict\n"),
         ("SERVICE_B_URL", "http://\udcff/predict"),  # a byte that is not UTF-8
         ("SERVICE_B_URL", "http://service_b:99999/predict"),
         ("SERVICE_B_URL", ""),
@@ -202,6 +203,10 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "61"),
         ("GATEWAY_HEAD_TIMEOUT_SECONDS", "0"),
         ("GATEWAY_MAX_CONNECTIONS", "0"),
+        ("GATEWAY_MAX_CONNECTIONS", "1" + 400 * "0"),
+        ("GATEWAY_RETENTION_INPUTS", "1" + 400 * "0"),
+        ("GATEWAY_MAX_BYTES_UNDER_WAY", "1" + 400 * "0"),
+        ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "1" + 400 * "0"),
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "x\ny"),
     ],
 )
@@ -217,6 +222,18 @@ def test_bad_value_is_told_in_one_line_with_its_variable(
     assert message.startswith(f"{name}: ")
     assert message.endswith(f"(was {value!r})")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("mark", ["?", "#"])
+def test_url_of_service_b_has_no_query_and_what_is_in_it_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    monkeypatch.setenv("SERVICE_B_URL", f"http://service_b/predict{mark}token=se cret")
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert str(caught.value).endswith(f"(was 'http://service_b/predict{mark}***')")
 
 
 @pytest.mark.parametrize(("version", "starts"), [((3, 34, 1), False), ((3, 35, 0), True)])

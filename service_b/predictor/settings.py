@@ -158,19 +158,19 @@ class Settings(BaseSettings):
     ] = ("file:", "https:", "s3:", "gs:", "models:")
     """What the address of a source must begin with; a folder's begins with `file://`."""
 
-    max_version_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    max_version_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, le=10**12)
     """Most bytes of all files of a model's version that are read; all are in memory at once."""
 
-    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, le=10**12)
     """Largest request body; a batch of 1,000 full houses takes about 2 MB."""
 
-    max_bytes_under_way: int = Field(default=16 * 1024 * 1024, validate_default=True)
+    max_bytes_under_way: int = Field(default=16 * 1024 * 1024, le=10**13, validate_default=True)
     """Most bytes of requests under way, of all callers together; one more gets a 503."""
 
-    max_body_values: int = Field(default=250_000, ge=1000)
+    max_body_values: int = Field(default=250_000, ge=1000, le=10**9)
     """Most values in a request body, all brackets counted; 1,000 full houses have 81,000."""
 
-    max_rows: int = Field(default=1000, ge=1)
+    max_rows: int = Field(default=1000, ge=1, le=10**9)
     """Most rows in one call of `/invocations`."""
 
     body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
@@ -179,8 +179,8 @@ class Settings(BaseSettings):
     head_timeout_seconds: float = Field(default=15.0, gt=0, le=300)
     """Time that a caller has to send all that comes before the body."""
 
-    max_connections: int = Field(default=1000, ge=1)
-    """Most open connections, or 100 fewer than the files that the system lets a process open."""
+    max_connections: int = Field(default=1000, ge=1, le=1_000_000)
+    """Most open connections, or 300 fewer than the files that the system lets a process open."""
 
     faults: Annotated[bool, BeforeValidator(_false_if_empty)] = Field(
         default=False, validation_alias="LAB_FAULTS"

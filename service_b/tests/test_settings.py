@@ -178,6 +178,8 @@ def test_variable_of_a_library_is_named_when_its_value_is_wrong(
         ("PREDICTOR_ALLOWED_SOURCES", ","),
         ("PREDICTOR_ALLOWED_SOURCES", "[file:]"),
         ("PREDICTOR_MAX_ROWS", "0"),
+        ("PREDICTOR_MAX_ROWS", "1" + 400 * "0"),
+        ("PREDICTOR_MAX_VERSION_BYTES", "1" + 400 * "0"),
         ("PREDICTOR_MAX_BODY_VALUES", "1e6"),
         ("PREDICTOR_MAX_VERSION_BYTES", "64M"),
         ("PORT", "0"),

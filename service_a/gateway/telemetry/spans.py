@@ -3,7 +3,6 @@
 import time
 
 from opentelemetry.trace import (
-    INVALID_SPAN_CONTEXT,
     Link,
     Span,
     SpanContext,
@@ -41,14 +40,13 @@ def add_stages(tracer: Tracer, request: Span, trace: Trace) -> None:
     """
     context = set_span_in_context(request)
     call = trace.stages.call
-    call_span = read_traceparent(call.traceparent) if call else INVALID_SPAN_CONTEXT
     clocks_ns = time.time_ns() - time.perf_counter_ns()
     for name, began_at, ended_at in trace.stages.list_stages():
         links = []
-        if name == "predict":
-            if call_span.trace_id == request.get_span_context().trace_id:
+        if name == "predict" and call:
+            if trace.trace_id in call.traceparent:
                 continue
-            links = [Link(call_span)]
+            links = [Link(read_traceparent(call.traceparent))]
         began_ns, ended_ns = (int(at * 1e9) + clocks_ns for at in (began_at, ended_at))
         tracer.start_span(name, context, links=links, start_time=began_ns).end(ended_ns)
 

@@ -35,8 +35,8 @@ def test_trace_is_that_of_the_caller_when_the_request_has_no_span() -> None:
 def test_each_stage_is_a_span_of_its_time_below_that_of_the_request() -> None:
     exported.clear()
     call = Call(1, inputs=1, callers=2, traceparent=CALLER)
-    request = tracer.start_span("POST /process")
-    trace = read_span("r1", "")
+    with tracer.start_as_current_span("POST /process", end_on_exit=False) as request:
+        trace = read_span("r1", "")
     trace.stages.end_reading(1, None)
     trace.stages.call = call
     logged_at = time.perf_counter()
@@ -57,8 +57,8 @@ def test_each_stage_is_a_span_of_its_time_below_that_of_the_request() -> None:
 
 def test_call_is_not_a_span_twice_in_the_trace_that_has_it() -> None:
     exported.clear()
-    request = tracer.start_span("POST /process")
-    trace = read_span("r1", "")
+    with tracer.start_as_current_span("POST /process", end_on_exit=False) as request:
+        trace = read_span("r1", "")
     trace.stages.call = Call(1, inputs=1, callers=1, traceparent=write_traceparent(request))
     trace.stages.end_forward(time.perf_counter(), [])
 
