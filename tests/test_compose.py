@@ -139,6 +139,7 @@ def without_own_settings(environment: os._Environ[str]) -> dict[str, str]:
         "INPUT_LOG_",
         "MLFLOW_",
         "MODELS_FOLDER",
+        "OTEL_",
         "WORKERS",
         "DRAIN_SECONDS",
         "TRAINING",
@@ -348,7 +349,10 @@ def test_environment_chooses_published_address_and_ports(
     [
         (
             "service_a",
-            {"main.py", "requirements.txt", "requirements-postgres.txt", "gateway"},
+            {
+                *("main.py", "requirements.txt", "requirements-postgres.txt"),
+                *("requirements-tracing.txt", "gateway"),
+            },
             350,
         ),
         (
