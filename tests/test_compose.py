@@ -140,6 +140,8 @@ def without_own_settings(environment: os._Environ[str]) -> dict[str, str]:
         "INPUT_LOG_",
         "MLFLOW_",
         "MODELS_FOLDER",
+        "WORKERS",
+        "DRAIN_SECONDS",
         "TRAINING",
     )
     return {name: value for name, value in environment.items() if not name.startswith(own)}
