@@ -516,13 +516,18 @@ def test_callers_lose_nothing_when_copies_behind_haproxy_come_and_go_and_one_is_
         assert stack.process(house, uuid.uuid4().hex).status_code == 200
         with SteadyLoad(int(environment["SERVICE_A_PORT"]), per_second=60) as load:
             run("bash", "-ec", scale, environment=environment)
-            copies = {"service_a": "gateway_inputs_logged_total", "service_b": "predictor_predictions_total"}
+            copies = {
+                "service_a": "gateway_inputs_logged_total",
+                "service_b": "predictor_predictions_total",
+            }
             for service, metric in copies.items():
                 wait_until(lambda: len(count_calls(service, metric)) == 3)
                 wait_until(lambda: min(count_calls(service, metric)) > 0)
-            fewer = scale.replace("service_a=3", "service_a=2").replace("service_b=3", "service_b=1")
+            fewer = scale.replace("service_a=3", "service_a=2").replace(
+                "service_b=3", "service_b=1"
+            )
             run("bash", "-ec", fewer, environment=environment)
-            assert load.failures == []
+            assert load.failures == [], stack.compose("logs", "haproxy")
             run("docker", "kill", stack.compose("ps", "--quiet", "service_a").split()[0])
             killed_at = time.monotonic()
             wait_until(lambda: time.monotonic() > killed_at + 5)
