@@ -191,6 +191,15 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(default="text", validation_alias="LOG_FORMAT")
     """How log lines are written: `text` for eyes, or `json`, which has everything."""
 
+    otlp_endpoint: Annotated[
+        Annotated[str, Field(pattern=r"^https?://[^\s/]\S*$")] | None,
+        BeforeValidator(_none_if_empty),
+    ] = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    """Where the spans of each request are sent, by OTLP over HTTP; unset is nowhere."""
+
+    otlp_headers: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_HEADERS")
+    """Headers to send with them, such as `api-key=key1`, with commas between them."""
+
     api_keys: Annotated[frozenset[Key] | None, NoDecode, BeforeValidator(_split)] = None
     """Keys, with commas between them, of which every call needs one; unset lets anybody call."""
 
@@ -316,7 +325,7 @@ class Settings(BaseSettings):
         return url.removesuffix("/predict").removesuffix("/invocations")
 
 
-SECRETS = ("api_keys", "predictor_api_key", "input_log_url")
+SECRETS = ("api_keys", "predictor_api_key", "input_log_url", "otlp_headers")
 """Fields of which a file may hold the value: the one that their variable with `_FILE` names."""
 
 

@@ -43,6 +43,8 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("WORKERS", "3", "workers", 3),
         ("ROOT_PATH", "", "root_path", None),
         ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://b:4318", "otlp_endpoint", "http://b:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "", "otlp_endpoint", None),
         ("SERVICE_B_PROTOCOL", "mlflow", "service_b_protocol", "mlflow"),
         ("SERVICE_B_CA_FILE", str(CA_FILE), "service_b_ca_file", CA_FILE),
         ("SERVICE_B_CA_FILE", "", "service_b_ca_file", None),
@@ -350,6 +352,7 @@ def test_folder_that_the_metrics_cannot_be_written_to_is_told_with_its_variable(
     [
         ("GATEWAY_API_KEYS", "k1,k2", "api_keys", {"k1", "k2"}),
         ("PREDICTOR_API_KEY", "k3", "predictor_api_key", "k3"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "key=k1", "otlp_headers", "key=k1"),
         ("INPUT_LOG_URL", "sqlite:////srv/inputs.db", "input_log_url", "sqlite:////srv/inputs.db"),
     ],
 )

@@ -102,8 +102,6 @@ class PredictorClient:
     ) -> list[Answer | GatewayError] | None:
         path, content = self._protocol.write(forwards)
         request_ids = [forward.request_id for forward in forwards]
-        # A call has one parent. The traces of the others are found by their request ids.
-        traceparent = forwards[0].traceparent
-        reply = self._exchanges.post(path, content, request_ids, traceparent, deadline)
+        reply = self._exchanges.post(path, content, request_ids, call.traceparent, deadline)
         call.stages = read_stages(reply.server_timing)
         return self._protocol.read(reply.status, reply.body, forwards)
