@@ -11,6 +11,7 @@ import pytest
 
 from gateway.errors import (
     GatewayError,
+    InputFailed,
     InputRejected,
     ModelUnknown,
     PredictorTimeout,
@@ -465,7 +466,7 @@ def test_every_other_input_is_answered_when_some_make_the_predictor_fail(
 
     prices = {n: result.price for n, result in enumerate(results) if isinstance(result, Answer)}
     assert prices == {n: n for n in range(32) if n not in (3, 17, 18)}
-    assert {type(results[n]) for n in (3, 17, 18)} == {PredictorUnavailable}
+    assert {type(results[n]) for n in (3, 17, 18)} == {InputFailed}
 
 
 def test_batch_is_split_when_it_is_too_large_for_one_call(
