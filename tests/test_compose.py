@@ -534,7 +534,7 @@ def test_callers_lose_nothing_when_copies_behind_haproxy_come_and_go_and_one_is_
                 "service_b=3", "service_b=1"
             )
             run("bash", "-ec", fewer, environment=environment)
-            assert load.failures == [], stack.compose("logs", "haproxy")
+            assert load.failures == []
             run("docker", "kill", stack.compose("ps", "--quiet", "service_a").split()[0])
             killed_at = time.monotonic()
             wait_until(lambda: time.monotonic() > killed_at + 5)
