@@ -1,7 +1,7 @@
 """What `kubectl apply -k` would send, for each combination of the components.
 
-Runs with KUBECTL, in the venv of `tests/kubernetes`, which has the schemas of Kubernetes; no cluster
-is needed.
+Runs with KUBECTL, in the venv of `tests/kubernetes`, which has the schemas of Kubernetes. No
+cluster is needed.
 """
 
 import os
@@ -28,11 +28,16 @@ if "KUBECTL" not in os.environ:
 
 def build(folder: Path) -> str:
     # Users of kustomize keep their own files elsewhere, too.
-    command = [os.environ["KUBECTL"], "kustomize", "--load-restrictor=LoadRestrictionsNone", folder]
+    command = [
+        os.environ["KUBECTL"],
+        "kustomize",
+        "--load-restrictor=LoadRestrictionsNone",
+        str(folder),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # a warning is about something that is on its way out
-    return done.stdout
+    return str(done.stdout)
 
 
 def combine(folder: Path, components: tuple[str, ...]) -> str:
@@ -89,7 +94,15 @@ def test_a_mistake_is_found_by_the_same_check(tmp_path: Path) -> None:
         combine(tmp_path, ()).replace("readOnlyRootFilesystem", "readOnlyRootFileSystem")
     )
 
-    command = [sys.executable, "-m", "kubernetes_validate", "--strict", "-k", VERSIONS[0], file]
+    command = [
+        sys.executable,
+        "-m",
+        "kubernetes_validate",
+        "--strict",
+        "-k",
+        VERSIONS[0],
+        str(file),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert done.returncode != 0
