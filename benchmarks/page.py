@@ -190,6 +190,16 @@ SECTIONS = [
         list,
     ),
     Section(
+        "scale",
+        "Do workers and copies share the work?",
+        "Each worker or copy of the service that is named gets part of a processor, and no more, so"
+        " that two cores have room for three of them and for all else: the other service, the"
+        " database and the callers. `times one` is taken within the same rounds: three that share"
+        " the work well answer three times as much. `processor used` is that of all of them; less"
+        " than they may use means that something else holds them up, such as the log's disk.",
+        list,
+    ),
+    Section(
         "batches",
         "How does it grow with batches?",
         "Houses per second.",

@@ -15,6 +15,8 @@ import pytest
 from benchmarks.bench import Bench, Plan
 from benchmarks.measurement import Cost, Sample
 from benchmarks.page import make_table, write_page
+from benchmarks.postgres import is_installed
+from benchmarks.processor_limit import limited
 from benchmarks.revisions import make_rows
 from benchmarks.summary import Ratios, compare_rounds, read_cpu, read_speed
 from benchmarks.tricks import TRICKS, Trick, make_row, measure_trick
@@ -99,6 +101,38 @@ def test_challenger_predicts_when_callers_pause(tmp_path: Path) -> None:
     assert [row["challenger"] for row in rows] == ["no challenger", "share 0.2", "share 1"] * 2
     assert [row["failures"] + row["failed"] for row in rows] == [0] * 6
     assert [row["compared"] > 0 for row in rows[3:]] == [False, True, True]
+
+
+limits = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or os.geteuid() != 0 or "CI" not in os.environ,
+    reason="only root may limit a processor; runs only in CI",
+)
+
+
+@limits
+def test_process_gets_its_part_of_a_processor_and_no_more() -> None:
+    loop = "from time import *\nend = time() + 0.5\nwhile time() < end: pass\nprint(process_time())"
+    command = [sys.executable, "-c", loop]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE) as process,
+        limited([process.pid], 0.1),
+    ):
+        seconds, _ = process.communicate()
+
+    assert 0 < float(seconds) < 0.2
+
+
+@measures
+@limits
+def test_workers_and_copies_keep_to_their_part_of_a_processor(tmp_path: Path) -> None:
+    finished = run_benchmarks("scale", "--quick", "--rounds=1", f"--results={tmp_path}")
+
+    assert finished.returncode == 0, finished.stderr
+    rows = json.loads((tmp_path / "scale.json").read_text())["rows"]
+    assert [row["number"] for row in rows] == [1, 3] * (3 if is_installed() else 2)
+    assert [row["failures"] for row in rows] == [0] * len(rows)
+    for row in rows:
+        assert 0 < row["processor used"] < 1.5 * row["number"] * row["processor of each"], row
 
 
 @measures
