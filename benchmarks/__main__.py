@@ -30,11 +30,11 @@ parts:
 {parts}
 
 Without a part it runs all except compare, which peers contains, revisions, watchers, shadow,
-scale and quality: well over an hour. --quick runs {quick} in about two minutes; it only shortens
-parts that are named. The load comes from wrk, on one thread, and goes to 127.0.0.1 only. Each
-part writes PART.json to the results, and their README.md anew. Needs Linux, and wrk (apt install
-wrk), which model and quality do without; scale needs root, and PostgreSQL for copies of Service A.
-In quality, a round is a split.
+scale and quality: well over an hour. --quick runs {quick} in about
+two minutes; it only shortens parts that are named. The load comes from wrk and goes to 127.0.0.1
+only. Each part writes PART.json to the results, and their README.md anew. Needs Linux, and wrk
+(apt install wrk), which model and quality do without; scale needs root, and PostgreSQL for copies
+of Service A. In quality, a round is a split.
 """
 
 

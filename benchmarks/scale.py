@@ -42,21 +42,21 @@ def measure_scale(bench: Bench) -> Result:
     rows: list[Row] = []
     samples: list[Sample] = []
     with ExitStack() as stack:
-        groups = [_make_workers(bench, counts), _make_predictors(bench, counts)]
+        groups = [make_workers(bench, counts), make_predictors(bench, counts)]
         if postgres.is_installed():
             url = stack.enter_context(postgres.running_postgres())
-            groups.insert(1, _make_gateways(bench, counts, url))
+            groups.insert(1, make_gateways(bench, counts, url))
         else:
             remarks.append("Without PostgreSQL, Service A had no copies.")
         for group in groups:
-            own = _measure(bench, group)
+            own = measure_group(bench, group)
             rows += make_rows(group, own)
             samples += own
     title = "Workers and copies with part of a processor"
     return Result("scale", title, rows, remarks, samples)
 
 
-def _make_workers(bench: Bench, counts: Sequence[int]) -> Group:
+def make_workers(bench: Bench, counts: Sequence[int]) -> Group:
     b = bench.lineup.make_service_b()
     gateways = [
         bench.lineup.make_service_a(b, log=f"workers-{count}.db", workers=count) for count in counts
@@ -68,7 +68,7 @@ def _make_workers(bench: Bench, counts: Sequence[int]) -> Group:
     return Group("workers of Service A, log in SQLite", _SHARE_OF_A, gateways, cases, [b])
 
 
-def _make_gateways(bench: Bench, counts: Sequence[int], log_url: str) -> Group:
+def make_gateways(bench: Bench, counts: Sequence[int], log_url: str) -> Group:
     b = bench.lineup.make_service_b()
     gateways = []
     for number in range(1, max(counts) + 1):
@@ -81,7 +81,7 @@ def _make_gateways(bench: Bench, counts: Sequence[int], log_url: str) -> Group:
     return Group("copies of Service A, log in PostgreSQL", _SHARE_OF_A, gateways, cases, [b])
 
 
-def _make_predictors(bench: Bench, counts: Sequence[int]) -> Group:
+def make_predictors(bench: Bench, counts: Sequence[int]) -> Group:
     lineup = bench.lineup
     port = find_free_port()
     copies = []
@@ -112,7 +112,7 @@ def _make_case(bench: Bench, label: str, gateways: list[Server], models: list[Se
     return replace(bench.make_case(subject, label), connections=_CONNECTIONS)
 
 
-def _measure(bench: Bench, group: Group) -> list[Sample]:
+def measure_group(bench: Bench, group: Group) -> list[Sample]:
     cases = list(group.cases.values())
     with running([*group.beside, *group.limited], bench.plan.say):
         check_answers([case.subject for case in cases], bench.houses[:_CHECKED_HOUSES])

@@ -15,9 +15,11 @@ import pytest
 from benchmarks.bench import Bench, Plan
 from benchmarks.measurement import Cost, Sample
 from benchmarks.page import make_table, write_page
-from benchmarks.postgres import is_installed
+from benchmarks.postgres import is_installed, running_postgres
 from benchmarks.processor_limit import limited
 from benchmarks.revisions import make_rows
+from benchmarks.scale import make_gateways, make_predictors, measure_group
+from benchmarks.scale import make_rows as make_scale_rows
 from benchmarks.summary import Ratios, compare_rounds, read_cpu, read_speed
 from benchmarks.tricks import TRICKS, Trick, make_row, measure_trick
 from benchmarks.variants import LOG_ONLY, PREDICT, PROCESS, Comparison, Figure
@@ -124,15 +126,32 @@ def test_process_gets_its_part_of_a_processor_and_no_more() -> None:
 
 @measures
 @limits
-def test_workers_and_copies_keep_to_their_part_of_a_processor(tmp_path: Path) -> None:
-    finished = run_benchmarks("scale", "--quick", "--rounds=1", f"--results={tmp_path}")
+def test_two_copies_of_service_b_keep_to_their_part_of_a_processor(tmp_path: Path) -> None:
+    bench = Bench(Plan(rounds=1, seconds=1, quick=True, base="HEAD", scratch=tmp_path, say=print))
+    group = make_predictors(bench, [2])
 
-    assert finished.returncode == 0, finished.stderr
-    rows = json.loads((tmp_path / "scale.json").read_text())["rows"]
-    assert [row["number"] for row in rows] == [1, 3] * (3 if is_installed() else 2)
-    assert [row["failures"] for row in rows] == [0] * len(rows)
-    for row in rows:
-        assert 0 < row["processor used"] < 1.5 * row["number"] * row["processor of each"], row
+    (sample,) = measure_group(bench, group)
+
+    (row,) = make_scale_rows(group, [sample])
+    assert (row["number"], row["failures"]) == (2, 0)
+    assert 0 < float(row["processor used"]) < 1.5 * 2 * group.share
+    used = [sample.costs[b.name].cpu_us_per_request for b in group.limited]
+    assert min(used) > max(used) / 4, "one copy does the work"
+
+
+@measures
+@limits
+@pytest.mark.skipif(not is_installed(), reason="needs PostgreSQL")
+def test_two_copies_of_service_a_answer_on_one_log(tmp_path: Path) -> None:
+    bench = Bench(Plan(rounds=1, seconds=1, quick=True, base="HEAD", scratch=tmp_path, say=print))
+    with running_postgres() as url:
+        group = make_gateways(bench, [2], url)
+
+        (sample,) = measure_group(bench, group)
+
+    assert sample.load.failures == 0
+    used = [sample.costs[a.name].cpu_us_per_request for a in group.limited]
+    assert min(used) > max(used) / 4, "one copy does the work"
 
 
 @measures
