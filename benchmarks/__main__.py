@@ -22,15 +22,15 @@ from benchmarks.server import ServerFailed
 FOLDER = ROOT / "benchmarks"
 _CHARTS = ("compare", "peers", "quality")
 _QUICK = ("compare", "health", "memory", "start")
-_ONLY_IF_NAMED = ("compare", "revisions", "watchers", "shadow", "scale", "quality")
+_ONLY_IF_NAMED = ("compare", "revisions", "watchers", "traces", "shadow", "scale", "quality")
 _WITHOUT_LOAD = ("model", "quality")
 
 _EPILOG = """\
 parts:
 {parts}
 
-Without a part it runs all except compare, which peers contains, revisions, watchers, shadow,
-scale and quality: well over an hour. --quick runs {quick} in about
+Without a part it runs all except compare, which peers contains, revisions, watchers, traces,
+shadow, scale and quality: well over an hour. --quick runs {quick} in about
 two minutes; it only shortens parts that are named. The load comes from wrk and goes to 127.0.0.1
 only. Each part writes PART.json to the results, and their README.md anew. Needs Linux, and wrk
 (apt install wrk), which model and quality do without; scale needs root, and PostgreSQL for copies

@@ -27,10 +27,10 @@ class Lineup:
         self._root = root
         self._environment = {"PORT": "{port}", "LAB_PLAIN": plain}
 
-    def make_services(self) -> tuple[Server, Server]:
-        """Service A, and the Service B that it asks."""
-        b = self.make_service_b()
-        return self.make_service_a(b), b
+    def make_services(self, settings: Mapping[str, str] | None = None) -> tuple[Server, Server]:
+        """Service A, and the Service B that it asks; with settings that both have."""
+        b = self.make_service_b(settings=settings)
+        return self.make_service_a(b, settings=settings), b
 
     def make_service_b(
         self,

@@ -181,6 +181,16 @@ SECTIONS = [
         list,
     ),
     Section(
+        "traces",
+        "What does it cost to send traces?",
+        "Speed and processor time per request of both services are compared with those without"
+        " traces, in the same rounds. What receives the spans counts them on the same two cores,"
+        " and takes all. `/process` makes five in Service A, and Service B three for each call;"
+        " with fewer than five per request, Service A has dropped some, because it makes more than"
+        " its thread can send. A trace of 1 in 100 requests is what a sampler keeps.",
+        list,
+    ),
+    Section(
         "shadow",
         "What does a challenger in the shadow cost callers?",
         "Service B alone; the challenger is a copy of the model that answers. Speed and the 99th"

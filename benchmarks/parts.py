@@ -13,6 +13,7 @@ from benchmarks.revisions import compare_revisions
 from benchmarks.scale import measure_scale
 from benchmarks.shadow import measure_shadow
 from benchmarks.sizes import measure_log_sizes, measure_replicas, measure_workers
+from benchmarks.traces import measure_traces
 from benchmarks.tricks import measure_tricks
 from benchmarks.watchers import measure_watchers
 
@@ -22,6 +23,7 @@ PARTS: dict[str, Callable[[Bench], Result]] = {
     "tricks": measure_tricks,
     "revisions": compare_revisions,
     "watchers": measure_watchers,
+    "traces": measure_traces,
     "shadow": measure_shadow,
     "scale": measure_scale,
     "fields": measure_fields,

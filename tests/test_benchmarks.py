@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from benchmarks.bench import Bench, Plan
 from benchmarks.measurement import Cost, Sample
@@ -20,9 +24,11 @@ from benchmarks.processor_limit import limited
 from benchmarks.revisions import make_rows
 from benchmarks.scale import make_gateways, make_predictors, measure_group
 from benchmarks.scale import make_rows as make_scale_rows
+from benchmarks.span_receiver import count_spans
 from benchmarks.summary import Ratios, compare_rounds, read_cpu, read_speed
+from benchmarks.traces import measure_traces
 from benchmarks.tricks import TRICKS, Trick, make_row, measure_trick
-from benchmarks.variants import LOG_ONLY, PREDICT, PROCESS, Comparison, Figure
+from benchmarks.variants import LOG_ONLY, PREDICT, PROCESS, PROCESS_ALONE, Comparison, Figure
 from benchmarks.wrk import Load
 from tests.running_lab import ROOT
 
@@ -103,6 +109,31 @@ def test_challenger_predicts_when_callers_pause(tmp_path: Path) -> None:
     assert [row["challenger"] for row in rows] == ["no challenger", "share 0.2", "share 1"] * 2
     assert [row["failures"] + row["failed"] for row in rows] == [0] * 6
     assert [row["compared"] > 0 for row in rows[3:]] == [False, True, True]
+
+
+@measures
+def test_all_spans_of_a_lone_caller_are_received_and_few_with_a_sampler(tmp_path: Path) -> None:
+    plan = Plan(rounds=1, seconds=1, quick=True, base="HEAD", scratch=tmp_path, say=print)
+
+    result = measure_traces(Bench(plan), [PROCESS_ALONE])
+
+    assert [row["failures"] for row in result.rows] == [0, 0, 0]
+    assert [row["traces"] for row in result.rows] == ["none", "all", "1 in 100"]
+    none, every, few = (float(row["spans per request"]) for row in result.rows)
+    assert (none, round(every)) == (0, 5 + 3)
+    assert few < 1
+
+
+def test_spans_are_counted_as_protobuf_has_them() -> None:
+    spans = [Span(name="x" * 200, trace_id=b"t" * 16) for _ in range(300)]
+    scope = InstrumentationScope(name="a scope")
+    scopes = [ScopeSpans(scope=scope, spans=spans), ScopeSpans(spans=spans[:1], schema_url="u")]
+    resource = Resource(attributes=[KeyValue(key="service.name")])
+    resources = [ResourceSpans(resource=resource, scope_spans=scopes), ResourceSpans()]
+
+    content = ExportTraceServiceRequest(resource_spans=resources).SerializeToString()
+
+    assert count_spans(content) == 301
 
 
 limits = pytest.mark.skipif(
