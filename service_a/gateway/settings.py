@@ -292,6 +292,9 @@ class Settings(BaseSettings):
     max_connections: int = Field(default=1000, ge=1, le=1_000_000)
     """Most open connections, or 100 to 300 fewer than the files that a process may open."""
 
+    lab_page: bool = True
+    """Whether there are the page `/lab` and the events that it shows."""
+
     faults: Annotated[bool, BeforeValidator(_false_if_empty)] = Field(
         default=False, validation_alias="LAB_FAULTS"
     )
