@@ -248,7 +248,7 @@ def test_too_old_a_sqlite_stops_the_start_with_the_version_that_is_needed(
     if starts:
         load_settings()
         return
-    with pytest.raises(SettingsError, match=r"INPUT_LOG_URL: .*SQLite 3\.35 .* has 3\.34\.1;"):
+    with pytest.raises(SettingsError, match=r"^INPUT_LOG_URL: .*SQLite 3\.35 .* has 3\.34\.1;"):
         load_settings()
 
 
