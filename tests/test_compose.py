@@ -24,7 +24,7 @@ import requests
 
 from tests.documentation.answer import find_text_differences
 from tests.documentation.document import Block, read_document
-from tests.running_lab import ROOT, find_free_port, wait_until
+from tests.running_lab import ROOT, WAIT_SECONDS, find_free_port, wait_until
 
 SERVICES = ["service_a", "service_b"]
 IN_PROFILES = ["mlflow", "service_b_mlflow"]
@@ -47,7 +47,7 @@ def find_reason_to_skip() -> str | None:
     if os.environ.get("COMPOSE_TESTS") != "1":
         return "compose tests build images: they run only with COMPOSE_TESTS=1"
     try:
-        engine = subprocess.run(["docker", "info"], capture_output=True, timeout=30)
+        engine = subprocess.run(["docker", "info"], capture_output=True, timeout=WAIT_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return "compose tests need Docker: `docker` is missing or doesn't answer"
     return None if engine.returncode == 0 else "compose tests need Docker: no engine is running"
@@ -98,7 +98,7 @@ class Stack:
             f"{self.urls['service_a']}/process",
             json={"data": house},
             headers={"X-Request-ID": request_id},
-            timeout=15,
+            timeout=WAIT_SECONDS,
         )
 
     def predict_version(self, house: dict[str, Any]) -> str | None:
@@ -139,6 +139,9 @@ def without_own_settings(environment: os._Environ[str]) -> dict[str, str]:
         "INPUT_LOG_",
         "MLFLOW_",
         "MODELS_FOLDER",
+        "OTEL_",
+        "WORKERS",
+        "DRAIN_SECONDS",
         "TRAINING",
     )
     return {name: value for name, value in environment.items() if not name.startswith(own)}
@@ -194,7 +197,7 @@ def house() -> dict[str, Any]:
 
 def test_roots_and_health_answer_when_both_services_are_up(stack: Stack) -> None:
     answers = {
-        (service, path): requests.get(stack.urls[service] + path, timeout=5)
+        (service, path): requests.get(stack.urls[service] + path, timeout=WAIT_SECONDS)
         for service in SERVICES
         for path in ["/", "/health"]
     }
@@ -346,7 +349,10 @@ def test_environment_chooses_published_address_and_ports(
     [
         (
             "service_a",
-            {"main.py", "requirements.txt", "requirements-postgres.txt", "gateway"},
+            {
+                *("main.py", "requirements.txt", "requirements-postgres.txt"),
+                *("requirements-tracing.txt", "gateway"),
+            },
             350,
         ),
         (
@@ -380,7 +386,9 @@ def test_caller_gets_503_and_input_is_logged_when_service_b_is_stopped(
     assert (answer.status_code, answer.json()) == (503, UNAVAILABLE)
     assert int(answer.headers["Retry-After"]) > 0
     assert stack.read_logged(request_id)
-    assert requests.get(f"{stack.urls['service_a']}/health", timeout=5).status_code == 200
+    assert (
+        requests.get(f"{stack.urls['service_a']}/health", timeout=WAIT_SECONDS).status_code == 200
+    )
 
     stack.compose("start", "service_b")
     stack.up()
@@ -531,7 +539,7 @@ def test_registry_is_followed_from_empty_to_a_new_version_with_no_container_rest
 
         assert describe_runs() == before
         registry = f"{stack.urls['mlflow']}/api/2.0/mlflow/model-versions/search"
-        versions = requests.get(registry, timeout=10).json()["model_versions"]
+        versions = requests.get(registry, timeout=WAIT_SECONDS).json()["model_versions"]
         assert sorted(each["version"] for each in versions) == ["1", "2", "3"]
         for service in [*services, "training"]:
             container = stack.inspect(service)
@@ -599,12 +607,12 @@ def test_log_survives_when_containers_are_removed(stack: Stack, house: dict[str,
 
 def test_faults_can_be_switched_on_when_lab_faults_is_set(stack: Stack) -> None:
     faults = [f"{stack.urls[service]}/faults" for service in SERVICES]
-    assert [requests.get(url, timeout=5).status_code for url in faults] == [404, 404]
+    assert [requests.get(url, timeout=WAIT_SECONDS).status_code for url in faults] == [404, 404]
 
     stack.environment["LAB_FAULTS"] = "1"
     try:
         stack.up()
-        assert [requests.get(url, timeout=5).status_code for url in faults] == [200, 200]
+        assert [requests.get(url, timeout=WAIT_SECONDS).status_code for url in faults] == [200, 200]
     finally:
         del stack.environment["LAB_FAULTS"]
 
@@ -626,7 +634,7 @@ def test_price_comes_by_mlflow_s_protocol_when_another_model_s_columns_are_named
     try:
         stack.up()
         url = f"{stack.urls['service_a']}/api/v1/predict"
-        answer = requests.post(url, json={"instances": [example]}, timeout=15)
+        answer = requests.post(url, json={"instances": [example]}, timeout=WAIT_SECONDS)
     finally:
         for name in settings:
             del stack.environment[name]
@@ -635,10 +643,9 @@ def test_price_comes_by_mlflow_s_protocol_when_another_model_s_columns_are_named
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_service_exits_cleanly_within_ten_seconds_when_stopped(stack: Stack, service: str) -> None:
-    started = time.monotonic()
+def test_service_exits_cleanly_in_its_time_of_grace_when_stopped(
+    stack: Stack, service: str
+) -> None:
     stack.compose("stop", service)
-    seconds = time.monotonic() - started
 
     assert stack.inspect(service)["State"]["ExitCode"] == 0  # 137 would mean that it was killed
-    assert seconds < 10

@@ -17,6 +17,8 @@ RUN_ELSEWHERE = {
     "curl http://ADDRESS:8009/images.tar.gz": "tests/test_compose.py",
     "npx newman run docs/postman_collection.json": ".ci/run",
     "export INPUT_LOG_URL=postgresql": "tests/test_compose.py",
+    "python3 -m venv viewer": "tests/test_mlflow.py",
+    "service_a/.venv/bin/pip install -r service_a/requirements-tracing.txt": "tests/test_traces.py",
     "export TRAINING=": "tests/test_compose.py",
     "pip install ./service_a ./service_b": "tests/test_packages.py",
     "predictor --models": "tests/test_packages.py",

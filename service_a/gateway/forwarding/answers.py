@@ -17,6 +17,7 @@ from gateway.errors import (
     BatchFailed,
     BatchUnsupported,
     GatewayError,
+    InputFailed,
     InputRejected,
     ModelUnknown,
     PredictorUnavailable,
@@ -89,12 +90,15 @@ def read_answer(status: int, body: bytes, model: str | None) -> Answer | Gateway
     """Read what Service B answers to one input, for the model of this name.
 
     Raises:
+        InputFailed: B failed at it.
         PredictorUnavailable: it is none of the answers that B may give.
     """
     if status == 422:
         return _read_rejection(_parse(body), ["body", "input"])
     if status == 404 and model is not None:
         return _read_not_found(body)
+    if status == 500:
+        raise InputFailed("status 500")
     if status != 200:
         raise PredictorUnavailable(f"status {status}")
     return _read_prediction(_parse(body), body)

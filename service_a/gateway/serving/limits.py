@@ -9,7 +9,7 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_HEAD_FIELDS = 100
 
 # Open files of the process besides callers: the log, connections to other services, models.
-_OTHER_FILES = 100
+_OTHER_FILES = 300
 
 
 class Limits:

@@ -64,6 +64,10 @@ class HealthAnswer(BaseModel):
     )
 
 
+class LivenessAnswer(BaseModel):
+    status: Literal["alive"] = "alive"
+
+
 class ProcessRequest(BaseModel):
     """An input to log, and on request to forward to Service B."""
 

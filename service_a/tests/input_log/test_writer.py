@@ -178,7 +178,7 @@ def test_heartbeats_of_two_gateways_do_not_collide_when_they_come_at_once(
     both_ready = threading.Barrier(2)
 
     def beat(log: LogWriter) -> None:
-        both_ready.wait(10)
+        both_ready.wait(60)
         for _ in range(30):
             log.write([Heartbeat()])
 
@@ -354,7 +354,7 @@ def test_nothing_is_lost_when_several_gateways_begin_one_log_at_once(
         assert gateway.stdin
         gateway.stdin.write("go\n")
         gateway.stdin.flush()
-    errors = [gateway.communicate(timeout=30)[1] for gateway in gateways]
+    errors = [gateway.communicate(timeout=300)[1] for gateway in gateways]
 
     assert errors == [""] * 4
     with closing(LogDatabase(log_url)) as database:

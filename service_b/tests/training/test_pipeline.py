@@ -5,7 +5,9 @@ import json
 import math
 import platform
 import re
+import shlex
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from predictor.card import read_card
 from tests.training.exported_inputs import make_record
+from training.__main__ import main
 from training.ames import RECIPE as AMES
 from training.dataset import Dataset
 from training.errors import TrainingError
@@ -102,7 +105,9 @@ def start(folder: Path, recipe: Recipe, **options: Any) -> Run:
 def done(folder: Path, recipe: Recipe) -> Run:
     """The pipeline after one whole run."""
     run = start(folder, recipe)
-    run_pipeline(run, ())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.resampling.FOLDS", 2)  # each trains six models
+        run_pipeline(run, ())
     return run
 
 
@@ -199,7 +204,7 @@ def test_every_row_is_judged_once_and_shown_by_the_list_of_versions(
 ) -> None:
     metrics = done.read_json("evaluate", "metrics.json")
     five = metrics["five_fold"]
-    assert (five["rows"], five["folds"], len(five["by_fold"])) == (ROWS, 5, 5)
+    assert (five["rows"], five["folds"], len(five["by_fold"])) == (ROWS, 2, 2)
     assert metrics["new_places"]["rows"] == ROWS
     assert 0 < metrics["later"]["rows"] < ROWS
     assert 0 <= five["dominant_rows"]["share_of_squared_error"] <= 1
@@ -250,7 +255,7 @@ def test_every_step_leaves_what_can_be_read(done: Run) -> None:
         "## Steps",
         "## The more is known",
     ]
-    assert {"## Price band", "## Neighbourhood", "## Clusters"} <= {*titles}
+    assert {"## Price band, USD", "## Neighbourhood", "## Clusters"} <= {*titles}
     assert f"Every one of {ROWS} rows was predicted once" in report.partition("## ")[0]
     assert [each["name"] for each in done.read_json("select", "candidates.json")] == [
         "linear",
@@ -379,8 +384,10 @@ def test_step_alone_names_the_missing_one_before_it(tmp_path: Path, recipe: Reci
 
 
 @pytest.mark.usefixtures("done")
-def test_search_goes_on_where_it_was_stopped(folder: Path, recipe: Recipe) -> None:
-    more = start(folder, recipe, trials=3)
+def test_search_goes_on_where_it_was_stopped(folder: Path, recipe: Recipe, tmp_path: Path) -> None:
+    # In a copy: the other tests go on from what two trials made.
+    work = Workspace(shutil.copytree(folder / "work", tmp_path / "work"))
+    more = replace(start(folder, recipe, trials=3), workspace=work)
     run_pipeline(more, ["tune"])
     record = more.read_json("tune", "trials.json")
     assert [each["number"] for each in record] == [0, 1, 2]
@@ -428,6 +435,47 @@ def test_version_registered_just_before_an_interrupt_is_not_registered_again(
     assert sorted(each.name for each in family.iterdir()) == ["1", "alias.json"]
     run_pipeline(Run(recipe, options, Workspace(work)), ["register"])
     assert sorted(each.name for each in family.iterdir()) == ["1", "2", "alias.json"]
+
+
+@pytest.mark.usefixtures("done")
+def test_commands_that_are_shown_after_training_work_as_they_stand(
+    folder: Path, recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = tmp_path / "my models"
+    shutil.copytree(folder / "models", models)
+    work = Workspace(shutil.copytree(folder / "work", tmp_path / "work"))
+    (work.folder / "registering.txt").unlink()  # the first version is another training's
+    register = replace(start(folder, recipe, models=models), workspace=work)
+    capsys.readouterr()
+    run_pipeline(register, ["register"])
+    printed = capsys.readouterr().out
+    assert f"made ames version 2, with its card and report: {models / 'ames' / '2'}\n" in printed
+    assert "It isn't served yet: version 1 is." in printed
+    commands = [line.strip() for line in printed.splitlines() if " -m training " in line]
+    assert [shlex.split(command)[3] for command in commands] == ["compare", "promote", "promote"]
+    for command in commands:
+        python, *_, folder_of_models = shlex.split(command)
+        assert (Path(python).resolve(), folder_of_models) == (
+            Path(sys.executable).resolve(),
+            str(models),
+        )
+        assert main(shlex.split(command)[3:]) == 0
+    printed = capsys.readouterr().out
+    assert "| share within 10% |" in printed
+    assert printed.endswith("ames version 2 is served from now on\n")
+
+
+@pytest.mark.usefixtures("done")
+def test_first_version_is_said_to_be_served(
+    folder: Path, recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = Workspace(shutil.copytree(folder / "work", tmp_path / "work"))
+    register = replace(start(folder, recipe, models=tmp_path / "models"), workspace=work)
+    run_pipeline(register, ["register"])
+    said, command = capsys.readouterr().out.splitlines()[-3:-1]
+    assert said == "    It is served from now on. What it is:"
+    assert main(shlex.split(command)[3:]) == 0
+    assert "ames version 1" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("done")
