@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -25,6 +26,7 @@ import requests
 from tests.documentation.answer import find_text_differences
 from tests.documentation.document import Block, read_document
 from tests.running_lab import ROOT, WAIT_SECONDS, find_free_port, wait_until
+from tests.steady_load import SteadyLoad
 
 SERVICES = ["service_a", "service_b"]
 IN_PROFILES = ["mlflow", "service_b_mlflow"]
@@ -490,6 +492,65 @@ def test_log_is_in_postgresql_when_the_commands_of_the_handbook_are_followed(
         assert stack.compose("exec", "-T", "postgres", "sh", "-c", command).strip() == "1"
     finally:
         stack.compose("--profile", "postgres", "down", "--volumes", "--rmi", "local")
+
+
+def test_callers_lose_nothing_when_copies_behind_haproxy_come_and_go_and_one_is_killed(
+    house: dict[str, Any],
+) -> None:
+    """The commands of `deploy/README.md`, with images and a port of the test's own."""
+    start, scale = [
+        step.text
+        for step in read_document(ROOT / "deploy/README.md")
+        if isinstance(step, Block) and step.text.startswith("docker compose ")
+    ]
+    stack = Stack()
+    files = f"{ROOT}/docker-compose.yml:{ROOT}/deploy/compose.scale.yml"
+    stack.environment |= {"COMPOSE_FILE": files, "REGISTRY": f"{stack.project}/"}
+    environment = {**stack.environment, "COMPOSE_PROJECT_NAME": stack.project}
+
+    def are_called(service: str, metric: str, *, copies: int) -> bool:
+        code = (
+            "import http.client, os; c = http.client.HTTPConnection('127.0.0.1',"
+            f" {8000 if service == 'service_a' else 8001}); c.request('GET', '/metrics');"
+            f" print(sum(float(line.split()[-1]) for line in c.getresponse().read().decode()"
+            f".splitlines() if line.startswith('{metric}')))"
+        )
+        containers = stack.compose("ps", "--quiet", service).split()
+        counts = [float(run("docker", "exec", each, "python", "-c", code)) for each in containers]
+        return len(counts) == copies and min(counts) > 0
+
+    try:
+        run("bash", "-ec", start, environment=environment)
+        assert stack.process(house, uuid.uuid4().hex).status_code == 200
+        with SteadyLoad(int(environment["SERVICE_A_PORT"]), per_second=60) as load:
+            run("bash", "-ec", scale, environment=environment)
+            for service, metric in (
+                ("service_a", "gateway_inputs_logged_total"),
+                ("service_b", "predictor_predictions_total"),
+            ):
+                all_are_called = partial(are_called, service, metric, copies=3)
+                wait_until(all_are_called)
+            fewer = scale.replace("service_a=3", "service_a=2").replace(
+                "service_b=3", "service_b=1"
+            )
+            run("bash", "-ec", fewer, environment=environment)
+            assert load.failures == []
+            run("docker", "kill", stack.compose("ps", "--quiet", "service_a").split()[0])
+            killed_at = time.monotonic()
+            wait_until(lambda: time.monotonic() > killed_at + 5)
+        query = "psql -h 127.0.0.1 -U gateway -Atc 'SELECT request_id FROM inputs'"
+        command = f"PGPASSWORD=gateway {query}"
+        logged = stack.compose("exec", "-T", "postgres", "sh", "-c", command).split()
+    except BaseException:
+        stack.print_logs()
+        raise
+    finally:
+        stack.compose("down", "--volumes", "--rmi", "all")
+    # What was under way in the one that was killed, of eight callers.
+    assert len(load.failures) <= 8
+    assert [each for each in load.failures if each.sent_at > killed_at + 1] == []
+    assert load.acknowledged <= set(logged)
+    assert len(logged) == len(set(logged))
 
 
 def test_registry_is_followed_from_empty_to_a_new_version_with_no_container_restarted(

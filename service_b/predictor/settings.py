@@ -180,7 +180,7 @@ class Settings(BaseSettings):
     """Time that a caller has to send all that comes before the body."""
 
     max_connections: int = Field(default=1000, ge=1, le=1_000_000)
-    """Most open connections, or 300 fewer than the files that the system lets a process open."""
+    """Most open connections, or 100 to 300 fewer than the files that a process may open."""
 
     faults: Annotated[bool, BeforeValidator(_false_if_empty)] = Field(
         default=False, validation_alias="LAB_FAULTS"

@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from training import plots
+from training import plots, relations
 from training.clusters import cluster, describe, place_rows
 from training.dataset import read_dataset
 from training.evaluation import (
@@ -36,7 +36,7 @@ from training.resampling import (
     measure_other_splits,
     measure_tuning,
 )
-from training.run import TRAINED, Run
+from training.run import RELATIONS, TRAINED, Run
 from training.selection import cross_validate, score
 from training.tuning import search
 from training.workspace import write_json
@@ -86,6 +86,16 @@ def split(run: Run, folder: Path) -> None:
     content["all"] = np.union1d(parts.train, parts.hold_out).tolist()
     write_json(folder / "rows.json", content | {"price_level": level})
     print(f"    {len(parts.train):,} rows to train on, {len(parts.hold_out):,} held out")
+
+
+def relate(run: Run, folder: Path) -> None:
+    """Count the rows that confirm each of the recipe's relations between fields."""
+    data = run.take("version")
+    counted = relations.count_rows(run.recipe.relations, data.features, data.inputs)
+    write_json(folder / RELATIONS, [each.model_dump(mode="json") for each in counted])
+    for each in counted:
+        left_out = "" if relations.is_confirmed(each) else ", so the card leaves it out"
+        print(f"    {each.confirmed:,} of {each.rows:,} rows: {each.says}{left_out}")
 
 
 def select(run: Run, folder: Path) -> None:
@@ -191,6 +201,7 @@ def evaluate(run: Run, folder: Path) -> None:
         parameters.to_json(),
         names,
         run.labelled.remarks if run.labelled else (),
+        run.relations,
     )
     (folder / REPORT).write_text(report, encoding="utf-8")
     leading = lead(metrics)

@@ -146,8 +146,11 @@ class Intake:
                     group.before or [], forwards, results, strict=False
                 )
             ]
-            for outcome in outcomes:
+            for outcome, result in zip(outcomes, results, strict=False):
                 self._counts.count_forwards(outcome.outcome)
+                if isinstance(result, Answer) and result.warnings:
+                    _, model, fields = result.warnings
+                    self._counts.count_warnings(model, result.model_version, fields)
             self._log.write_later(outcomes)
         return results
 
@@ -171,7 +174,8 @@ def _describe(
         kind = OutcomeKind.PREDICTED
         price, version = result.price, result.model_version
         rest = result.interval_lower, result.interval_upper, result.prediction
-        return Outcome(number, request_id, kind, duration_ms, price, version, now, *rest)
+        warnings = result.warnings and result.warnings.content
+        return Outcome(number, request_id, kind, duration_ms, price, version, now, *rest, warnings)
     failed = isinstance(result, PredictorUnavailable)
     kind = OutcomeKind.UNAVAILABLE if failed else OutcomeKind.REJECTED
     return Outcome(number, request_id, kind, duration_ms, outcome_at=now)

@@ -107,6 +107,9 @@ class FakeCounts:
     def count_forwards(self, outcome: OutcomeKind, inputs: int = 1) -> None:
         self.forwards[outcome] = self.forwards.get(outcome, 0) + inputs
 
+    def count_warnings(self, model: str | None, version: str | None, fields: Sequence[str]) -> None:
+        pass
+
 
 def run(
     log: FakeLog,

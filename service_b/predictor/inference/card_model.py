@@ -31,7 +31,7 @@ class CardModel:
         self.columns: Mapping[str, str] = {each.column: each.name for each in card.inputs}
         self.input_type = build_input_type(card)
         self.prediction_type = Prediction
-        self._checks = build_checks(card)
+        self._checks = build_checks(card.relations, card.features)
         self._identifiers = [each.name for each in card.features if each.kind == "identifier"]
 
     @property

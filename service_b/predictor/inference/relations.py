@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from predictor.card import AtMost, ModelCard, NoneIfZero, Sum
+from predictor.card import AtMost, Feature, NoneIfZero, Relation, Sum
 from predictor.inference.prediction import InputWarning
 
 Values = Mapping[str, Any]
@@ -23,11 +23,11 @@ class _Number(float):
         return f"{number:.10g} {noun}{ending}" if noun else f"{number:.10g}"
 
 
-def build_checks(card: ModelCard) -> list[Check]:
+def build_checks(relations: Sequence[Relation], features: Sequence[Feature]) -> list[Check]:
     """Make a function of each relation: for every input, they must take little time."""
-    nones = {feature.name: feature.none for feature in card.features}
+    nones = {feature.name: feature.none for feature in features}
     checks: list[Check] = []
-    for relation in card.relations:
+    for relation in relations:
         if isinstance(relation, Sum):
             checks.append(_build_sum(relation))
         elif isinstance(relation, AtMost):
@@ -88,9 +88,7 @@ def _build_none_if_zero(relation: NoneIfZero, none: object) -> Check:
     return check
 
 
-def _warn(
-    relation: Sum | AtMost | NoneIfZero, message: str, given: Values, **more: float
-) -> InputWarning:
+def _warn(relation: Relation, message: str, given: Values, **more: float) -> InputWarning:
     values = {name: given[name] for name in relation.fields}
     numbers = {name: _Number(given[name]) for name in relation.numbers}
     more = {name: _Number(each) for name, each in more.items()}

@@ -38,7 +38,7 @@ def warn(card: dict[str, Any], relation: dict[str, Any], **changes: Any) -> list
     model = ModelCard.model_validate(card | {"features": features, "relations": [relation]})
     house = {"first_flr_sf": 900, "overall_qual": 5, "neighborhood": "NAmes"} | changes
     given = build_input_type(model).model_validate(house)
-    found = find_warnings(build_checks(model), given)
+    found = find_warnings(build_checks(model.relations, model.features), given)
     assert all(each.fields == tuple(relation["fields"]) for each in found)
     return [each.msg for each in found]
 

@@ -17,6 +17,8 @@ def count_connections(max_connections: int) -> int:
     [
         (1024, 1000, 724),
         (1024, 700, 700),
+        (600, 1000, 400),
+        (256, 1000, 156),
         (50, 1000, 1),
         (resource.RLIM_INFINITY, 1000, 1000),
     ],

@@ -3,6 +3,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -12,7 +13,7 @@ from tests.stub_server import PREDICTION, Behaviour, Exchange, StubServer, answe
 from tests.telemetry.test_metrics import read
 
 
-def process(client: TestClient, model: object) -> tuple[int, object]:
+def process(client: TestClient, model: object) -> tuple[int, Any]:
     reply = client.post("/process", json={"data": {}, "model": model})
     return reply.status_code, reply.json()
 
@@ -47,6 +48,25 @@ def test_any_model_may_predict_something_else_than_a_price(
     assert (record["outcome"], record["price"]) == ("predicted", None)
     assert (record["prediction"], record["model_version"]) == (progression["prediction"], "3")
     assert json.loads(client.get("/inputs/export").text) == record
+
+
+@pytest.mark.parametrize("model", [None, "ames"])
+def test_warnings_are_passed_on_logged_and_counted(
+    client: TestClient, stub: StubServer, model: str | None
+) -> None:
+    fields = ["garage_cars", "garage_type"]
+    warnings = [{"fields": fields, "msg": "Garage has 3 cars, but garage type says there is none"}]
+    stub.behave = answer(200, PREDICTION | {"warnings": warnings})
+    assert process(client, model)[1]["model_prediction"]["warnings"] == warnings
+    stub.behave = answer(200, PREDICTION)
+    assert process(client, model)[1]["model_prediction"] == PREDICTION
+
+    without, with_warnings = client.get("/inputs").json()["inputs"]
+    assert (with_warnings["warnings"], without["warnings"]) == (warnings, None)
+    exported = [json.loads(line) for line in client.get("/inputs/export").text.splitlines()]
+    assert exported == [with_warnings, without]
+    series = 'gateway_warnings_total{fields="garage_cars,garage_type",model="ames",version="1"} 1.0'
+    assert series in client.get("/metrics").text
 
 
 def test_caller_is_told_which_models_there_are_when_service_b_has_none_of_the_name(
