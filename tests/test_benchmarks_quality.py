@@ -107,9 +107,9 @@ def test_lab_trains_beside_the_peers_with_the_packages_of_its_own_lock() -> None
     assert pins - {*beside} == set(), "make the lock anew, as its first lines say"
 
 
-@pytest.mark.skipif("CI" not in os.environ, reason="trains for half a minute: runs only in CI")
+@pytest.mark.skipif("CI" not in os.environ, reason="trains for a minute: runs only in CI")
 def test_lab_and_a_peer_that_needs_no_more_packages_price_the_same_rows() -> None:
-    command = ["--splits=42", "--trials=2", "--peers", "scikit-learn's boosting"]
+    command = ["--splits=42", "--trials=0", "--peers", "scikit-learn's boosting"]
     given = [f"--data={file}" for file in DATA if file.exists()]
     finished = subprocess.run(
         [ROOT / "service_b/.venv/bin/python", "train.py", *command, *given],
@@ -117,7 +117,7 @@ def test_lab_and_a_peer_that_needs_no_more_packages_price_the_same_rows() -> Non
         env=os.environ | {"PYTHONPATH": str(ROOT / "service_b")},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
 
     assert finished.returncode == 0, finished.stderr
@@ -125,12 +125,12 @@ def test_lab_and_a_peer_that_needs_no_more_packages_price_the_same_rows() -> Non
     rows, found = read_lines(finished.stdout.splitlines(), said.append)
     check_splits(rows)
     assert said[-1].startswith("100%")
-    assert len(found) == 3
+    assert not found  # nothing was searched
     errors = {(row["data"], row["learner"]): float(row["MAPE %"]) for row in rows}
     for data, best, worst in [
         ("ames, all fields", 6, 9),
         ("ames, required fields only", 9, 14),
         ("california, all fields", 11, 20),
     ]:
-        for learner in ("the lab", "scikit-learn's boosting", "scikit-learn's boosting, tuned"):
+        for learner in ("the lab", "scikit-learn's boosting"):
             assert best < errors[data, learner] < worst, (data, learner)

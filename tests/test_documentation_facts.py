@@ -200,6 +200,7 @@ def test_every_page_begins_with_how_long_it_takes_and_what_for(document: Path) -
 def test_the_metrics_table_names_every_metric() -> None:
     text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z_0-9]+)` \| (A|B|both) \|", text, re.MULTILINE)
+    assert len(rows) == len({name for name, _ in rows})
     for service in PORTS:
         documented = {name for name, where in rows if where in (service, "both")}
         metrics = {

@@ -24,6 +24,13 @@ from tests.steady_load import Reply, SteadyLoad
 VERSION = "1.0.0"
 SERVICES = ["service-a", "service-b"]
 PER_SECOND, CALLERS = 60, 8
+RELEASES = {  # and how they differ from the image of the version
+    "ml-lab-service-a:1.0.1": 'LABEL release="next"',
+    "ml-lab-service-b:1.0.1": 'LABEL release="next"',
+    # They end at their start, as a setting is wrong.
+    "ml-lab-service-a:bad": "ENV GATEWAY_FORWARD_CALLS=many",
+    "ml-lab-service-b:bad": "ENV PREDICTOR_MAX_ROWS=many",
+}
 
 if "SWARM_NODES" not in os.environ:
     pytest.skip("makes several Docker engines: only by .ci/run swarm", allow_module_level=True)
@@ -65,7 +72,7 @@ class Swarm:
 
     def remove(self) -> None:
         self._run_nodes("down")
-        run("docker", "image", "rm", "--force", f"{self.name}-node")
+        run("docker", "image", "rm", "--force", f"{self.name}-node", *RELEASES)
 
     def _run_nodes(self, *arguments: str) -> None:
         environment = {"NAME": self.name, "BASE": str(self.first_port)}
@@ -164,17 +171,10 @@ def swarm() -> Iterator[Swarm]:
 def build_images() -> list[str]:
     """Build all images by the page's command, and releases of both services that follow."""
     run("bash", "-ec", read_commands()[0])
-    releases = {
-        "ml-lab-service-a:1.0.1": 'LABEL release="next"',
-        "ml-lab-service-b:1.0.1": 'LABEL release="next"',
-        # They end at their start, as a setting is wrong.
-        "ml-lab-service-a:bad": "ENV GATEWAY_FORWARD_CALLS=many",
-        "ml-lab-service-b:bad": "ENV PREDICTOR_MAX_ROWS=many",
-    }
-    for image, change in releases.items():
+    for image, change in RELEASES.items():
         base = f"{image.partition(':')[0]}:{VERSION}"
         run("docker", "build", "-t", image, "-", stdin=f"FROM {base}\n{change}\n")
-    return [*releases, *(f"ml-lab-{each}:{VERSION}" for each in [*SERVICES, "haproxy", "postgres"])]
+    return [*RELEASES, *(f"ml-lab-{each}:{VERSION}" for each in [*SERVICES, "haproxy", "postgres"])]
 
 
 def test_no_acknowledged_input_is_lost_when_releases_copies_and_a_machine_come_and_go(

@@ -35,7 +35,7 @@ class Job:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--splits", type=int, nargs="+", required=True, metavar="SEED")
-    parser.add_argument("--trials", type=int, required=True, metavar="N")
+    parser.add_argument("--trials", type=int, required=True, metavar="N", help="0: no search")
     parser.add_argument("--data", type=Path, action="append", default=[], metavar="FILE")
     parser.add_argument("--peers", nargs="*", default=[peer.name for peer in PEERS])
     options = parser.parse_args()
@@ -45,7 +45,7 @@ def main() -> None:
     except TrainingError as error:
         sys.exit(f"error: {error}")
     peers = [peer for peer in PEERS if peer.name in options.peers]
-    tuned = [(peer, case) for peer in peers if peer.suggest for case in cases]
+    tuned = [(peer, case) for peer in peers if peer.suggest and trials for case in cases]
 
     jobs = list_lab_jobs(cases, splits)
     for peer in peers:

@@ -124,6 +124,48 @@ def find_runs(printed: str) -> list[str]:
     ]
 
 
+# The next two need the artifacts as they were made; tests below make some of them anew.
+@pytest.mark.usefixtures("done")
+def test_commands_that_are_shown_after_training_work_as_they_stand(
+    folder: Path, recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = tmp_path / "my models"
+    shutil.copytree(folder / "models", models)
+    work = Workspace(shutil.copytree(folder / "work", tmp_path / "work"))
+    (work.folder / "registering.txt").unlink()  # the first version is another training's
+    register = replace(start(folder, recipe, models=models), workspace=work)
+    capsys.readouterr()
+    run_pipeline(register, ["register"])
+    printed = capsys.readouterr().out
+    assert f"made ames version 2, with its card and report: {models / 'ames' / '2'}\n" in printed
+    assert "It isn't served yet: version 1 is." in printed
+    commands = [line.strip() for line in printed.splitlines() if " -m training " in line]
+    assert [shlex.split(command)[3] for command in commands] == ["compare", "promote", "promote"]
+    for command in commands:
+        python, *_, folder_of_models = shlex.split(command)
+        assert (Path(python).resolve(), folder_of_models) == (
+            Path(sys.executable).resolve(),
+            str(models),
+        )
+        assert main(shlex.split(command)[3:]) == 0
+    printed = capsys.readouterr().out
+    assert "| share within 10% |" in printed
+    assert printed.endswith("ames version 2 is served from now on\n")
+
+
+@pytest.mark.usefixtures("done")
+def test_first_version_is_said_to_be_served(
+    folder: Path, recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = Workspace(shutil.copytree(folder / "work", tmp_path / "work"))
+    register = replace(start(folder, recipe, models=tmp_path / "models"), workspace=work)
+    run_pipeline(register, ["register"])
+    said, command = capsys.readouterr().out.splitlines()[-3:-1]
+    assert said == "    It is served from now on. What it is:"
+    assert main(shlex.split(command)[3:]) == 0
+    assert "ames version 1" in capsys.readouterr().out
+
+
 def test_card_says_how_the_version_was_made(folder: Path, recipe: Recipe, done: Run) -> None:
     card = read_card(folder / "models" / "ames" / "1")
     assert (card.training.rows, card.training.seed) == (ROWS, 5)
@@ -451,47 +493,6 @@ def test_version_registered_just_before_an_interrupt_is_not_registered_again(
     assert sorted(each.name for each in family.iterdir()) == ["1", "alias.json"]
     run_pipeline(Run(recipe, options, Workspace(work)), ["register"])
     assert sorted(each.name for each in family.iterdir()) == ["1", "2", "alias.json"]
-
-
-@pytest.mark.usefixtures("done")
-def test_commands_that_are_shown_after_training_work_as_they_stand(
-    folder: Path, recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    models = tmp_path / "my models"
-    shutil.copytree(folder / "models", models)
-    work = Workspace(shutil.copytree(folder / "work", tmp_path / "work"))
-    (work.folder / "registering.txt").unlink()  # the first version is another training's
-    register = replace(start(folder, recipe, models=models), workspace=work)
-    capsys.readouterr()
-    run_pipeline(register, ["register"])
-    printed = capsys.readouterr().out
-    assert f"made ames version 2, with its card and report: {models / 'ames' / '2'}\n" in printed
-    assert "It isn't served yet: version 1 is." in printed
-    commands = [line.strip() for line in printed.splitlines() if " -m training " in line]
-    assert [shlex.split(command)[3] for command in commands] == ["compare", "promote", "promote"]
-    for command in commands:
-        python, *_, folder_of_models = shlex.split(command)
-        assert (Path(python).resolve(), folder_of_models) == (
-            Path(sys.executable).resolve(),
-            str(models),
-        )
-        assert main(shlex.split(command)[3:]) == 0
-    printed = capsys.readouterr().out
-    assert "| share within 10% |" in printed
-    assert printed.endswith("ames version 2 is served from now on\n")
-
-
-@pytest.mark.usefixtures("done")
-def test_first_version_is_said_to_be_served(
-    folder: Path, recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    work = Workspace(shutil.copytree(folder / "work", tmp_path / "work"))
-    register = replace(start(folder, recipe, models=tmp_path / "models"), workspace=work)
-    run_pipeline(register, ["register"])
-    said, command = capsys.readouterr().out.splitlines()[-3:-1]
-    assert said == "    It is served from now on. What it is:"
-    assert main(shlex.split(command)[3:]) == 0
-    assert "ames version 1" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("done")
