@@ -29,13 +29,13 @@ from training.relations import count_rows, is_confirmed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-VERSIONS = {
-    f"{name}-{card.parent.name}": card.parent
+VERSIONS = [
+    pytest.param(card.parent, id=f"{name}-{card.parent.name}")
     for name in ("ames", "california")
     for card in sorted((SERVICE_FOLDER / "models" / name).glob("*/card.json"))
-}
-AMES = {name: folder for name, folder in VERSIONS.items() if name.startswith("ames")}
-CALIFORNIA = {name: folder for name, folder in VERSIONS.items() if name not in AMES}
+]
+AMES = [each for each in VERSIONS if str(each.id).startswith("ames")]
+CALIFORNIA = [each for each in VERSIONS if each not in AMES]
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,17 @@ class Real:
     data: Data
 
 
-@pytest.fixture(scope="module", params=VERSIONS.values(), ids=VERSIONS)
+@pytest.fixture(scope="module", params=VERSIONS)
 def shipped(request: pytest.FixtureRequest) -> Shipped:
     return read_shipped(request.param)
 
 
-@pytest.fixture(scope="module", params=AMES.values(), ids=AMES)
+@pytest.fixture(scope="module", params=AMES)
 def ames(request: pytest.FixtureRequest) -> Shipped:
     return read_shipped(request.param)
 
 
-@pytest.fixture(scope="module", params=CALIFORNIA.values(), ids=CALIFORNIA)
+@pytest.fixture(scope="module", params=CALIFORNIA)
 def california(request: pytest.FixtureRequest) -> Shipped:
     return read_shipped(request.param)
 
