@@ -1,0 +1,151 @@
+"""How unusual an input is: whether its values go together as they do in the training rows.
+
+Every field is cut into a few parts; numbers far beyond all training rows have parts of their own.
+For each pair of fields that have much to do with each other, a table says how surprising each
+combination of their parts is: how much rarer, on the logarithmic scale, than those of a usual row.
+The surprises of the pairs whose fields are known are added up, in deviations. What share of the
+training rows surprises as much was counted in training, on rows that the tables had not seen.
+Where a model knows places, it counts as well how lonely the input's place is.
+"""
+
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from predictor.errors import ModelRefused
+
+Numbers = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
+
+# A distance shorter than this, in weighted degrees, is no sign of loneliness.
+_SOFTENING = 0.05
+# In place of the number of a pair: the place is the most unusual; nothing is.
+LONELY, NOBODY = -1, -2
+# Of what surprises nobody.
+_TINY = 1e-9
+
+
+class Arrays(NamedTuple):
+    """What the file of a version holds; columns are the card's inputs, in order."""
+
+    numbers: npt.NDArray[Any]  # the columns of numbers
+    edges: npt.NDArray[Any]  # (edges, numbers): where parts end; infinity where there are fewer
+    sizes: npt.NDArray[Any]  # (columns): so many parts; the place after them is for unknown
+    pairs: npt.NDArray[Any]  # (2, pairs): columns; the same one twice for a value on its own
+    surprises: npt.NDArray[Any]  # the tables of all pairs, one after the other
+    variances: npt.NDArray[Any]  # (pairs): of the surprises of training rows
+    bands: npt.NDArray[Any]  # where bands of partial descriptions end, as shares of all variance
+    shares: npt.NDArray[Any]  # shares of the training rows, rising
+    levels: npt.NDArray[Any]  # (bands, shares): the surprise that so many of the rows reach
+    loneliness: npt.NDArray[Any]  # (shares): the same of the loneliness; empty without places
+    either: npt.NDArray[Any]  # (shares): so many rows are among that share in one way or the other
+
+
+def write_arrays(arrays: Arrays) -> bytes:
+    file = BytesIO()
+    np.savez_compressed(file, **arrays._asdict())
+    return file.getvalue()
+
+
+def read_arrays(content: bytes) -> Arrays:
+    """Read plain arrays; nothing is unpickled.
+
+    Raises:
+        ModelRefused: it doesn't hold them.
+    """
+    try:
+        with np.load(BytesIO(content), allow_pickle=False) as file:
+            return Arrays(*[file[name] for name in Arrays._fields])
+    except Exception as error:  # numpy and zipfile raise many kinds
+        raise ModelRefused(f"can't be read as arrays: {error!r}") from error
+
+
+def measure_loneliness(nearest: Numbers, farther: Numbers) -> Numbers:
+    """Compare the distance to the nearest training row with that to a farther one.
+
+    Among others it is small, in town and country; out at sea it is near one.
+    """
+    return nearest / (farther + _SOFTENING)
+
+
+class Typicality:
+    """Measures rows: numbers as they are, NaN if unknown; categories by their places in the card.
+
+    An unknown category has the place after all others. Rows less usual than `bound` get a culprit.
+    """
+
+    def __init__(self, arrays: Arrays, bound: float = 0) -> None:
+        self._bound = bound
+        self._numbers = arrays.numbers
+        self._categories = np.setdiff1d(np.arange(len(arrays.sizes)), arrays.numbers)
+        order = np.concatenate([self._numbers, self._categories])
+        first, second = arrays.pairs
+        steps = arrays.sizes[second] + 1
+        cells = (arrays.sizes[first] + 1) * steps
+        # Columns come first: for many rows numpy then works on long runs.
+        self._edges = arrays.edges[:, :, None]
+        self._unknown = arrays.sizes[order][:, None]
+        self._first, self._second = np.argsort(order)[arrays.pairs]
+        self._steps = steps[:, None]
+        self._starts = np.cumsum([0, *cells[:-1]])[:, None]
+        self._surprises = arrays.surprises.astype(np.float64)
+        self._variances = np.zeros((len(order), len(order)))
+        self._variances[self._first, self._second] = arrays.variances
+        self._variance = float(self._variances.sum())
+        self._bands = arrays.bands * self._variance
+        self._shares, self._either = arrays.shares, arrays.either
+        # Interpolation wants them rising.
+        self._levels, self._loneliness = -arrays.levels, -arrays.loneliness
+
+    def measure(self, rows: Numbers, loneliness: Numbers | None) -> tuple[Numbers, Places]:
+        """Give the share of training rows that are as unusual as each row; and the culprits.
+
+        A culprit is the number of the pair that surprises most, `LONELY` or `NOBODY`.
+        """
+        surprises, levels, bands = self.surprise(rows)
+        shares = surprised = self.share_surprised(levels, bands)
+        lonely = None
+        if loneliness is not None:
+            lonely = self.share_lonely(loneliness)
+            shares = np.interp(np.minimum(surprised, lonely), self._shares, self._either)
+        culprits = np.full(len(rows), NOBODY)
+        for row in np.flatnonzero(shares < self._bound).tolist():
+            is_lonely = lonely is not None and lonely[row] < surprised[row]
+            culprits[row] = LONELY if is_lonely else surprises[:, row].argmax()
+        return shares, culprits
+
+    def surprise(self, rows: Numbers) -> tuple[Numbers, Numbers, Places]:
+        """Give the surprise of each pair (pairs, rows), the level of each row, and its band."""
+        columns = rows.T
+        # Not "above": an unknown number has to end in the last part.
+        beyond = ~(columns.take(self._numbers, axis=0) <= self._edges)
+        places = columns.take(self._categories, axis=0).astype(np.intp)
+        parts = np.concatenate([np.add.reduce(beyond, axis=0), places])
+        cells = parts.take(self._first, axis=0)
+        cells *= self._steps
+        cells += parts.take(self._second, axis=0)
+        cells += self._starts
+        surprises: Numbers = self._surprises.take(cells)
+        unknown = parts == self._unknown
+        variances: Any = self._variance
+        if unknown.any():
+            known = np.subtract(1.0, unknown)
+            variances = np.maximum(np.add.reduce(self._variances @ known * known, axis=0), _TINY)
+        levels = np.add.reduce(surprises, axis=0) / np.sqrt(variances)
+        return surprises, levels, np.broadcast_to(self._bands.searchsorted(variances), levels.shape)
+
+    def share_surprised(self, levels: Numbers, bands: Places) -> Numbers:
+        """Give the share of training rows of the same band that reach each level."""
+        present = set(bands.tolist())
+        shares = np.empty(len(levels))
+        for band in present:
+            own = bands == band if len(present) > 1 else slice(None)
+            shares[own] = np.interp(-levels[own], self._levels[band], self._shares)
+        return shares
+
+    def share_lonely(self, loneliness: Numbers) -> Numbers:
+        """Give the share of training rows that are as lonely."""
+        shares: Numbers = np.interp(-loneliness, self._loneliness, self._shares)
+        return shares
