@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -96,6 +97,80 @@ class Feature(_Strict):
         if self.categories is not None and len(found.shares) != len(self.categories):
             raise ValueError(f"feature {self.name}: needs a share for each category")
         return self
+
+
+class _Relation(_Strict):
+    """What holds between fields in the training data.
+
+    In a message, `{field}` stands for the value of one of the fields, and `{field:car}` for so many
+    cars. The rows that count are those that have all the fields.
+    """
+
+    fields: tuple[str, ...]
+    says: str = Field(description="what holds, in words")
+    message: str = Field(description="what is said of an input that contradicts it")
+    rows: int = Field(default=0, ge=0, description="rows of the training that have all the fields")
+    confirmed: int = Field(default=0, ge=0, description="rows of these in which it holds")
+
+    @model_validator(mode="after")
+    def check_messages(self) -> Self:
+        for message in self.messages:
+            for _, name, noun, conversion in Formatter().parse(message):
+                if name is None:
+                    continue
+                is_number = name in (*self.numbers, "sum")
+                if not is_number and name not in self.fields:
+                    raise ValueError(f"a message has {{{name}}}, which is none of the fields")
+                if conversion or (noun and not (is_number and noun.isalpha())):
+                    raise ValueError(f"a message has {{{name}}} in a form that can't be written")
+        return self
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The fields that are numbers."""
+        return self.fields
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        return (self.message,)
+
+
+class Sum(_Relation):
+    """The first field is the sum of the others; `{sum}` in the message stands for that."""
+
+    kind: Literal["sum"] = "sum"
+    fields: Annotated[tuple[str, ...], Field(min_length=2)]
+    tolerance: float = Field(default=0, ge=0, description="the sum may be off by so much")
+
+
+class AtMost(_Relation):
+    """The first field is at most the second plus `offset`."""
+
+    kind: Literal["at_most"] = "at_most"
+    fields: tuple[str, str]
+    offset: FiniteFloat = 0
+
+
+class NoneIfZero(_Relation):
+    """The first field, a category, says that there is none exactly when the second is zero.
+
+    `message` is for none with a number, and `message_if_zero` for the reverse.
+    """
+
+    kind: Literal["none_if_zero"] = "none_if_zero"
+    fields: tuple[str, str]
+    message_if_zero: str
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        return self.fields[1:]
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        return (self.message, self.message_if_zero)
+
+
+Relation = Annotated[Sum | AtMost | NoneIfZero, Field(discriminator="kind")]
 
 
 class Target(_Strict):
@@ -193,12 +268,28 @@ class ModelCard(_Strict):
     artifact: Artifact
     example: dict[str, Any] = Field(description="one realistic request")
     golden: tuple[Golden, ...] = ()
+    # What the cards of older versions don't have.
+    relations: tuple[Relation, ...] = ()
 
     @model_validator(mode="after")
     def check_names(self) -> Self:
         names = {to_camel(feature.name) for feature in self.features}
         if len(names) != len(self.features):
             raise ValueError("two features have the same name, in snake_case or in camelCase")
+        return self
+
+    @model_validator(mode="after")
+    def check_relations(self) -> Self:
+        features = {feature.name: feature for feature in self.inputs}
+        for relation in self.relations:
+            for name in relation.fields:
+                feature = features.get(name)
+                if feature is None:
+                    raise ValueError(f"a relation has {name}, which is none of the features")
+                if name in relation.numbers and feature.categories:
+                    raise ValueError(f"a relation has {name} as a number, which is a category")
+                if name not in relation.numbers and feature.none is None:
+                    raise ValueError(f"a relation has {name}, which has no category for none")
         return self
 
     @property

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,41 @@ def test_distribution_that_does_not_fit_its_feature_is_refused(
     card_content["features"][feature]["distribution"] = distribution
     with pytest.raises(ValidationError, match=message):
         ModelCard.model_validate(card_content)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"kind": "product"}, "does not match any of the expected tags"),
+        ({"fields": ["overall_qual", "rooms"]}, "has rooms, which is none of the features"),
+        ({"fields": ["overall_qual", "id"]}, "has id, which is none of the features"),
+        ({"fields": ["pool_qc", "overall_qual"]}, "has pool_qc as a number, which is a category"),
+        ({"fields": ["overall_qual"]}, "Field required"),
+        ({"message": "{id}"}, "has {id}, which is none of the fields"),
+        ({"message": "{overall_qual.real}"}, "has {overall_qual.real}, which is none"),
+        ({"message": "{}"}, "has {}, which is none of the fields"),
+        ({"message": "{overall_qual!r}"}, "in a form that can't be written"),
+        ({"message": "{overall_qual:{lot_frontage}}"}, "in a form that can't be written"),
+        ({"message": "{"}, "Single '{'"),
+        (
+            {"kind": "none_if_zero", "message_if_zero": "", "message": "{overall_qual:ft}"},
+            "in a form that can't be written",
+        ),
+        (
+            {"kind": "none_if_zero", "message_if_zero": "no {lot_frontage:pool}"},
+            "has overall_qual, which has no category for none",
+        ),
+    ],
+)
+def test_card_is_refused_when_a_relation_can_not_be_checked_or_said(
+    card_content: dict[str, Any], change: dict[str, Any], reason: str
+) -> None:
+    relation = {
+        "kind": "at_most",
+        "fields": ["overall_qual", "lot_frontage"],
+        "says": "",
+        "message": "so",
+    }
+    ModelCard.model_validate(card_content | {"relations": [relation]})
+    with pytest.raises(ValidationError, match=re.escape(reason)):
+        ModelCard.model_validate(card_content | {"relations": [relation | change]})

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from predictor.card import Target
+from predictor.card import AtMost, NoneIfZero, Sum, Target
 from training.dataset import Dataset
 from training.parameters import Parameters
 from training.preparation import Repair
@@ -94,5 +94,66 @@ RECIPE = Recipe(
         Slice("Neighbourhood", "neighborhood"),
         Slice("Year of sale", "yr_sold", (2006.5, 2007.5, 2008.5, 2009.5)),
         Slice("Year built", "year_built", (1940, 1960, 1980, 2000)),
+    ),
+    relations=(
+        Sum(
+            fields=("gr_liv_area", "first_flr_sf", "second_flr_sf", "low_qual_fin_sf"),
+            tolerance=1,  # of areas that were rounded
+            says="The living area is the sum of both floors and of what is finished in low quality",
+            message="Living area is {gr_liv_area} sq ft, but its floors add up to {sum} sq ft",
+        ),
+        Sum(
+            fields=("total_bsmt_sf", "bsmt_fin_sf1", "bsmt_fin_sf2", "bsmt_unf_sf"),
+            tolerance=1,
+            says="The basement area is the sum of its finished and unfinished parts",
+            message="Basement area is {total_bsmt_sf} sq ft, but its parts add up to {sum} sq ft",
+        ),
+        AtMost(
+            fields=("year_built", "yr_sold"),
+            offset=1,
+            says="A house is built no later than the year after its sale",
+            message="House was built in {year_built}, but sold in {yr_sold}",
+        ),
+        AtMost(
+            fields=("bedroom_abv_gr", "tot_rms_abv_grd"),
+            says="The bedrooms are among the rooms",
+            message="House has {bedroom_abv_gr:bedroom}, but only {tot_rms_abv_grd:room} in all",
+        ),
+        AtMost(
+            fields=("first_flr_sf", "lot_area"),
+            says="The first floor is within the lot",
+            message="First floor has {first_flr_sf} sq ft, but the lot only {lot_area} sq ft",
+        ),
+        NoneIfZero(
+            fields=("garage_type", "garage_cars"),
+            says="There is no garage exactly when it has room for no car",
+            message="Garage has {garage_cars:car}, but garage type says there is none",
+            message_if_zero="Garage type is {garage_type}, but garage has {garage_cars:car}",
+        ),
+        NoneIfZero(
+            fields=("garage_type", "garage_area"),
+            says="There is no garage exactly when it has no area",
+            message="Garage has {garage_area} sq ft, but garage type says there is none",
+            message_if_zero="Garage type is {garage_type}, but garage has {garage_area} sq ft",
+        ),
+        NoneIfZero(
+            fields=("bsmt_qual", "total_bsmt_sf"),
+            says="There is no basement exactly when it has no area",
+            message="Basement has {total_bsmt_sf} sq ft, but its quality says there is none",
+            message_if_zero="Basement quality is {bsmt_qual}, but it has {total_bsmt_sf} sq ft",
+        ),
+        NoneIfZero(
+            fields=("fireplace_qu", "fireplaces"),
+            says="A fireplace has a quality exactly when there is one",
+            message="House has {fireplaces:fireplace}, but their quality says there is none",
+            message_if_zero="Fireplace quality is {fireplace_qu}, but house has "
+            "{fireplaces:fireplace}",
+        ),
+        NoneIfZero(
+            fields=("pool_qc", "pool_area"),
+            says="A pool has a quality exactly when it has an area",
+            message="Pool has {pool_area} sq ft, but its quality says there is none",
+            message_if_zero="Pool quality is {pool_qc}, but pool has {pool_area} sq ft",
+        ),
     ),
 )

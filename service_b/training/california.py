@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from predictor.card import Target
+from predictor.card import AtMost, Target
 from training.dataset import Dataset
 from training.parameters import Parameters
 from training.recipe import Range, Recipe, Slice
@@ -107,5 +107,22 @@ RECIPE = Recipe(
         Slice("Nearness to the ocean", "ocean_proximity"),
         Slice("Median age of the houses", "housing_median_age", (10, 20, 30, 40, 51)),
         Slice("Median income, 10,000 USD", "median_income", (2, 3, 4, 6)),
+    ),
+    relations=(
+        AtMost(
+            fields=("total_bedrooms", "total_rooms"),
+            says="The bedrooms are among the rooms",
+            message="District has {total_bedrooms:bedroom}, but only {total_rooms:room} in all",
+        ),
+        AtMost(
+            fields=("households", "population"),
+            says="Each household has a person at least",
+            message="District has {households:household}, but only a population of {population}",
+        ),
+        AtMost(
+            fields=("households", "total_rooms"),
+            says="Each household has a room at least",
+            message="District has {households:household}, but only {total_rooms:room}",
+        ),
     ),
 )

@@ -60,6 +60,13 @@ STEPS = {
             ("seed", "keep_hold_out"),
         ),
         Step(
+            "relate",
+            steps.relate,
+            ("prepare", "split"),
+            ("relations",),
+            ("relations",),
+        ),
+        Step(
             "select",
             steps.select,
             ("prepare", "split"),
@@ -78,7 +85,7 @@ STEPS = {
         Step(
             "evaluate",
             steps.evaluate,
-            ("prepare", "split", "select", "tune"),
+            ("prepare", "split", "relate", "select", "tune"),
             ("evaluation", "measures", "interval", "plots", "report", *_MODEL_CODE),
             (*_MODEL_RECIPE, "slices", "price_edges"),
             ("seed", "splits"),
@@ -86,7 +93,7 @@ STEPS = {
         Step(
             "register",
             register_step.register_version,
-            ("download", "prepare", "split", "tune", "evaluate"),
+            ("download", "prepare", "split", "relate", "tune", "evaluate"),
             ("registration", "distribution", "golden", "interval", *_MODEL_CODE),
             (*_MODEL_RECIPE, "title", "description", "target", "example_row"),
             ("seed", "models", "mlflow"),

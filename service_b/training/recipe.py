@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from predictor.card import Target
+from predictor.card import Relation, Target
 from training.dataset import Dataset
 from training.parameters import Parameters
 from training.preparation import Repair
@@ -34,7 +34,8 @@ class Recipe:
 
     `sums` holds {feature: weight} per new column; `spaces` the same for each way to measure which
     rows are near, and `neighbours` how many of them are averaged. `place` holds the weights of the
-    coordinates, where there are any: clusters are made in them. The first of `candidates` that
+    coordinates, where there are any: clusters are made in them. Of the `relations` the card gets
+    those that the rows confirm. The first of `candidates` that
     scores best is tuned within `search`; a name like `weights.linear` is a member's weight.
     """
 
@@ -57,3 +58,4 @@ class Recipe:
     spaces: tuple[Mapping[str, float], ...] = field(default=())
     neighbours: tuple[int, ...] = ()
     place: Mapping[str, float] = field(default_factory=dict)
+    relations: tuple[Relation, ...] = ()

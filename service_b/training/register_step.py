@@ -18,6 +18,7 @@ from training.labelled import KEPT
 from training.parameters import Parameters
 from training.provenance import describe_libraries, describe_training, write_description
 from training.registration import REPORT, find_registered, register
+from training.relations import is_confirmed
 from training.run import TRAINED, Run
 from training.workspace import write_json
 
@@ -37,6 +38,7 @@ def register_version(run: Run, folder: Path) -> None:
         "description": write_description(recipe.description, training),
         "target": recipe.target,
         "features": describe_rows(features, rows),
+        "relations": tuple(each for each in run.relations if is_confirmed(each)),
         "metrics": run.read_json("evaluate", "metrics.json"),
         "training": training,
         "libraries": describe_libraries(),

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from predictor.card import Relation
 from training.clusters import SAMPLE
 from training.measures import MEASURES, Measures, format_table
+from training.relations import LEAST_SHARE, is_confirmed
 
 _SLICE_MEASURES = (
     "mape_percent",
@@ -26,6 +28,7 @@ def write_report(
     parameters: Mapping[str, Any],
     plots: Sequence[str],
     remarks: Sequence[str] = (),
+    relations: Sequence[Relation] = (),
 ) -> str:
     """Give the report as Markdown. The figures are those in the card, where both have them."""
     parts = [
@@ -68,6 +71,7 @@ def write_report(
         ),
         *_describe_candidates(candidates),
         *_describe_clusters(clusters),
+        *_describe_relations(relations),
         "## Parameters",
         "\n".join(
             ["| parameter | value |", "|---|---|"]
@@ -122,6 +126,21 @@ def _describe_clusters(clusters: Sequence[Mapping[str, Any]]) -> list[str]:
                 for each in clusters
             ]
         ),
+    ]
+
+
+def _describe_relations(relations: Sequence[Relation]) -> list[str]:
+    if not relations:
+        return []
+    lines = ["| relation | rows with all fields | rows that confirm it | |", "|---|---:|---:|---|"]
+    for each in relations:
+        end = "" if is_confirmed(each) else "left out"
+        lines.append(f"| {each.says} | {each.rows:,} | {each.confirmed:,} | {end} |")
+    return [
+        "## Relations",
+        "An input that contradicts one of these is priced with a warning. Those that fewer than "
+        f"{LEAST_SHARE:.1%} of the rows confirm are left out.",
+        "\n".join(lines),
     ]
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import joblib
 import numpy as np
+from pydantic import TypeAdapter
 
-from predictor.card import Feature
+from predictor.card import Feature, Relation
 from training.evaluation import Data
 from training.features import complete_features, read_descriptions
 from training.labelled import Labelled
@@ -21,6 +22,9 @@ from training.workspace import Workspace
 
 # The file in which `evaluate` leaves what it has trained.
 TRAINED = "trained.joblib"
+# The file in which `relate` leaves the recipe's relations, with the rows that confirm each.
+RELATIONS = "relations.json"
+_RELATIONS = TypeAdapter(tuple[Relation, ...])
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,11 @@ class Run:
         """
         rows = join_rows(self.data, self.labelled, self.price_level)
         return rows.take(np.array(self.read_json("split", "rows.json")[part]))
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """The recipe's relations, with the rows that confirm each."""
+        return _RELATIONS.validate_python(self.read_json("relate", RELATIONS))
 
     def read_json(self, step: str, file: str) -> Any:
         return json.loads(self.workspace.locate(step, file).read_bytes())

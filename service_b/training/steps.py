@@ -6,7 +6,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-from training import plots
+from training import plots, relations
 from training.clusters import cluster, describe, place_rows
 from training.dataset import read_dataset
 from training.evaluation import (
@@ -27,7 +27,7 @@ from training.preparation import prepare
 from training.price_level import measure_price_level
 from training.registration import REPORT
 from training.report import format_candidates, write_report
-from training.run import TRAINED, Run
+from training.run import RELATIONS, TRAINED, Run
 from training.selection import cross_validate, score
 from training.tuning import search
 from training.workspace import write_json
@@ -77,6 +77,16 @@ def split(run: Run, folder: Path) -> None:
     content["all"] = np.union1d(parts.train, parts.hold_out).tolist()
     write_json(folder / "rows.json", content | {"price_level": level})
     print(f"    {len(parts.train):,} rows to train on, {len(parts.hold_out):,} held out")
+
+
+def relate(run: Run, folder: Path) -> None:
+    """Count the rows that confirm each of the recipe's relations between fields."""
+    data = run.take("version")
+    counted = relations.count_rows(run.recipe.relations, data.features, data.inputs)
+    write_json(folder / RELATIONS, [each.model_dump(mode="json") for each in counted])
+    for each in counted:
+        left_out = "" if relations.is_confirmed(each) else ", so the card leaves it out"
+        print(f"    {each.confirmed:,} of {each.rows:,} rows: {each.says}{left_out}")
 
 
 def select(run: Run, folder: Path) -> None:
@@ -181,6 +191,7 @@ def evaluate(run: Run, folder: Path) -> None:
         parameters.to_json(),
         names,
         run.labelled.remarks if run.labelled else (),
+        run.relations,
     )
     (folder / REPORT).write_text(report, encoding="utf-8")
     columns = {"all fields": metrics, "required only": metrics["required_fields_only"]}

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from predictor.card import ModelCard
 from predictor.inference.evaluation import Evaluation
 from predictor.inference.input_schema import build_input_type
-from predictor.inference.prediction import Bounds, Prediction, PricePrediction
+from predictor.inference.prediction import Bounds, InputWarning, Prediction, PricePrediction
+from predictor.inference.relations import build_checks, find_warnings
 
 
 class CardModel:
@@ -29,6 +30,7 @@ class CardModel:
         self.columns: Mapping[str, str] = {each.column: each.name for each in card.inputs}
         self.input_type = build_input_type(card)
         self.prediction_type = Prediction
+        self._checks = build_checks(card.relations, card.features)
 
     @property
     def quick_batch(self) -> int:
@@ -43,10 +45,18 @@ class CardModel:
         prices, *spreads = [each.tolist() for each in self.evaluation.evaluate(inputs)]
         _require_positive("the estimator", "price", prices, len(inputs))
         currency, name, version = self.card.target.unit, self.name, self.version
+        intervals = self._find_intervals(prices, *spreads)
         return [
-            PricePrediction(price, currency, interval, name, version)
-            for price, interval in zip(prices, self._find_intervals(prices, *spreads), strict=True)
+            PricePrediction(price, currency, interval, name, version, warnings)
+            for price, interval, warnings in zip(
+                prices, intervals, self._find_warnings(inputs), strict=True
+            )
         ]
+
+    def _find_warnings(self, inputs: Sequence[BaseModel]) -> Sequence[tuple[InputWarning, ...]]:
+        if not self._checks:
+            return [()] * len(inputs)
+        return [find_warnings(self._checks, each) for each in inputs]
 
     def _find_intervals(
         self, prices: list[float], spread: list[float] | None = None

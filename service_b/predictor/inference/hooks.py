@@ -59,6 +59,10 @@ class HookedModel:
         if isinstance(prediction, PricePrediction):
             prediction = Prediction.of(prediction)
         try:
-            return self._after(value, prediction)
+            changed = self._after(value, prediction)
         except InputRejected as rejection:
             return rejection
+        if isinstance(changed, Prediction) and isinstance(prediction, Prediction):
+            # They aren't among the fields of a dump, from which a hook may have made it anew.
+            changed.warnings = changed.warnings or prediction.warnings
+        return changed

@@ -13,18 +13,31 @@ class Bounds(NamedTuple):
     coverage: float
 
 
+class InputWarning(NamedTuple):
+    """Why a price may be less good than the interval says, and the fields that are the reason."""
+
+    fields: tuple[str, ...]
+    msg: str
+
+
 class PricePrediction(NamedTuple):
-    """A price in units of `currency`, with its interval if the model gives one; not rounded."""
+    """A price in units of `currency`, with its interval if the model gives one; not rounded.
+
+    `typical` is the share of the training rows that are as unusual as the input.
+    """
 
     price: float
     currency: str
     interval: Bounds | None
     model: str
     model_version: str
+    warnings: tuple[InputWarning, ...] = ()
+    typical: float | None = None
 
 
 # Exact within the service, so that nothing is rounded twice.
 Money = Annotated[float, PlainSerializer(lambda amount: round(amount, 2), return_type=float)]
+Share = Annotated[float, PlainSerializer(lambda share: round(share, 3), return_type=float)]
 
 
 class PredictionInterval(BaseModel):
@@ -33,6 +46,12 @@ class PredictionInterval(BaseModel):
     lower: Money
     upper: Money
     coverage: float
+
+
+# For the documentation, as an `InputWarning` has no names in JSON.
+class PredictionWarning(BaseModel):
+    fields: list[str] = Field(description="those that don't go together; none if it is all of it")
+    msg: str
 
 
 # The same as `PricePrediction`, for hooks and for the documentation, which would show a docstring.
@@ -44,6 +63,14 @@ class Prediction(BaseModel):
     interval: PredictionInterval | None = Field(description="null if the model gives none")
     model: str
     model_version: str
+    typical: Share | None = Field(
+        default=None,
+        exclude_if=lambda typical: typical is None,
+        description="share of the training rows that are as unusual; left out if the model "
+        "doesn't say",
+    )
+    # In an answer they stand beside the prediction.
+    warnings: tuple[InputWarning, ...] = Field(default=(), exclude=True)
 
     @classmethod
     def of(cls, prediction: PricePrediction) -> "Prediction":

@@ -47,9 +47,13 @@ class Runner:
             outcomes = await to_thread.run_sync(_predict, model, inputs, limiter=limiter)
         seconds = time.perf_counter() - started
         self._metrics.count_predictions(model.name, model.version, len(inputs), seconds)
-        prices = [each.price for each in outcomes if isinstance(each, _PRICED)]
-        if prices:
+        priced = [each for each in outcomes if isinstance(each, _PRICED)]
+        if priced:
+            prices = [each.price for each in priced]
             self._metrics.count_prices(model.name, model.version, prices)
+        for each in priced:
+            for fields, _ in each.warnings:
+                self._metrics.count_warning(model.name, model.version, fields)
         return outcomes
 
 

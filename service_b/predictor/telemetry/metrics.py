@@ -93,6 +93,13 @@ class Metrics:
         else:
             self._prices = SharedPrices(self._registry)
         self.comparisons = Comparisons(self._registry)
+        self._warnings = Counter(
+            "predictor_warnings",
+            "Warnings given with a prediction, by the fields that don't go together; without any, "
+            "by the input as a whole.",
+            ("model", "version", "fields"),
+            registry=self._registry,
+        )
         self._errors = Counter(
             "predictor_errors",
             "Inputs and calls that got an error instead of a prediction, by kind.",
@@ -137,6 +144,10 @@ class Metrics:
     def count_prices(self, model: str, version: str, prices: Sequence[float]) -> None:
         """Count what was predicted in one call of the model."""
         self._prices.add(model, version, prices)
+
+    def count_warning(self, model: str, version: str, fields: Sequence[str]) -> None:
+        """Count a warning; a card has only so many."""
+        self._warnings.labels(model, version, ",".join(fields)).inc()
 
     def count_errors(self, kind: str, number: int = 1) -> None:
         """Count errors of one of `ERROR_KINDS`."""

@@ -16,8 +16,8 @@ def write_answer(prediction: Predicted) -> Answer:
     """Write the answer for one prediction. A class's own output has no words."""
     if isinstance(prediction, PricePrediction):
         # A pydantic model in place of the inner dict would take twice as long.
-        price, currency, bounds, model, version = prediction
-        return {
+        price, currency, bounds, model, version, warnings, typical = prediction
+        answer: Answer = {
             "prediction": {
                 "price": round(price, 2),
                 "currency": currency,
@@ -32,10 +32,16 @@ def write_answer(prediction: Predicted) -> Answer:
             },
             "message": describe(price, currency, bounds),
         }
-    if isinstance(prediction, Prediction):
+        if typical is not None:
+            answer["prediction"]["typical"] = round(typical, 3)
+    elif isinstance(prediction, Prediction):
         words = describe(prediction.price, prediction.currency, prediction.interval)
-        return {"prediction": prediction, "message": words}
-    return {"prediction": prediction}
+        answer, warnings = {"prediction": prediction, "message": words}, prediction.warnings
+    else:
+        return {"prediction": prediction}
+    if warnings:
+        answer["warnings"] = [each._asdict() for each in warnings]
+    return answer
 
 
 def write_result(outcome: Outcome | InvalidInput, loc: Sequence[str | int]) -> Answer:

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field, create_model
 
 from predictor.inference.input_schema import name_type
+from predictor.inference.prediction import Prediction, PredictionWarning
 from predictor.inference.served_model import ServedModel
 from predictor.versions.registry import ModelRegistry
 from predictor.web.examples import (
@@ -28,6 +29,17 @@ _REFERENCE = "#/components/schemas/{model}"
 _ONE, _MANY = "/models/{name}/predict", "/models/{name}/predict/batch"
 
 Json = dict[str, Any]
+
+_WARNINGS: Any = {
+    "warnings": (
+        list[PredictionWarning],
+        Field(
+            default=[],
+            description="where the input contradicts what holds in the training data, or is unlike "
+            "it; left out if it doesn't",
+        ),
+    )
+}
 
 _TAGS: list[Json] = [
     {"name": "predict", "description": "Begin here: open `POST /predict`, press **Try it out**."},
@@ -164,6 +176,7 @@ def _describe_types(model: ServedModel) -> Json:
         f"{prefix}Answer",
         prediction=(model.prediction_type, ...),
         message=(str, Field(default="", description="the prediction in words, if it has any")),
+        **(_WARNINGS if issubclass(model.prediction_type, Prediction) else {}),
     )
     request = create_model(f"{prefix}Request", input=(input_type, ...))
     batch = create_model(

@@ -7,8 +7,17 @@ from fastapi.testclient import TestClient
 
 from predictor.app import create_app
 from predictor.errors import InputRejected
+from predictor.inference.prediction import Prediction
 from predictor.settings import Settings
 from tests.web.routes.test_invocations import COLUMNS
+
+QUALITY = {
+    "kind": "at_most",
+    "fields": ["first_flr_sf", "lot_frontage"],
+    "offset": 880,
+    "says": "",
+    "message": "{first_flr_sf} sq ft",
+}
 
 
 def raise_quality(house: Any) -> Any:
@@ -46,6 +55,26 @@ def test_hooks_change_what_goes_in_and_what_comes_out(
     assert price == better["prediction"]["price"] // 1000 * 1000
     answer = hooked.post("/invocations", json={"dataframe_records": [_to_columns(house)]})
     assert answer.json() == {"predictions": [price]}
+
+
+def price_anew(_: Any, prediction: Any) -> Any:
+    return Prediction.model_validate(prediction.model_dump() | {"price": 1.0})
+
+
+@pytest.mark.parametrize("after", ["round_down", "price_anew"])
+def test_warnings_are_answered_when_a_hook_changes_the_price(
+    settings: Settings, write_version: Any, house: dict[str, Any], after: str
+) -> None:
+    write_version(relations=[QUALITY])
+    settings.models.write_text(
+        "models: [{name: tiny, default: true, sources: [models/tiny], "
+        f"after: tests.inference.test_hooks.{after}}}]"
+    )
+    with TestClient(create_app(settings)) as client:
+        answer = client.post("/predict", json={"input": house | {"lot_frontage": 10}}).json()
+        typical = client.post("/predict", json={"input": house}).json()
+    assert [each["fields"] for each in answer["warnings"]] == [["first_flr_sf", "lot_frontage"]]
+    assert typical.keys() == {"prediction", "message"}
 
 
 def test_rejected_input_is_told_why_and_the_others_of_its_batch_are_predicted(

@@ -54,7 +54,8 @@ def test_help_explains_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["ames", "--help"])
     printed = " ".join(capsys.readouterr().out.split())
-    for word in ("download, prepare, split, select, tune, evaluate, register", "--steps STEP"):
+    steps = "download, prepare, split, relate, select, tune, evaluate, register"
+    for word in (steps, "--steps STEP"):
         assert word in printed
     for word in ("--data FILE", "--models DIR", "--work DIR", "--trials N", "--seed N"):
         assert word in printed

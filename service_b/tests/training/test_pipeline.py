@@ -16,7 +16,7 @@ import pytest
 from pydantic.alias_generators import to_camel
 from threadpoolctl import threadpool_limits
 
-from predictor.card import read_card
+from predictor.card import AtMost, read_card
 from tests.training.exported_inputs import make_record
 from training.ames import RECIPE as AMES
 from training.dataset import Dataset
@@ -33,6 +33,9 @@ from training.versions import show
 from training.workspace import Workspace
 
 ROWS = 80
+# Two relations, of which the invented sales confirm one.
+MONTHS = AtMost(fields=("mo_sold", "yr_sold"), says="Months are fewer than years", message="no")
+ROOMS = AtMost(fields=("bedroom_abv_gr", "tot_rms_abv_grd"), says="Rooms are more", message="no")
 QUICK = Parameters(trees=3, whole_copies=1, partial_copies=1, spread_trees=2)
 
 
@@ -77,6 +80,7 @@ def recipe(folder: Path) -> Recipe:
         AMES,
         dataset=Dataset("sales.txt", "http://localhost/sales.txt", sha256),
         place={"gr_liv_area": 1.0, "lot_area": 0.1},
+        relations=(ROOMS, MONTHS),
         candidates={
             "linear": replace(QUICK, weights={"linear": 1.0}),
             "boosting": QUICK,
@@ -135,6 +139,18 @@ def test_card_says_how_the_version_was_made(folder: Path, recipe: Recipe, done: 
     assert {feature.name: feature.nullable for feature in card.features}["lot_frontage"]
     assert len(card.golden) == 8
     assert {len(each.input) for each in card.golden} > {4}
+
+
+def test_card_has_the_relations_that_the_rows_confirm_and_the_report_has_all(
+    folder: Path, done: Run
+) -> None:
+    version = folder / "models" / "ames" / "1"
+    counted = {"rows": ROWS, "confirmed": ROWS}
+    assert read_card(version).relations == (MONTHS.model_copy(update=counted),)
+    rooms = done.relations[0]
+    report = (version / "report.md").read_text(encoding="utf-8")
+    assert f"| Rooms are more | {ROWS} | {rooms.confirmed} | left out |" in report
+    assert f"| Months are fewer than years | {ROWS} | {ROWS} |  |" in report
 
 
 def test_registered_version_is_made_again_from_its_card(

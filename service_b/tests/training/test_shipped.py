@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from predictor.card import ModelCard, read_card
 from predictor.inference.input_schema import build_input_type
 from predictor.settings import SERVICE_FOLDER
 from training.commands import RECIPES
+from training.comparison import load_model
 from training.dataset import read_dataset
 from training.evaluation import Data
 from training.features import complete_features, read_descriptions, to_request
@@ -22,6 +24,7 @@ from training.hidden_fields import keep_required, keep_some
 from training.measures import measure
 from training.preparation import Prepared, prepare
 from training.recipe import Recipe
+from training.relations import count_rows, is_confirmed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -318,3 +321,70 @@ def test_more_income_never_lowers_the_price_on_average() -> None:
     estimator = joblib.load(SERVICE_FOLDER / "models" / "california" / "1" / "model.joblib")
     more = change(data, "median_income", lambda values: values * 1.1)
     assert np.mean(estimator.predict(more) / estimator.predict(data.inputs)) >= 1
+
+
+# What is changed of the example, which is a real house, and the fields that then contradict.
+CONTRADICTORY: dict[str, tuple[dict[str, Any], str]] = {
+    "no garage for three cars": (
+        {"garage_type": None, "garage_cars": 3, "garage_area": 0},
+        "garage_type,garage_cars",
+    ),
+    "a garage without room": (
+        {"garage_cars": 0, "garage_area": 0},
+        "garage_type,garage_cars garage_type,garage_area",
+    ),
+    "floors that add up to more": (
+        {"second_flr_sf": 900},
+        "gr_liv_area,first_flr_sf,second_flr_sf,low_qual_fin_sf",
+    ),
+    "a basement larger than its parts": (
+        {"total_bsmt_sf": 1882},
+        "total_bsmt_sf,bsmt_fin_sf1,bsmt_fin_sf2,bsmt_unf_sf",
+    ),
+    "sold long before it was built": ({"year_built": 2012}, "year_built,yr_sold"),
+    "more bedrooms than rooms": ({"bedroom_abv_gr": 6}, "bedroom_abv_gr,tot_rms_abv_grd"),
+    "no basement of some size": ({"bsmt_qual": "NA"}, "bsmt_qual,total_bsmt_sf"),
+    "fireplaces of no quality": ({"fireplaces": 1}, "fireplace_qu,fireplaces"),
+    "a good pool without water": ({"pool_qc": "Gd"}, "pool_qc,pool_area"),
+    "a lot below the floor": (
+        {"lot_area": 1000, "first_flr_sf": 1200, "gr_liv_area": 1200},
+        "first_flr_sf,lot_area",
+    ),
+}
+
+
+def test_ten_contradictory_houses_are_priced_with_warnings_and_no_real_one(tmp_path: Path) -> None:
+    """By version 1 with the relations of its recipe, as the rows confirm them."""
+    real = read_real(RECIPES["ames"])
+    folder = SERVICE_FOLDER / "models" / "ames" / "1"
+    card = read_card(folder)
+    counted = count_rows(RECIPES["ames"].relations, real.data.features, real.data.inputs)
+    assert all(each.confirmed == each.rows for each in counted)
+    assert min(each.rows for each in counted) == 2929
+    version = shutil.copytree(folder, tmp_path / "ames" / "1")
+    warned = card.model_copy(update={"relations": tuple(counted)})
+    (version / "card.json").write_text(warned.model_dump_json(), encoding="utf-8")
+    model = load_model(version.parent, "1")
+
+    def find_fields(*houses: dict[str, Any]) -> list[str]:
+        inputs = [model.input_type.model_validate(house) for house in houses]
+        return [
+            " ".join([",".join(each.fields) for each in prediction.warnings])
+            for prediction in model.predict(inputs)
+        ]
+
+    rows = real.prepared.frame.to_dict("records")
+    assert find_fields(*[to_request(card.features, row) for row in rows]) == [""] * 2930
+    houses = [card.example | change for change, _ in CONTRADICTORY.values()]
+    assert find_fields(*houses) == [fields for _, fields in CONTRADICTORY.values()]
+
+
+def test_relations_of_california_are_confirmed_by_nearly_all_districts() -> None:
+    data = read_real(RECIPES["california"]).data
+    counted = count_rows(RECIPES["california"].relations, data.features, data.inputs)
+    assert [(each.rows, each.confirmed) for each in counted] == [
+        (20433, 20433),
+        (20640, 20637),
+        (20640, 20638),
+    ]
+    assert all(map(is_confirmed, counted))

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from predictor.errors import InputRejected, InvalidInput
-from predictor.inference.prediction import Bounds, Prediction, PricePrediction
+from predictor.inference.prediction import Bounds, InputWarning, Prediction, PricePrediction
 from predictor.web.answers import describe, write_answer, write_result
 
 
@@ -40,6 +40,18 @@ def test_price_is_answered_the_same_when_it_went_through_a_hook(
     prediction = PricePrediction(price, currency, bounds, "tiny", "1")
     hooked = Prediction.of(prediction)
     assert to_json(write_answer(prediction)) == to_json(write_answer(hooked))
+
+
+def test_warnings_stand_beside_the_prediction_and_how_typical_it_is_within() -> None:
+    warnings = (InputWarning(("a", "b"), "A is 3, but b says none"), InputWarning((), "Unusual"))
+    prediction = PricePrediction(1.0, "USD", None, "tiny", "1", warnings, typical=0.12345)
+    answer = write_answer(prediction)
+    assert answer["warnings"] == [
+        {"fields": ("a", "b"), "msg": "A is 3, but b says none"},
+        {"fields": (), "msg": "Unusual"},
+    ]
+    assert answer["prediction"]["typical"] == 0.123
+    assert to_json(answer) == to_json(write_answer(Prediction.of(prediction)))
 
 
 def test_own_output_of_a_class_is_answered_as_it_is_without_words() -> None:

@@ -344,3 +344,35 @@ def test_answer_says_how_long_each_stage_took(
     assert [name for name, _, _ in stages] == ["check", "predict", "total"]
     check, predict, total = (float(milliseconds) for _, _, milliseconds in stages)
     assert 0 < check + predict <= total + 0.02  # each is rounded
+
+
+PREDICTED = {"prediction", "message"}
+CONTRADICTION = {
+    "kind": "at_most",
+    "fields": ["garage_yr_blt", "overall_qual"],
+    "offset": 2000,
+    "says": "The garage is not newer than 2000 and the quality.",
+    "message": "Garage of {garage_yr_blt}, but quality {overall_qual}",
+}
+
+
+def test_input_that_contradicts_a_relation_is_priced_with_a_warning(
+    settings: Settings, write_version: Any, house: dict[str, Any]
+) -> None:
+    write_version(relations=[CONTRADICTION])
+    new = house | {"garageYrBlt": 2010}
+    del new["garage_yr_blt"]
+    fields = ["garage_yr_blt", "overall_qual"]
+    warnings = [{"fields": fields, "msg": "Garage of 2010, but quality 5"}]
+    with TestClient(create_app(settings)) as client:
+        for path in ("/predict", "/models/tiny/predict"):
+            answer = client.post(path, json={"input": new}).json()
+            assert answer.keys() == {"prediction", "message", "warnings"}
+            assert answer["warnings"] == warnings
+            assert client.post(path, json={"input": house}).json().keys() == PREDICTED
+            batch = {"inputs": [house, new, {}, house | {"garage_yr_blt": None}]}
+            results = client.post(f"{path}/batch", json=batch).json()["results"]
+            assert [each.get("warnings") for each in results] == [None, warnings, None, None]
+        counted = 'fields="garage_yr_blt,overall_qual",model="tiny",version="1"} 4.0'
+        assert f"predictor_warnings_total{{{counted}" in client.get("/metrics").text
+        assert client.get("/models/tiny").json()["card"]["relations"][0]["fields"] == fields
