@@ -72,6 +72,8 @@ RECIPE = Recipe(
     ),
     neighbours=(1, 3, 5, 10, 20),
     place=_weigh_place(1),
+    places={"longitude": 0.25, "latitude": 0.25},
+    rises={"median_income": (0.5, 1, 2, 3, 4, 6, 8, 10)},
     candidates={
         "linear, median": replace(
             _PLAIN, weights={"linear": 1.0}, imputation="median", linear_gated=False
