@@ -77,6 +77,7 @@ class Typicality:
     """
 
     def __init__(self, arrays: Arrays, bound: float = 0) -> None:
+        self.pairs = arrays.pairs
         self._bound = bound
         self._numbers = arrays.numbers
         self._categories = np.setdiff1d(np.arange(len(arrays.sizes)), arrays.numbers)
@@ -99,7 +100,7 @@ class Typicality:
         # Interpolation wants them rising.
         self._levels, self._loneliness = -arrays.levels, -arrays.loneliness
 
-    def measure(self, rows: Numbers, loneliness: Numbers | None) -> tuple[Numbers, Places]:
+    def measure(self, rows: Numbers, loneliness: Numbers | None) -> tuple[Numbers, Numbers]:
         """Give the share of training rows that are as unusual as each row; and the culprits.
 
         A culprit is the number of the pair that surprises most, `LONELY` or `NOBODY`.
@@ -110,7 +111,7 @@ class Typicality:
         if loneliness is not None:
             lonely = self.share_lonely(loneliness)
             shares = np.interp(np.minimum(surprised, lonely), self._shares, self._either)
-        culprits = np.full(len(rows), NOBODY)
+        culprits = np.full(len(rows), float(NOBODY))
         for row in np.flatnonzero(shares < self._bound).tolist():
             is_lonely = lonely is not None and lonely[row] < surprised[row]
             culprits[row] = LONELY if is_lonely else surprises[:, row].argmax()

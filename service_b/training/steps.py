@@ -178,7 +178,7 @@ def evaluate(run: Run, folder: Path) -> None:
         folder,
         unseen.prices,
         trained.predict(unseen.inputs),
-        trained.spread.measure_half_width(unseen.inputs),
+        trained.measure_half_width(unseen.inputs),
         importance,
         measure_calibration(trained, unseen),
         slices["Price band"],

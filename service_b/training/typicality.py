@@ -36,8 +36,10 @@ _SHARES = np.geomspace(1e-4, 1, 41)
 
 def fit_typicality(
     features: Sequence[Feature], inputs: Inputs, points: Numbers | None, neighbours: int, seed: int
-) -> Arrays:
+) -> tuple[Arrays, Numbers]:
     """Count the tables on all rows, and the levels on rows that tables of others haven't seen.
+
+    Gives the share of as unusual rows for each row as well, by such tables.
 
     `points` are the rows' places, if there are any; `neighbours` says how many away the farther one
     is with which the distance to the nearest is compared.
@@ -50,7 +52,8 @@ def fit_typicality(
         encode(features, keep_required(features, inputs)),
     ]
     levels, bands, loneliness = [], [], []
-    for known, unseen in KFold(_FOLDS, shuffle=True, random_state=seed).split(rows):
+    folds = list(KFold(_FOLDS, shuffle=True, random_state=seed).split(rows))
+    for known, unseen in folds:
         typicality = Typicality(_count(features, rows[known]))
         measured = [typicality.surprise(view[unseen])[1:] for view in views]
         levels.append([found for found, _ in measured])
@@ -62,15 +65,15 @@ def fit_typicality(
     arrays = _count(features, rows)._replace(
         levels=np.array([_reach(found[band == each]) for each in range(len(_BANDS) + 1)])
     )
+    order = np.argsort(np.concatenate([unseen for _, unseen in folds]))
+    shares = Typicality(arrays).share_surprised(found[0], band[0])
     if points is None:
-        return arrays
+        return arrays, shares[order]
     lonely = np.concatenate(loneliness)
     arrays = arrays._replace(loneliness=_reach(lonely))
-    typicality = Typicality(arrays)
-    least = np.minimum(
-        typicality.share_surprised(found[0], band[0]), typicality.share_lonely(lonely)
-    )
-    return arrays._replace(either=np.searchsorted(np.sort(least), _SHARES, "right") / len(least))
+    least = np.minimum(shares, Typicality(arrays).share_lonely(lonely))
+    either = np.searchsorted(np.sort(least), _SHARES, "right") / len(least)
+    return arrays._replace(either=either), np.interp(least, _SHARES, either)[order]
 
 
 def encode(features: Sequence[Feature], inputs: Inputs) -> Numbers:

@@ -12,6 +12,8 @@ from predictor.inference.evaluation import Evaluation
 from predictor.inference.input_schema import build_input_type
 from predictor.inference.prediction import Bounds, InputWarning, Prediction, PricePrediction
 from predictor.inference.relations import build_checks, find_warnings
+from predictor.inference.unusual import measure_factors, warn_of
+from predictor.typicality import NOBODY, Typicality
 
 
 class CardModel:
@@ -21,9 +23,12 @@ class CardModel:
     interval on the log scale, before the card's factor.
     """
 
-    def __init__(self, card: ModelCard, evaluation: Evaluation) -> None:
+    def __init__(
+        self, card: ModelCard, evaluation: Evaluation, typicality: Typicality | None = None
+    ) -> None:
         self.card = card
         self.evaluation = evaluation
+        self._typicality = typicality
         self.name = card.name
         self.version = card.version
         self.example: Mapping[str, Any] = card.example
@@ -44,24 +49,36 @@ class CardModel:
         Raises:
             ValueError: an estimator doesn't give one finite positive number for each input.
         """
-        prices, *spreads = [each.tolist() for each in self.evaluation.evaluate(inputs)]
+        results = [each.tolist() for each in self.evaluation.evaluate(inputs)]
+        shares, warnings = [None] * len(inputs), self._find_warnings(inputs)
+        if self.card.typical and self._typicality:
+            *results, shares, culprits = results
+            for row, culprit in enumerate(culprits):
+                if culprit != NOBODY:
+                    unusual = warn_of(self.card, self._typicality, culprit, shares[row])
+                    warnings[row] += (unusual,)
+        prices, *spreads = results
         _require_positive("the estimator", "price", prices, len(inputs))
         currency, name, version = self.card.target.unit, self.name, self.version
-        intervals = self._find_intervals(inputs, prices, *spreads)
+        intervals = self._find_intervals(inputs, shares, prices, *spreads)
         return [
-            PricePrediction(price, currency, interval, name, version, warnings)
-            for price, interval, warnings in zip(
-                prices, intervals, self._find_warnings(inputs), strict=True
+            PricePrediction(price, currency, interval, name, version, warned, share)
+            for price, interval, warned, share in zip(
+                prices, intervals, warnings, shares, strict=True
             )
         ]
 
-    def _find_warnings(self, inputs: Sequence[BaseModel]) -> Sequence[tuple[InputWarning, ...]]:
+    def _find_warnings(self, inputs: Sequence[BaseModel]) -> list[tuple[InputWarning, ...]]:
         if not self._checks:
             return [()] * len(inputs)
         return [find_warnings(self._checks, each) for each in inputs]
 
     def _find_intervals(
-        self, inputs: Sequence[BaseModel], prices: list[float], spread: list[float] | None = None
+        self,
+        inputs: Sequence[BaseModel],
+        shares: Sequence[Any],
+        prices: list[float],
+        spread: list[float] | None = None,
     ) -> Sequence[Bounds | None]:
         interval = self.card.interval
         if interval is None:
@@ -72,6 +89,9 @@ class CardModel:
             scales = self._choose_scales(interval.log_scale, interval.bands, inputs)
             widths = [scale * each for scale, each in zip(scales, spread, strict=True)]
             _require_positive("the spread", "width", widths, len(prices))
+        if self.card.typical:
+            factors_of_width = measure_factors(self.card.typical, shares)
+            widths = [factor * each for factor, each in zip(factors_of_width, widths, strict=True)]
         factors = map(math.exp, widths)
         return [
             Bounds(price / factor, price * factor, interval.coverage)
