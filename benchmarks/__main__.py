@@ -19,18 +19,20 @@ from benchmarks.report import Result, write_result, write_table
 from benchmarks.server import ServerFailed
 
 FOLDER = ROOT / "benchmarks"
-_CHARTS = ("compare", "peers")
+_CHARTS = ("compare", "peers", "quality")
 _QUICK = ("compare", "health", "memory", "start")
-_ONLY_IF_NAMED = ("compare", "revisions", "watchers", "shadow")
+_ONLY_IF_NAMED = ("compare", "revisions", "watchers", "shadow", "quality")
+_WITHOUT_LOAD = ("model", "quality")
 
 _EPILOG = """\
 parts:
 {parts}
 
-Without a part it runs all except compare, which peers contains, revisions, watchers and shadow:
-well over an hour. --quick runs {quick} in about two minutes; it only shortens parts
+Without a part it runs all except compare, which peers contains, revisions, watchers, shadow and
+quality: well over an hour. --quick runs {quick} in about two minutes; it only shortens parts
 that are named. The load comes from wrk, on one thread, and goes to 127.0.0.1 only. Each part
-writes PART.json to the results, and their README.md anew. Needs Linux, and wrk (apt install wrk).
+writes PART.json to the results, and their README.md anew. Needs Linux, and wrk (apt install wrk),
+which model and quality do without. In quality, a round is a split.
 """
 
 
@@ -45,7 +47,9 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help="what to measure")
     parser.add_argument("--quick", action="store_true", help="few rounds of 1 s")
-    parser.add_argument("--rounds", type=int, metavar="N", help="rounds (5; quick: 2)")
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="rounds (5, of quality 6; quick: 2)"
+    )
     parser.add_argument(
         "--seconds", type=int, metavar="S", help="length of each load (5; quick: 1)"
     )
@@ -54,6 +58,15 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         default="HEAD",
         metavar="REVISION",
         help="what `revisions` and `watchers` compare the working tree with (HEAD)",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="local copy of a model's data, for `quality`, where the internet can't be reached; "
+        "may be given again",
     )
     parser.add_argument(
         "--page", action="store_true", help="measure nothing; write the results' README.md anew"
@@ -81,12 +94,13 @@ def main() -> None:
         return
     if not sys.platform.startswith("linux"):
         sys.exit("The benchmarks need Linux: they read from /proc what each process takes.")
-    if not wrk.is_installed():
+    default = _QUICK if options.quick else [part for part in PARTS if part not in _ONLY_IF_NAMED]
+    parts = options.parts or default
+    if not wrk.is_installed() and not set(parts) <= set(_WITHOUT_LOAD):
         sys.exit("wrk, the load generator, was not found. On Debian and Ubuntu: apt install wrk")
     # So that servers are stopped and logs removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    default = _QUICK if options.quick else [part for part in PARTS if part not in _ONLY_IF_NAMED]
-    for part in options.parts or default:
+    for part in parts:
         # Beside the code, because /tmp may be in memory, where a commit costs nothing.
         scratch_root = FOLDER / ".scratch"
         scratch_root.mkdir(exist_ok=True)
@@ -100,15 +114,17 @@ def _run(part: str, options: argparse.Namespace, scratch: Path) -> None:
     def say(line: str) -> None:
         print(f"{part} {time.monotonic() - started:4.0f} s  {line}", file=sys.stderr, flush=True)
 
-    rounds = options.rounds or (2 if options.quick else 5)
+    rounds = options.rounds or (2 if options.quick else 6 if part == "quality" else 5)
     seconds = options.seconds or (1 if options.quick else 5)
-    facts = read_machine(scratch) | {"rounds": f"{rounds} of {seconds} s each"}
+    facts = read_machine(scratch)
+    if part not in _WITHOUT_LOAD:
+        facts["rounds"] = f"{rounds} of {seconds} s each"
     try:
-        plan = Plan(rounds, seconds, options.quick, options.base, scratch, say)
+        plan = Plan(rounds, seconds, options.quick, options.base, scratch, say, options.data)
         result = PARTS[part](Bench(plan))
     except (ServerFailed, WrongAnswer, subprocess.CalledProcessError) as error:
         sys.exit(f"{part}: {error}")
-    facts |= read_packages(peers=part in _CHARTS)
+    facts |= read_packages(part)
     if part in _CHARTS:
         _draw(result, options.results)
     write_result(options.results, result, facts)
@@ -120,9 +136,11 @@ def _run(part: str, options: argparse.Namespace, scratch: Path) -> None:
 def _draw(result: Result, folder: Path) -> None:
     # Only this needs matplotlib; the rest runs on any Python.
     from benchmarks.chart import draw_chart
+    from benchmarks.quality_chart import draw_quality
 
     folder.mkdir(parents=True, exist_ok=True)
-    draw_chart(result.rows, folder / f"{result.part}.png")
+    draw = draw_quality if result.part == "quality" else draw_chart
+    draw(result.rows, folder / f"{result.part}.png")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ _HOUSES = 500
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how thoroughly to measure; where servers may write."""
+    """How long and how thoroughly to measure; where servers may write; local copies of data."""
 
     rounds: int
     seconds: float
@@ -22,6 +22,7 @@ class Plan:
     base: str
     scratch: Path
     say: Say
+    data: Sequence[Path] = ()
 
 
 class Bench:

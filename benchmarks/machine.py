@@ -13,16 +13,19 @@ from benchmarks.lineup import ROOT
 
 Facts = dict[str, str]
 
-_SERVICES = {
+_SERVICES: dict[str, tuple[str, ...]] = {
     "service_a": ("fastapi", "uvicorn", "uvloop", "pydantic", "requests", "sqlalchemy"),
     "service_b": ("fastapi", "uvicorn", "uvloop", "pydantic", "numpy", "scikit-learn"),
 }
-_PEERS = {
+_PEERS: dict[str, tuple[str, ...]] = {
     "benchmarks/peers/original": ("fastapi", "uvicorn", "requests", "pandas", "scikit-learn"),
     "benchmarks/peers/mlflow": ("mlflow", "fastapi", "uvicorn"),
     "benchmarks/peers/mlserver": ("mlserver", "fastapi", "uvicorn"),
     "benchmarks/peers/bentoml": ("bentoml", "starlette", "uvicorn"),
     "benchmarks/peers/litserve": ("litserve", "fastapi", "uvicorn"),
+}
+_QUALITY: dict[str, tuple[str, ...]] = {
+    "benchmarks/peers/quality": ("catboost", "lightgbm", "scikit-learn", "numpy", "pandas"),
 }
 _SYNCS = 50
 
@@ -42,10 +45,12 @@ def read_machine(scratch: Path) -> Facts:
     }
 
 
-def read_packages(*, peers: bool) -> Facts:
+def read_packages(part: str) -> Facts:
     """List the versions of the packages that count, of the peers where they are installed."""
+    beside_others = _SERVICES | _PEERS
+    listed = {"compare": beside_others, "peers": beside_others, "quality": _QUALITY}
     facts = {}
-    for folder, packages in (_SERVICES | (_PEERS if peers else {})).items():
+    for folder, packages in listed.get(part, _SERVICES).items():
         for site in (ROOT / folder / ".venv/lib").glob("python3*/site-packages"):
             found = {each.name.lower(): each.version for each in distributions(path=[str(site)])}
             versions = [f"{name} {found.get(name, '-')}" for name in packages]

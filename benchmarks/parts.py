@@ -7,6 +7,7 @@ from benchmarks.bench import Bench
 from benchmarks.comparison import compare, compare_peers
 from benchmarks.input_sizes import measure_batches, measure_fields
 from benchmarks.model_speed import measure_model
+from benchmarks.quality import measure_quality
 from benchmarks.report import Result
 from benchmarks.revisions import compare_revisions
 from benchmarks.scale import measure_log_sizes, measure_replicas, measure_workers
@@ -24,6 +25,7 @@ PARTS: dict[str, Callable[[Bench], Result]] = {
     "fields": measure_fields,
     "batches": measure_batches,
     "model": measure_model,
+    "quality": measure_quality,
     "log-size": measure_log_sizes,
     "workers": measure_workers,
     "replicas": measure_replicas,

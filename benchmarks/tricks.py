@@ -15,6 +15,7 @@ from benchmarks.variants import (
     PREDICT_CALL,
     PROCESS,
     PROCESS_ALONE,
+    PUBLIC_BATCH,
     Comparison,
     Workload,
     compare_variants,
@@ -58,6 +59,7 @@ TRICKS = [
         "finds duplicate keys by counting keys and colons",
         "`web/key_count.py`",
         "`web/json_body.py`, where the parser looks at each key",
+        (PROCESS, LOG_ONLY, PUBLIC_BATCH),
     ),
     Trick(
         "sqlite_writer",

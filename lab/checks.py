@@ -48,7 +48,7 @@ def _prepare(part: str) -> None:
     if part != "service_a":
         # In CI, the reader of docs/the-loop.md trains.
         trains = part == "service_b" or (part == "system" and "CI" in os.environ)
-        prepare("service_b", f"requirements{'-dev' if trains else ''}.txt")
+        prepare("service_b", f"requirements-{'dev' if trains else 'tracing'}.txt")
 
 
 def _check(steps: Steps, part: str) -> None:

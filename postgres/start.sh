@@ -3,8 +3,9 @@
 set -eu
 programs=$(echo /usr/lib/postgresql/*/bin)
 if [ ! -f /data/cluster/PG_VERSION ]; then
+    # Docker Swarm hands over the password in a file.
     password=$(mktemp)
-    printf '%s' "$POSTGRES_PASSWORD" >"$password"
+    printf '%s' "${POSTGRES_PASSWORD:-$(cat "${POSTGRES_PASSWORD_FILE:-/dev/null}")}" >"$password"
     rm -rf /data/cluster
     "$programs/initdb" -D /data/cluster --username=gateway --pwfile="$password" \
         --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8

@@ -16,7 +16,7 @@ from typing import Any, Self
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
-STOP_SECONDS = 10
+STOP_SECONDS = 60  # the services cut off what would take over 10; a busy machine takes longer
 WAIT_SECONDS = 300  # however busy the machine is
 INHERITED = ("PATH", "HOME", "LAB_ENV_FILE")
 
@@ -162,7 +162,7 @@ class Lab:
         """What the log's file holds, oldest first, with the outcome of all that was answered."""
         if self.a.runs:
             # An answer doesn't wait for its outcome to be logged, but reading the log does.
-            requests.get(f"{self.a.url}/inputs", params={"limit": 1}, timeout=20)
+            requests.get(f"{self.a.url}/inputs", params={"limit": 1}, timeout=WAIT_SECONDS)
         with closing(sqlite3.connect(self.input_log)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute("SELECT * FROM inputs ORDER BY id")]

@@ -66,6 +66,12 @@ def copy_services(folder: Path, *ignored: str) -> Path:
     return copy_scripts(folder)
 
 
+def _heed_signals() -> None:
+    """Undo `&` and `nohup`: a signal has no effect on what is started while it is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class RunningScript:
     """`run_services` on free ports, in a process group of its own, its output in a file."""
 
@@ -95,8 +101,7 @@ class RunningScript:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # Ctrl-C has no effect on what was started while it was ignored.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+                preexec_fn=_heed_signals,
             )
 
     def read_output(self) -> str:

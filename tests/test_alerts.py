@@ -19,7 +19,7 @@ import requests
 
 from tests.documentation.answer import find_text_differences
 from tests.documentation.document import Block, read_document
-from tests.running_lab import ROOT, Service, find_free_port
+from tests.running_lab import ROOT, WAIT_SECONDS, Service, find_free_port
 
 OPERATIONS = ROOT / "docs/operations.md"
 # So that what takes minutes takes seconds.
@@ -91,7 +91,7 @@ def run_prometheus(folder: Path, target: str) -> Iterator[str]:
 def read_firing(url: str) -> dict[str, dict[str, str]]:
     """Give the labels of each alert that fires, by its name."""
     try:
-        answer = requests.get(f"{url}/api/v1/alerts", timeout=5).json()
+        answer = requests.get(f"{url}/api/v1/alerts", timeout=WAIT_SECONDS).json()
     except (requests.ConnectionError, json.JSONDecodeError):
         return {}  # it still starts
     alerts: list[dict[str, Any]] = answer["data"]["alerts"]
@@ -113,7 +113,7 @@ def test_alerts_fire_in_prometheus_when_prices_are_low_and_inputs_are_wrong(
             deadline = time.monotonic() + 60
             while not {"MeanPriceOutOfBand", "ManyErrors"} <= (firing := read_firing(url)).keys():
                 assert time.monotonic() < deadline, firing
-                requests.post(f"{service.url}/predict/batch", json=batch, timeout=5)
+                requests.post(f"{service.url}/predict/batch", json=batch, timeout=WAIT_SECONDS)
                 time.sleep(0.2)
             assert firing["MeanPriceOutOfBand"]["model"] == "ames"
             assert firing["ManyErrors"]["kind"] == "invalid_input"

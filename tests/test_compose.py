@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -24,7 +25,8 @@ import requests
 
 from tests.documentation.answer import find_text_differences
 from tests.documentation.document import Block, read_document
-from tests.running_lab import ROOT, find_free_port, wait_until
+from tests.running_lab import ROOT, WAIT_SECONDS, find_free_port, wait_until
+from tests.steady_load import SteadyLoad
 
 SERVICES = ["service_a", "service_b"]
 IN_PROFILES = ["mlflow", "service_b_mlflow"]
@@ -47,7 +49,7 @@ def find_reason_to_skip() -> str | None:
     if os.environ.get("COMPOSE_TESTS") != "1":
         return "compose tests build images: they run only with COMPOSE_TESTS=1"
     try:
-        engine = subprocess.run(["docker", "info"], capture_output=True, timeout=30)
+        engine = subprocess.run(["docker", "info"], capture_output=True, timeout=WAIT_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return "compose tests need Docker: `docker` is missing or doesn't answer"
     return None if engine.returncode == 0 else "compose tests need Docker: no engine is running"
@@ -98,7 +100,7 @@ class Stack:
             f"{self.urls['service_a']}/process",
             json={"data": house},
             headers={"X-Request-ID": request_id},
-            timeout=15,
+            timeout=WAIT_SECONDS,
         )
 
     def predict_version(self, house: dict[str, Any]) -> str | None:
@@ -139,6 +141,9 @@ def without_own_settings(environment: os._Environ[str]) -> dict[str, str]:
         "INPUT_LOG_",
         "MLFLOW_",
         "MODELS_FOLDER",
+        "OTEL_",
+        "WORKERS",
+        "DRAIN_SECONDS",
         "TRAINING",
     )
     return {name: value for name, value in environment.items() if not name.startswith(own)}
@@ -194,7 +199,7 @@ def house() -> dict[str, Any]:
 
 def test_roots_and_health_answer_when_both_services_are_up(stack: Stack) -> None:
     answers = {
-        (service, path): requests.get(stack.urls[service] + path, timeout=5)
+        (service, path): requests.get(stack.urls[service] + path, timeout=WAIT_SECONDS)
         for service in SERVICES
         for path in ["/", "/health"]
     }
@@ -346,7 +351,10 @@ def test_environment_chooses_published_address_and_ports(
     [
         (
             "service_a",
-            {"main.py", "requirements.txt", "requirements-postgres.txt", "gateway"},
+            {
+                *("main.py", "requirements.txt", "requirements-postgres.txt"),
+                *("requirements-tracing.txt", "gateway"),
+            },
             350,
         ),
         (
@@ -380,7 +388,9 @@ def test_caller_gets_503_and_input_is_logged_when_service_b_is_stopped(
     assert (answer.status_code, answer.json()) == (503, UNAVAILABLE)
     assert int(answer.headers["Retry-After"]) > 0
     assert stack.read_logged(request_id)
-    assert requests.get(f"{stack.urls['service_a']}/health", timeout=5).status_code == 200
+    assert (
+        requests.get(f"{stack.urls['service_a']}/health", timeout=WAIT_SECONDS).status_code == 200
+    )
 
     stack.compose("start", "service_b")
     stack.up()
@@ -484,6 +494,69 @@ def test_log_is_in_postgresql_when_the_commands_of_the_handbook_are_followed(
         stack.compose("--profile", "postgres", "down", "--volumes", "--rmi", "local")
 
 
+@pytest.mark.skipif(
+    "SWARM_NODES" not in os.environ,
+    reason="asks for a machine that does nothing else: only by .ci/run swarm",
+)
+def test_callers_lose_nothing_when_copies_behind_haproxy_come_and_go_and_one_is_killed(
+    house: dict[str, Any],
+) -> None:
+    """The commands of `deploy/README.md`, with images and a port of the test's own."""
+    start, scale = [
+        step.text
+        for step in read_document(ROOT / "deploy/README.md")
+        if isinstance(step, Block) and step.text.startswith("docker compose ")
+    ]
+    stack = Stack()
+    files = f"{ROOT}/docker-compose.yml:{ROOT}/deploy/compose.scale.yml"
+    stack.environment |= {"COMPOSE_FILE": files, "REGISTRY": f"{stack.project}/"}
+    environment = {**stack.environment, "COMPOSE_PROJECT_NAME": stack.project}
+
+    def are_called(service: str, metric: str, *, copies: int) -> bool:
+        code = (
+            "import http.client, os; c = http.client.HTTPConnection('127.0.0.1',"
+            f" {8000 if service == 'service_a' else 8001}); c.request('GET', '/metrics');"
+            f" print(sum(float(line.split()[-1]) for line in c.getresponse().read().decode()"
+            f".splitlines() if line.startswith('{metric}')))"
+        )
+        containers = stack.compose("ps", "--quiet", service).split()
+        counts = [float(run("docker", "exec", each, "python", "-c", code)) for each in containers]
+        return len(counts) == copies and min(counts) > 0
+
+    try:
+        run("bash", "-ec", start, environment=environment)
+        assert stack.process(house, uuid.uuid4().hex).status_code == 200
+        with SteadyLoad(int(environment["SERVICE_A_PORT"]), per_second=60) as load:
+            run("bash", "-ec", scale, environment=environment)
+            for service, metric in (
+                ("service_a", "gateway_inputs_logged_total"),
+                ("service_b", "predictor_predictions_total"),
+            ):
+                all_are_called = partial(are_called, service, metric, copies=3)
+                wait_until(all_are_called)
+            fewer = scale.replace("service_a=3", "service_a=2").replace(
+                "service_b=3", "service_b=1"
+            )
+            run("bash", "-ec", fewer, environment=environment)
+            assert load.failures == []
+            run("docker", "kill", stack.compose("ps", "--quiet", "service_a").split()[0])
+            killed_at = time.monotonic()
+            wait_until(lambda: time.monotonic() > killed_at + 5)
+        query = "psql -h 127.0.0.1 -U gateway -Atc 'SELECT request_id FROM inputs'"
+        command = f"PGPASSWORD=gateway {query}"
+        logged = stack.compose("exec", "-T", "postgres", "sh", "-c", command).split()
+    except BaseException:
+        stack.print_logs()
+        raise
+    finally:
+        stack.compose("down", "--volumes", "--rmi", "all")
+    # What was under way in the one that was killed, of eight callers.
+    assert len(load.failures) <= 8
+    assert [each for each in load.failures if each.sent_at > killed_at + 1] == []
+    assert load.acknowledged <= set(logged)
+    assert len(logged) == len(set(logged))
+
+
 def test_registry_is_followed_from_empty_to_a_new_version_with_no_container_restarted(
     house: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -531,7 +604,7 @@ def test_registry_is_followed_from_empty_to_a_new_version_with_no_container_rest
 
         assert describe_runs() == before
         registry = f"{stack.urls['mlflow']}/api/2.0/mlflow/model-versions/search"
-        versions = requests.get(registry, timeout=10).json()["model_versions"]
+        versions = requests.get(registry, timeout=WAIT_SECONDS).json()["model_versions"]
         assert sorted(each["version"] for each in versions) == ["1", "2", "3"]
         for service in [*services, "training"]:
             container = stack.inspect(service)
@@ -599,12 +672,12 @@ def test_log_survives_when_containers_are_removed(stack: Stack, house: dict[str,
 
 def test_faults_can_be_switched_on_when_lab_faults_is_set(stack: Stack) -> None:
     faults = [f"{stack.urls[service]}/faults" for service in SERVICES]
-    assert [requests.get(url, timeout=5).status_code for url in faults] == [404, 404]
+    assert [requests.get(url, timeout=WAIT_SECONDS).status_code for url in faults] == [404, 404]
 
     stack.environment["LAB_FAULTS"] = "1"
     try:
         stack.up()
-        assert [requests.get(url, timeout=5).status_code for url in faults] == [200, 200]
+        assert [requests.get(url, timeout=WAIT_SECONDS).status_code for url in faults] == [200, 200]
     finally:
         del stack.environment["LAB_FAULTS"]
 
@@ -626,7 +699,7 @@ def test_price_comes_by_mlflow_s_protocol_when_another_model_s_columns_are_named
     try:
         stack.up()
         url = f"{stack.urls['service_a']}/api/v1/predict"
-        answer = requests.post(url, json={"instances": [example]}, timeout=15)
+        answer = requests.post(url, json={"instances": [example]}, timeout=WAIT_SECONDS)
     finally:
         for name in settings:
             del stack.environment[name]
@@ -635,10 +708,9 @@ def test_price_comes_by_mlflow_s_protocol_when_another_model_s_columns_are_named
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_service_exits_cleanly_within_ten_seconds_when_stopped(stack: Stack, service: str) -> None:
-    started = time.monotonic()
+def test_service_exits_cleanly_in_its_time_of_grace_when_stopped(
+    stack: Stack, service: str
+) -> None:
     stack.compose("stop", service)
-    seconds = time.monotonic() - started
 
     assert stack.inspect(service)["State"]["ExitCode"] == 0  # 137 would mean that it was killed
-    assert seconds < 10

@@ -24,7 +24,7 @@ LAB = {("GET", "/lab"), ("GET", "/lab/events")}
 PAGES = {("GET", "/docs"), ("GET", "/redoc"), ("GET", "/openapi.json"), *LAB}
 
 READ_CODE = """
-import json, re
+import json, re, sys
 from {package}.app import create_app
 from {package}.settings import SECRETS, Settings
 
@@ -45,6 +45,7 @@ print(json.dumps({{
     }},
     "metrics": re.findall(r"# TYPE (\\w+)", app.state.metrics.write().decode()),
     "contract": app.openapi(),
+    "modules": [*sys.modules],
 }}))
 """
 
@@ -64,6 +65,13 @@ def read_code(service: str, faults: str = "") -> dict[str, Any]:
         ).stdout
     )
     return facts
+
+
+@pytest.mark.parametrize("service", PORTS)
+def test_what_exports_spans_is_imported_only_where_they_are_exported(service: str) -> None:
+    modules = read_code(service)["modules"]
+    assert f"{PACKAGES[service]}.app" in modules
+    assert not [name for name in modules if re.match(r"opentelemetry\.(sdk|exporter)\b", name)]
 
 
 def read_routes(service: str) -> set[tuple[str, str]]:
@@ -192,6 +200,7 @@ def test_every_page_begins_with_how_long_it_takes_and_what_for(document: Path) -
 def test_the_metrics_table_names_every_metric() -> None:
     text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z_0-9]+)` \| (A|B|both) \|", text, re.MULTILINE)
+    assert len(rows) == len({name for name, _ in rows})
     for service in PORTS:
         documented = {name for name, where in rows if where in (service, "both")}
         metrics = {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.running_lab import Lab, wait_until
+from tests.running_lab import WAIT_SECONDS, Lab, wait_until
 from tests.stub_predictor import Reply, StubPredictor, predict
 
 HOUSE = {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborhood": "CollgCr"}
@@ -19,11 +19,11 @@ HOUSE = {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborho
 
 def process(lab: Lab, *, forward: bool = True) -> requests.Response:
     body = {"data": HOUSE, "forward_to_model": forward}
-    return requests.post(f"{lab.a.url}/process", json=body, timeout=20)
+    return requests.post(f"{lab.a.url}/process", json=body, timeout=WAIT_SECONDS)
 
 
 def read_circuit(lab: Lab) -> str:
-    health = requests.get(f"{lab.a.url}/health", timeout=10)
+    health = requests.get(f"{lab.a.url}/health", timeout=WAIT_SECONDS)
     assert health.status_code == 200
     state: str = health.json()["circuit_breaker"]
     return state
@@ -64,7 +64,7 @@ def test_circuit_opens_when_service_b_is_killed_and_closes_when_it_is_back(watch
     wait_until(lambda: list_changes(watchful)[-2:] == ["half_open", "closed"])
     assert list_changes(watchful)[0] == "open"
     # What could not be predicted meanwhile is predicted now.
-    replayed = requests.post(f"{watchful.a.url}/inputs/replay", timeout=20).json()
+    replayed = requests.post(f"{watchful.a.url}/inputs/replay", timeout=WAIT_SECONDS).json()
     assert replayed["predicted"] >= 4
     outcomes = Counter(row["outcome"] for row in watchful.read_inputs())
     assert outcomes.keys() == {"predicted", "logged"}

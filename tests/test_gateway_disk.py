@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running_lab import Lab, wait_until
+from tests.running_lab import WAIT_SECONDS, Lab, wait_until
 from tests.stub_predictor import StubPredictor
 
 NOT_LOGGED = (503, {"detail": "Input could not be logged"})
@@ -60,14 +60,16 @@ def lab(tmp_path: Path, disk: Path, stub: StubPredictor) -> Iterator[Lab]:
 
 def process(lab: Lab, data: str, *, forward: bool = False) -> tuple[int, object]:
     body = {"data": data, "forward_to_model": forward}
-    reply = requests.post(f"{lab.a.url}/process", json=body, timeout=20)
+    reply = requests.post(f"{lab.a.url}/process", json=body, timeout=WAIT_SECONDS)
     if reply.status_code == 503:
         assert reply.headers["Retry-After"] == "5"
     return reply.status_code, reply.json()
 
 
 def count_inputs(lab: Lab) -> int:
-    return len(requests.get(f"{lab.a.url}/inputs?limit=1000", timeout=20).json()["inputs"])
+    return len(
+        requests.get(f"{lab.a.url}/inputs?limit=1000", timeout=WAIT_SECONDS).json()["inputs"]
+    )
 
 
 def test_inputs_are_refused_while_the_disk_is_full_and_taken_when_there_is_room(
@@ -80,13 +82,13 @@ def test_inputs_are_refused_while_the_disk_is_full_and_taken_when_there_is_room(
 
     assert process(lab, "x" * 20_000, forward=True) == NOT_LOGGED
     assert stub.received == []
-    assert requests.get(f"{lab.a.url}/", timeout=20).status_code == 200
+    assert requests.get(f"{lab.a.url}/", timeout=WAIT_SECONDS).status_code == 200
 
     subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
 
     assert process(lab, "x" * 20_000, forward=True)[0] == 200
     assert len(stub.received) == 1
-    assert requests.get(f"{lab.a.url}/health", timeout=20).status_code == 200
+    assert requests.get(f"{lab.a.url}/health", timeout=WAIT_SECONDS).status_code == 200
     assert count_inputs(lab) == logged + 1
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running_lab import Lab, Service, wait_until
+from tests.running_lab import WAIT_SECONDS, Lab, Service, wait_until
 from tests.test_gateway_log_files import Caller
 
 OVERLAP = timedelta(minutes=1)
@@ -24,7 +24,7 @@ class Export:
 
     def go_on(self) -> None:
         since = {} if self._last is None else {"received_from": (self._last - OVERLAP).isoformat()}
-        with requests.get(self._url, params=since, stream=True, timeout=20) as reply:
+        with requests.get(self._url, params=since, stream=True, timeout=WAIT_SECONDS) as reply:
             assert reply.status_code == 200
             for line in reply.iter_lines():
                 row = json.loads(line)

@@ -9,7 +9,7 @@ from functools import partial
 
 import requests
 
-from tests.running_lab import Lab, wait_until
+from tests.running_lab import WAIT_SECONDS, Lab, wait_until
 
 THREADS = 8
 ACKNOWLEDGED = 400
@@ -33,7 +33,9 @@ class Load:
             body = {"data": {"name": name, "long": name * 100}, "forward_to_model": thread % 2 == 0}
             headers = {"X-Request-ID": name}
             try:
-                reply = session.post(f"{self._url}/process", json=body, headers=headers, timeout=10)
+                reply = session.post(
+                    f"{self._url}/process", json=body, headers=headers, timeout=WAIT_SECONDS
+                )
             except requests.RequestException:
                 return
             if reply.status_code in (200, 422):  # this isn't a house, and B says so
@@ -54,7 +56,7 @@ def test_every_acknowledged_input_is_in_the_log_once_when_service_a_is_killed(la
 
         lab.a.start()
 
-        assert requests.get(f"{lab.a.url}/health", timeout=10).status_code == 200
+        assert requests.get(f"{lab.a.url}/health", timeout=WAIT_SECONDS).status_code == 200
         with closing(sqlite3.connect(lab.input_log)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             rows = connection.execute("SELECT request_id, data, outcome FROM inputs").fetchall()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running_lab import Lab, Service, wait_until
+from tests.running_lab import WAIT_SECONDS, Lab, Service, wait_until
 
 CALLERS = 6
 ACKNOWLEDGED = 100
@@ -30,7 +30,7 @@ class Caller(threading.Thread):
             phase, name = self.phase, f"{self._number}-{count}"
             body = {"data": name, "forward_to_model": False}
             try:
-                reply = session.post(f"{self._url}/process", json=body, timeout=10)
+                reply = session.post(f"{self._url}/process", json=body, timeout=WAIT_SECONDS)
             except requests.RequestException:
                 return
             if reply.status_code == 200:
@@ -59,7 +59,7 @@ def test_nothing_acknowledged_is_lost_when_a_file_of_the_log_is_deleted(
     for caller in callers:
         caller.phase = 1
     wait_until(lambda: has_acknowledged(1))
-    health = [requests.get(f"{gateway.url}/health", timeout=10) for gateway in gateways]
+    health = [requests.get(f"{gateway.url}/health", timeout=WAIT_SECONDS) for gateway in gateways]
     for gateway in gateways:
         gateway.kill()
     for caller in callers:

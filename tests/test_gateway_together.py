@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.running_lab import Lab, Service, wait_until
+from tests.running_lab import WAIT_SECONDS, Lab, Service, wait_until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 HOUSE = {
@@ -40,9 +40,12 @@ def test_price_is_told_only_to_those_with_the_key_of_the_service_they_ask(guarde
     ask_a = f"{guarded.a.url}/api/v1/price/predict"
     ask_b = f"{guarded.b.url}/predict"
 
-    assert requests.post(ask_a, json=HOUSE, timeout=20).status_code == 401
-    assert requests.post(ask_b, json={"input": HOUSE}, headers=KEY, timeout=20).status_code == 401
-    reply = requests.post(ask_a, json=HOUSE, headers=KEY, timeout=20)
+    assert requests.post(ask_a, json=HOUSE, timeout=WAIT_SECONDS).status_code == 401
+    assert (
+        requests.post(ask_b, json={"input": HOUSE}, headers=KEY, timeout=WAIT_SECONDS).status_code
+        == 401
+    )
+    reply = requests.post(ask_a, json=HOUSE, headers=KEY, timeout=WAIT_SECONDS)
     assert reply.status_code == 200
     assert reply.json().keys() == {"id", "predictedPrice"}
 
@@ -51,7 +54,7 @@ def test_trace_of_the_caller_is_in_the_logs_of_both_services(guarded: Lab) -> No
     headers = {**KEY, "traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "X-Request-ID": "r1"}
 
     requests.post(
-        f"{guarded.a.url}/api/v1/price/predict", json=HOUSE, headers=headers, timeout=20
+        f"{guarded.a.url}/api/v1/price/predict", json=HOUSE, headers=headers, timeout=WAIT_SECONDS
     ).raise_for_status()
 
     wait_until(lambda: ("r1", TRACE) in read_ids(guarded.a))
@@ -61,12 +64,12 @@ def test_trace_of_the_caller_is_in_the_logs_of_both_services(guarded: Lab) -> No
 def test_metrics_of_both_services_count_the_same_predictions(guarded: Lab) -> None:
     batch = {"data": [HOUSE] * 7}
     reply = requests.post(
-        f"{guarded.a.url}/api/v1/price/predict/batch", json=batch, headers=KEY, timeout=20
+        f"{guarded.a.url}/api/v1/price/predict/batch", json=batch, headers=KEY, timeout=WAIT_SECONDS
     )
     assert reply.status_code == 200
 
     def count(service: Service, prefix: str) -> float:
-        lines = requests.get(f"{service.url}/metrics", timeout=20).text.splitlines()
+        lines = requests.get(f"{service.url}/metrics", timeout=WAIT_SECONDS).text.splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(prefix))
 
     forwarded = count(guarded.a, 'gateway_forwards_total{outcome="predicted"}')

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.running_lab import ROOT, Lab
+from tests.running_lab import ROOT, WAIT_SECONDS, Lab
 
 pytest.importorskip("playwright", reason="needs a browser: .ci/run pages")
 
@@ -77,8 +77,8 @@ def chromium(playwright: Playwright, lab_of_module: Lab) -> Iterator[Browser]:
 
 @pytest.fixture
 def lab_page(chromium: Browser, shared_lab: Lab) -> Iterator[LabPage]:
-    requests.delete(f"{shared_lab.a.url}/faults", timeout=10)
-    requests.delete(f"{shared_lab.b.url}/faults", timeout=10)
+    requests.delete(f"{shared_lab.a.url}/faults", timeout=WAIT_SECONDS)
+    requests.delete(f"{shared_lab.b.url}/faults", timeout=WAIT_SECONDS)
     lab_page = LabPage(chromium)
     lab_page.expect_watching()
     yield lab_page
@@ -254,7 +254,7 @@ def test_forty_requests_a_second_move_and_end(lab_page: LabPage, shared_lab: Lab
     expect(lab_page.dots.nth(20)).to_be_attached()
     assert lab_page.dots.count() <= 100
     expect(lab_page.page.locator("#load-result")).to_contain_text(
-        re.compile("200 sent: 200 . 2xx. Half answered within"), timeout=20_000
+        re.compile("200 sent: 200 . 2xx. Half answered within"), timeout=120_000
     )
     expect(lab_page.page.locator("#chart path")).to_have_count(3)  # half, 99% and 2xx
     expect(lab_page.dots).to_have_count(0)
@@ -290,7 +290,7 @@ def test_the_circuit_opens_under_a_fault_and_closes_by_itself(lab_page: LabPage)
     expect(fault.get_by_role("status")).to_have_text("Ended")
     expect(lab_page.news).to_contain_text("the circuit is closed")
     result = lab_page.page.locator("#load-result")
-    expect(result).to_contain_text("5xx", timeout=20_000)
+    expect(result).to_contain_text("5xx", timeout=120_000)
     expect(result).to_contain_text("2xx")
 
 
@@ -330,7 +330,9 @@ def test_the_page_reconnects_when_service_a_was_restarted(
 def test_markup_in_what_was_sent_stays_text(lab_page: LabPage, shared_lab: Lab) -> None:
     body = {"data": 1, "forward_to_model": False}
     headers = {"X-Request-ID": MARKUP}
-    answer = requests.post(f"{shared_lab.a.url}/process", json=body, headers=headers, timeout=10)
+    answer = requests.post(
+        f"{shared_lab.a.url}/process", json=body, headers=headers, timeout=WAIT_SECONDS
+    )
     request_id = answer.headers["X-Request-ID"]  # another in its place
     assert re.fullmatch("[0-9a-f]{32}", request_id)
     expect(lab_page.inputs.first).to_contain_text(request_id)
@@ -468,7 +470,7 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(
     lab_page.button("Reveal what").click()
     expect(lab_page.page.locator("#quality path").first).to_be_attached()
     lab_page.load(per_second=10, seconds=1)
-    expect(lab_page.page.locator("#load-result")).to_contain_text("sent", timeout=20_000)
+    expect(lab_page.page.locator("#load-result")).to_contain_text("sent", timeout=120_000)
     lab_page.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     lab_page.break_it("log_slow", seconds=60, under_load=False)
     assert find_violations(lab_page) == []

@@ -17,7 +17,7 @@ import requests
 from pydantic.alias_generators import to_camel
 
 from benchmarks.server import Server
-from tests.running_lab import ROOT, Service
+from tests.running_lab import ROOT, WAIT_SECONDS, Lab, Service
 
 VERSION = ROOT / "service_b/models/ames/1"
 PACKAGES = ROOT / "tests/mlflow/requirements.in"
@@ -34,6 +34,24 @@ from training.tracking import log_version
 log_version(sys.argv[1], Path(sys.argv[2]))
 print(Path(mlflow.pyfunc.get_model_dependencies("models:/ames@champion")).read_text())
 """
+
+READ_SPANS = """
+import sys, time
+
+import mlflow
+
+deadline = time.monotonic() + 60
+trace = None
+while (trace is None or len(trace.data.spans) < 8) and time.monotonic() < deadline:
+    time.sleep(0.2)
+    trace = mlflow.get_trace(sys.argv[1], silent=True)
+names = {each.span_id: each.name for each in trace.data.spans}
+print(*(f"{names.get(each.parent_id)} > {each.name}" for each in trace.data.spans), sep="\\n")
+"""
+
+needs_mlflow = pytest.mark.skipif(
+    os.environ.get("MLFLOW_TESTS") != "1", reason="needs MLflow: .ci/run mlflow"
+)
 
 MINIMUM = {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborhood": "CollgCr"}
 
@@ -74,12 +92,7 @@ def service_b(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     scope="module",
     params=[
         "service_b",
-        pytest.param(
-            "mlflow",
-            marks=pytest.mark.skipif(
-                os.environ.get("MLFLOW_TESTS") != "1", reason="needs MLflow: .ci/run mlflow"
-            ),
-        ),
+        pytest.param("mlflow", marks=needs_mlflow),
     ],
 )
 def model_server(
@@ -132,7 +145,7 @@ def gateway(model_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    answer = requests.post(url, json=body, timeout=30)
+    answer = requests.post(url, json=body, timeout=WAIT_SECONDS)
     assert answer.status_code == 200, answer.text
     content: dict[str, Any] = answer.json()
     return content
@@ -169,8 +182,55 @@ def test_houses_of_a_batch_have_the_prices_that_service_b_gives_them(
 def test_house_that_no_model_server_would_refuse_is_refused(gateway: Service) -> None:
     house = {**MINIMUM, "overall_qual": 99, "heating": "Sun", "colour": "red"}
 
-    answer = requests.post(f"{gateway.url}/process", json={"data": house}, timeout=30)
+    answer = requests.post(f"{gateway.url}/process", json={"data": house}, timeout=WAIT_SECONDS)
 
     assert answer.status_code == 422
     places = {tuple(problem["loc"]) for problem in answer.json()["detail"]}
     assert places == {("body", "data", name) for name in ("overall_qual", "heating", "colour")}
+
+
+@needs_mlflow
+def test_mlflow_shows_the_trace_of_a_request_through_both_services(tmp_path: Path) -> None:
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    viewer = Server(
+        "mlflow",
+        [PROGRAMS / "mlflow", "server", "--workers", "1", "--port", "{port}"],
+        cwd=tmp_path,
+        output=tmp_path / "mlflow.log",
+        environment={
+            "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        },
+    )
+    try:
+        viewer.start()
+        environment = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": viewer.url,
+            "OTEL_EXPORTER_OTLP_HEADERS": "x-mlflow-experiment-id=0",
+            "OTEL_BSP_SCHEDULE_DELAY": "100",
+        }
+        lab = Lab(tmp_path, service_a=environment, service_b=environment)
+        with lab.running():
+            requests.post(
+                f"{lab.a.url}/process",
+                json={"data": MINIMUM},
+                headers={"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"},
+                timeout=30,
+            ).raise_for_status()
+            shown = subprocess.check_output(
+                [PROGRAMS / "python", "-c", READ_SPANS, f"tr-{trace_id}"],
+                env={"PATH": os.environ["PATH"], "MLFLOW_TRACKING_URI": viewer.url},
+                text=True,
+            )
+    finally:
+        viewer.stop()
+    assert {*shown.splitlines()} == {
+        "None > POST /process",
+        "POST /process > read",
+        "POST /process > log",
+        "POST /process > wait",
+        "POST /process > predict",
+        "predict > POST /predict",
+        "POST /predict > check",
+        "POST /predict > predict",
+    }

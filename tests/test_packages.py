@@ -13,7 +13,7 @@ from zipfile import ZipFile
 import pytest
 import requests
 
-from tests.running_lab import ROOT, Service
+from tests.running_lab import ROOT, WAIT_SECONDS, Service
 from tests.running_script import HOUSE
 
 PACKAGES = {"service_a": "gateway", "service_b": "predictor"}
@@ -119,12 +119,12 @@ def test_commands_bring_a_price_from_the_folder_in_which_they_are_started(
         service.environment = {"LAB_ENV_FILE": ""}
         service.start()
 
-    answer = requests.post(f"{gateway.url}/process", json={"data": HOUSE}, timeout=10)
+    answer = requests.post(f"{gateway.url}/process", json={"data": HOUSE}, timeout=WAIT_SECONDS)
 
     assert answer.json()["model_prediction"]["prediction"]["price"] > 10_000
     assert (tmp_path / "data/inputs.db").is_file()
     for name, service in services.items():
-        document = requests.get(f"{service.url}/openapi.json", timeout=10).json()
+        document = requests.get(f"{service.url}/openapi.json", timeout=WAIT_SECONDS).json()
         assert document["servers"] == [{"url": "/lab"}]  # from .env
         assert document["info"]["version"] == read_version(wheels[name])
     assert [service.stop() for service in (gateway, predictor)] == [0, 0]

@@ -16,7 +16,7 @@ import requests
 
 from tests.documentation import DOCUMENTS
 from tests.documentation.document import Block, read_document
-from tests.running_lab import ROOT, Lab, wait_until
+from tests.running_lab import ROOT, WAIT_SECONDS, Lab, wait_until
 
 pytest.importorskip("playwright", reason="needs a browser: .ci/run pages")
 
@@ -68,7 +68,7 @@ def url(request: pytest.FixtureRequest) -> str:
 def read_operations(lab: Lab, url: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the operations that a service documents, by method and path."""
     service = lab.a if url == A_URL else lab.b
-    paths = requests.get(f"{service.url}/openapi.json", timeout=10).json()["paths"]
+    paths = requests.get(f"{service.url}/openapi.json", timeout=WAIT_SECONDS).json()["paths"]
     return {
         (method, path): operation
         for path, operations in paths.items()
@@ -94,7 +94,7 @@ def test_every_call_in_swagger_ui_succeeds_with_the_example_that_is_filled_in(
         f"{shared_lab.a.url}/process",
         json={"data": "for GET /inputs/{request_id}", "forward_to_model": False},
         headers={"X-Request-ID": PARAMETERS["request_id"]},
-        timeout=10,
+        timeout=WAIT_SECONDS,
     ).raise_for_status()
     tab = Tab(chromium)
     tab.page.goto(f"{url}/docs")

@@ -14,7 +14,7 @@ import requests
 
 from tests.documentation.answer import find_differences, parse
 from tests.documentation.request import read_curl_requests
-from tests.running_lab import ROOT, Lab
+from tests.running_lab import ROOT, WAIT_SECONDS, Lab
 
 COLLECTION = ROOT / "docs/postman_collection.json"
 ENDLESS = {("GET", "/lab/events")}  # Postman would wait for its end
@@ -50,7 +50,7 @@ def send(request: dict[str, Any], variables: dict[str, str]) -> requests.Respons
         fill_in(request["url"]["raw"]),
         headers={each["key"]: fill_in(each["value"]) for each in request["header"]},
         data=fill_in(request["body"]["raw"]).encode() if "body" in request else None,
-        timeout=30,
+        timeout=WAIT_SECONDS,
     )
 
 

@@ -61,7 +61,7 @@ def test_price_comes_back_when_the_script_has_started_both_services(
         f"http://localhost:{services.a_port}/process",
         json={"data": HOUSE},
         headers={"X-API-Key": "second-key"},
-        timeout=10,
+        timeout=SECONDS,
     )
 
     assert answer.status_code == 200
@@ -93,11 +93,11 @@ def test_faults_can_be_switched_on_when_the_script_is_asked_for_them(
     a, b = (f"http://localhost:{port}/faults" for port in (services.a_port, services.b_port))
     headers = {"X-API-Key": "first-key"}
 
-    requests.put(f"{a}/service_b/hang", json={"seconds": 300}, headers=headers, timeout=10)
+    requests.put(f"{a}/service_b/hang", json={"seconds": 300}, headers=headers, timeout=SECONDS)
 
-    answer = requests.get(b, headers={"X-API-Key": KEYS["PREDICTOR_API_KEY"]}, timeout=10)
+    answer = requests.get(b, headers={"X-API-Key": KEYS["PREDICTOR_API_KEY"]}, timeout=SECONDS)
     assert [fault["kind"] for fault in answer.json()["faults"]] == ["hang"]
-    ended = requests.delete(f"{a}/service_b", headers=headers, timeout=10)
+    ended = requests.delete(f"{a}/service_b", headers=headers, timeout=SECONDS)
     assert (ended.status_code, ended.json()) == (200, {"faults": []})
     page = f"http://localhost:{services.a_port}/lab#break"
     assert f"Faults are on: break both services at {page}" in services.read_output()

@@ -62,7 +62,7 @@ def test_services_start_whatever_the_folder_is_called_and_the_environment_says(
     try:
         script.wait_until_up()
         url = f"http://localhost:{script.a_port}/process"
-        answer = requests.post(url, json={"data": HOUSE}, timeout=10).json()
+        answer = requests.post(url, json={"data": HOUSE}, timeout=SECONDS).json()
     finally:
         script.stop()
 

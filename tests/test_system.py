@@ -49,7 +49,9 @@ def read_logged(lab: Lab, request_id: str) -> dict[str, Any]:
 def test_house_gets_service_bs_price_when_it_is_sent_through_service_a(
     shared_lab: Lab, house: dict[str, Any]
 ) -> None:
-    direct = requests.post(f"{shared_lab.b.url}/predict", json={"input": house}, timeout=10)
+    direct = requests.post(
+        f"{shared_lab.b.url}/predict", json={"input": house}, timeout=WAIT_SECONDS
+    )
 
     through = process(shared_lab, house, "of-a-house")
 
@@ -138,13 +140,13 @@ def test_service_b_is_down_and_up_again(shared_lab: Lab, house: dict[str, Any]) 
 
     answer = process(shared_lab, house, request_id)
 
-    assert time.monotonic() - started < 30  # far less than a caller would wait
+    assert time.monotonic() - started < 60  # the deadline is 3 s
     assert (answer.status_code, answer.json()) == (503, UNAVAILABLE)
     assert int(answer.headers["Retry-After"]) > 0
     row = read_logged(shared_lab, request_id)
     assert json.loads(row["data"]) == house
     assert row["outcome"] == "unavailable"
-    assert requests.get(f"{shared_lab.a.url}/health", timeout=10).status_code == 200
+    assert requests.get(f"{shared_lab.a.url}/health", timeout=WAIT_SECONDS).status_code == 200
 
     shared_lab.b.start()
     wait_until(lambda: process(shared_lab, house).status_code == 200)
@@ -163,7 +165,7 @@ def test_service_a_stays_healthy_while_a_hundred_callers_wait_for_a_hung_service
         with ThreadPoolExecutor(len(ids)) as callers:
             answers = [callers.submit(process, shared_lab, house, each) for each in ids]
             wait_until(lambda: count_pending() == len(ids))
-            health = requests.get(f"{shared_lab.a.url}/health", timeout=10)
+            health = requests.get(f"{shared_lab.a.url}/health", timeout=WAIT_SECONDS)
             waiting = count_pending()
     finally:
         shared_lab.b.signal(signal.SIGCONT)
@@ -256,7 +258,10 @@ def test_every_odd_body_gets_a_4xx_that_says_what_was_expected(
 
     answers = [
         requests.post(
-            service.url + path, data=body, headers={"Content-Type": "application/json"}, timeout=10
+            service.url + path,
+            data=body,
+            headers={"Content-Type": "application/json"},
+            timeout=WAIT_SECONDS,
         )
         for body in bodies
     ]
@@ -264,7 +269,7 @@ def test_every_odd_body_gets_a_4xx_that_says_what_was_expected(
     assert [answer.status_code for answer in answers] == [422] * len(bodies)
     for answer in answers:
         assert all(problem["msg"] and problem["loc"] for problem in answer.json()["detail"])
-    other = requests.post(service.url + path, data=b"{}", timeout=10)
+    other = requests.post(service.url + path, data=b"{}", timeout=WAIT_SECONDS)
     assert (other.status_code, other.json()["detail"]) == (
         415,
         "Content-Type must be application/json",
@@ -307,14 +312,14 @@ def test_documentation_page_loads_only_from_its_own_service(
     shared_lab: Lab, name: str, page: str
 ) -> None:
     service = choose(shared_lab, name)
-    html = requests.get(service.url + page, timeout=10).text
+    html = requests.get(service.url + page, timeout=WAIT_SECONDS).text
     references = _References()
     references.feed(html)
 
     assert len(references.found) >= 2
     for reference in references.found:
         assert re.match("/[^/]", reference), reference
-        asset = requests.get(service.url + reference, timeout=10)
+        asset = requests.get(service.url + reference, timeout=WAIT_SECONDS)
         assert asset.status_code == 200, reference
         assert len(asset.content) > 100
     assert "://" not in re.sub(r"<!--.*?-->", "", html, flags=re.DOTALL)
@@ -348,7 +353,7 @@ def test_example_of_the_documentation_gets_a_price_when_sent_untouched(
     shared_lab: Lab, name: str, path: str
 ) -> None:
     service = choose(shared_lab, name)
-    contract = requests.get(f"{service.url}/openapi.json", timeout=10).json()
+    contract = requests.get(f"{service.url}/openapi.json", timeout=WAIT_SECONDS).json()
 
     answer = requests.post(
         service.url + path, json=find_example(contract, path), timeout=WAIT_SECONDS

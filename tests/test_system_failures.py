@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.running_lab import Lab
+from tests.running_lab import WAIT_SECONDS, Lab
 from tests.stub_predictor import PREDICTION, Reply, StubPredictor
 
 
@@ -64,7 +64,7 @@ def test_caller_gets_a_503_without_a_word_of_the_cause(
         f"{gateway.a.url}/process",
         json={"data": {"a": 1}},
         headers={"X-Request-ID": request_id},
-        timeout=30,
+        timeout=WAIT_SECONDS,
     )
 
     assert (answer.status_code, answer.json()) == (503, {"detail": "Service B is unavailable"})
@@ -81,6 +81,8 @@ def test_caller_gets_a_503_without_a_word_of_the_cause(
 
 
 def test_service_a_needs_no_restart_after_all_these(gateway: Lab) -> None:
-    answer = requests.post(f"{gateway.a.url}/process", json={"data": {"a": 1}}, timeout=30)
+    answer = requests.post(
+        f"{gateway.a.url}/process", json={"data": {"a": 1}}, timeout=WAIT_SECONDS
+    )
 
     assert answer.json()["model_prediction"] == PREDICTION

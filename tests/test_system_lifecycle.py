@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running_lab import INHERITED, ROOT, STOP_SECONDS, Lab, Service, wait_until
+from tests.running_lab import INHERITED, ROOT, STOP_SECONDS, WAIT_SECONDS, Lab, Service, wait_until
 from tests.stub_predictor import StubPredictor
 
 SERVICES = ["service_a", "service_b"]
@@ -41,7 +41,10 @@ def test_requests_under_way_are_finished_when_service_a_is_told_to_stop(
         try:
             answers = [
                 callers.submit(
-                    requests.post, f"{lab.a.url}/process", json={"data": number}, timeout=30
+                    requests.post,
+                    f"{lab.a.url}/process",
+                    json={"data": number},
+                    timeout=WAIT_SECONDS,
                 )
                 for number in range(5)
             ]
@@ -49,7 +52,7 @@ def test_requests_under_way_are_finished_when_service_a_is_told_to_stop(
             lab.a.signal(signal.SIGTERM)
             wait_until(lambda: "Shutting down" in lab.a.read_output())
             with pytest.raises(requests.ConnectionError):
-                requests.get(lab.a.url, timeout=10)
+                requests.get(lab.a.url, timeout=WAIT_SECONDS)
         finally:
             stub.released.set()
 
@@ -91,7 +94,7 @@ def test_services_stop_in_time_whatever_their_callers_do(
     watching = socket.create_connection(("127.0.0.1", services[0].port))
     watching.sendall(b"GET /lab/events HTTP/1.1\r\nHost: x\r\n\r\n")
     assert watching.recv(15) == b"HTTP/1.1 200 OK"
-    requests.put(f"{services[2].url}/faults/hang", json={"seconds": 300}, timeout=10)
+    requests.put(f"{services[2].url}/faults/hang", json={"seconds": 300}, timeout=WAIT_SECONDS)
     hanging = socket.create_connection(("127.0.0.1", services[2].port))
     hanging.sendall(HALF_A_REQUEST.replace(b"/process", b"/predict").replace(b" 100", b" 9"))
 
@@ -130,7 +133,7 @@ def run_until_it_ends(name: str, *arguments: str, **settings: str) -> tuple[int,
         env={**inherited, **settings},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WAIT_SECONDS,
     )
     return done.returncode, done.stdout, done.stderr
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.running_lab import ROOT, Service
+from tests.running_lab import ROOT, WAIT_SECONDS, Service
 
 HOUSE = {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborhood": "CollgCr"}
 
@@ -67,9 +67,11 @@ def test_service_b_runs_on_without_a_model_that_it_must_not_unpickle(
     service = Service("service_b", tmp_path / "output", {"PREDICTOR_MODELS": str(models)})
     service.start(path="/livez")
     try:
-        health = requests.get(f"{service.url}/health", timeout=10)
-        answer = requests.post(f"{service.url}/predict", json={"input": HOUSE}, timeout=10)
-        livez = requests.get(f"{service.url}/livez", timeout=10)
+        health = requests.get(f"{service.url}/health", timeout=WAIT_SECONDS)
+        answer = requests.post(
+            f"{service.url}/predict", json={"input": HOUSE}, timeout=WAIT_SECONDS
+        )
+        livez = requests.get(f"{service.url}/livez", timeout=WAIT_SECONDS)
     finally:
         assert service.stop() == 0
 

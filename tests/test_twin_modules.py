@@ -41,6 +41,7 @@ EQUAL = [
     "telemetry/line_writer.py",
     "telemetry/log_lines.py",
     "telemetry/redaction.py",
+    "telemetry/span_export.py",
     "web/foreign_pages.py",
     "web/json_body.py",
     "web/key_count.py",
@@ -48,6 +49,7 @@ EQUAL = [
     "web/middleware/head_requests.py",
     "web/middleware/json_errors.py",
     "web/middleware/request_line.py",
+    "web/middleware/request_spans.py",
     "web/middleware/root_path.py",
     "web/query_parameters.py",
     "web/routes/faults.py",
@@ -67,7 +69,7 @@ OWN_TESTS = {
 }
 # In other modules of the same name, what has the same name is equal as well, except for these.
 OWN = {
-    "app.py": {"Predictor", "create_app"},
+    "app.py": {"Predictor", "_describe_telemetry", "_make_span_export", "create_app"},
     "command.py": {"_parse", "_write_openapi", "make_app"},  # Service B has models
     "errors.py": {"InputRejected"},  # by a hook of Service B; by Service B itself
     "settings.py": {
@@ -77,6 +79,7 @@ OWN = {
         "_describe_default",  # a setting of Service B's is a list
     },
     "telemetry/metrics.py": {"Metrics", "_DURATIONS_SECONDS"},
+    "telemetry/spans.py": {"add_stages", "read_span"},
     "telemetry/trace.py": {"Trace", "_SANE_ID", "_TRACEPARENT", "read_trace"},
     "web/routes/failures.py": {"add_failure_handlers"},
     "web/routes/status.py": {"read_metrics", "read_health"},

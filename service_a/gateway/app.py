@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from threading import Event
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
@@ -36,6 +37,7 @@ from gateway.forwarding.promises import PromiseReader, Promises
 from gateway.forwarding.retries import Retries, RetryBudget
 from gateway.forwarding.side_calls import SideCalls
 from gateway.forwarding.tls import make_tls_context
+from gateway.forwarding.traced_calls import TracedCalls
 from gateway.input_log.actuals import ActualsLog
 from gateway.input_log.database import LogDatabase
 from gateway.input_log.faulty_log import KINDS, FaultyLog
@@ -55,11 +57,13 @@ from gateway.intake.read_queue import ReadQueue
 from gateway.intake.replay import Replay
 from gateway.serving.direct_routes import DirectRoutes
 from gateway.serving.workers import METRICS_FOLDER
-from gateway.settings import Settings
+from gateway.settings import Settings, SettingsError
 from gateway.telemetry.events import Watchers
 from gateway.telemetry.latencies import Latencies
 from gateway.telemetry.log_lines import configure_logging
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.spans import read_span
+from gateway.telemetry.trace import read_trace
 from gateway.web.finding import Finding
 from gateway.web.json_body import BodyReader, parse_strictly
 from gateway.web.key_count import parse_counting_keys
@@ -69,7 +73,8 @@ from gateway.web.middleware.api_keys import ApiKeys
 from gateway.web.middleware.head_requests import HeadRequests
 from gateway.web.middleware.json_errors import JsonErrors
 from gateway.web.middleware.request_events import RequestEvents
-from gateway.web.middleware.request_line import RequestLine
+from gateway.web.middleware.request_line import POLLED, RequestLine
+from gateway.web.middleware.request_spans import RequestSpans
 from gateway.web.middleware.root_path import WithoutRootPath, WithRootPath
 from gateway.web.openapi import build_openapi
 from gateway.web.query_parameters import refuse_unknown_parameters
@@ -88,6 +93,9 @@ from gateway.web.routes import faults as fault_routes
 from gateway.web.routes.failures import add_failure_handlers
 from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
 from gateway.web.validation import check
+
+if TYPE_CHECKING:
+    from gateway.telemetry.span_export import SpanExport
 
 _logger = logging.getLogger(__name__)
 
@@ -108,6 +116,8 @@ _LOOK_SHARE = 0.05
 _PROMISE_SECONDS = 1
 # How long a browser may keep the answer to a preflight.
 _PREFLIGHT_SECONDS = 3600
+# What is asked again and again, and what doesn't end by itself.
+_UNTRACED = POLLED | {"/lab/events"}
 
 
 class Gateway(FastAPI):
@@ -138,8 +148,12 @@ class Gateway(FastAPI):
             layers = JsonErrors(cors)  # it refuses in plain text
         if settings.allowed_hosts:
             layers = AllowedHosts(layers, settings.allowed_hosts)
-        layers = RequestLine(layers, self.state.metrics, self.state.lines)
+        export: SpanExport | None = self.state.span_export
+        read = read_span if export else read_trace
+        layers = RequestLine(layers, self.state.metrics, self.state.lines, read)
         layers = RequestEvents(layers, self.state.watchers, self.state.latencies)
+        if export:
+            layers = RequestSpans(layers, export.tracer)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
         return layers
@@ -152,13 +166,14 @@ def create_app(settings: Settings) -> FastAPI:
     """Make the application; threads and connections are opened when it starts.
 
     Raises:
-        SettingsError: the file that a setting names can't be used.
+        SettingsError: a file that a setting names can't be used, or a package is missing.
     """
     lines = configure_logging(settings.log_level, settings.log_format)
     shared_folder = os.environ.get(METRICS_FOLDER) if settings.workers > 1 else None
     metrics = Metrics(FORWARD_OUTCOMES, CircuitState, shared_folder)
     watchers, latencies = Watchers(), Latencies()
     faults = Faults(KINDS)
+    export = _make_span_export(settings)
     by_mlflow = settings.service_b_protocol == "mlflow"
     columns = read_columns(settings.mlflow_columns) if by_mlflow else None
 
@@ -172,7 +187,7 @@ def create_app(settings: Settings) -> FastAPI:
         )
         exchanges = _make_exchanges(settings)
         app.state.side_calls = side_calls = _make_side_calls(settings)
-        calls = Calls(watchers)
+        calls = TracedCalls(watchers, export.tracer) if export else Calls(watchers)
         lanes = Lanes(partial(_make_lane, exchanges, calls, metrics, settings, columns))
         log_queue = LogQueue(FaultyLog(log, faults) if settings.faults else log, metrics)
         intake = Intake(log_queue, lanes, metrics)
@@ -201,6 +216,8 @@ def create_app(settings: Settings) -> FastAPI:
         if settings.faults:
             fields = {"because_of": "LAB_FAULTS"}
             _logger.warning("faults can be switched on", extra={"fields": fields})
+        if export:
+            export.start()
         await _open_log(log_queue)
         if columns is not None:
             compare_models(settings.instances_model, columns.name)
@@ -214,6 +231,8 @@ def create_app(settings: Settings) -> FastAPI:
         await read_queue.close()
         for part in (exchanges, side_calls, log, database):
             part.close()
+        if export:
+            await asyncio.to_thread(export.stop)
 
     app = Gateway(
         title="Service A - Input Logger",
@@ -228,8 +247,7 @@ def create_app(settings: Settings) -> FastAPI:
             422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},
             500: {"model": ErrorAnswer, "description": "The service itself failed"},
         },
-        # Nothing exports it from here, and the framework would look for it with each request.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=_describe_telemetry(settings, export),
     )
     app.state.settings = settings
     app.state.body_reader = _make_body_reader(settings)
@@ -241,6 +259,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.draining = Event()
     app.state.at_stop = [watchers.close, faults.end_all]
     app.state.lines = lines
+    app.state.span_export = export
     for group in (status, process, price, instances, inputs, actuals, quality, lab):
         app.include_router(group.router)
     if settings.faults:
@@ -252,6 +271,31 @@ def create_app(settings: Settings) -> FastAPI:
     app.router.routes.extend(pages.routes)
     add_failure_handlers(app)
     return app
+
+
+def _make_span_export(settings: Settings) -> "SpanExport | None":
+    if settings.otlp_endpoint is None:
+        return None
+    try:
+        from gateway.telemetry.span_export import SpanExport
+    except ImportError as error:
+        reason = "its packages are not installed: pip install -r requirements-tracing.txt"
+        raise SettingsError(f"OTEL_EXPORTER_OTLP_ENDPOINT: {reason}") from error
+    return SpanExport("service_a", __version__, settings.otlp_headers)
+
+
+def _describe_telemetry(settings: Settings, export: "SpanExport | None") -> TelemetryConfig:
+    """Say what the framework makes of each request: a span, if spans are exported."""
+    prefix = settings.root_path or ""
+    return {
+        "tracing": export is not None,
+        "tracer_provider": export.provider if export else None,
+        "exclude": lambda scope: scope["path"].removeprefix(prefix) in _UNTRACED,
+        "operation_spans": False,  # of the framework's own work
+        "metrics": False,
+        "logs": False,
+        "auto_configure": False,
+    }
 
 
 def _make_body_reader(settings: Settings) -> BodyReader:

@@ -23,6 +23,10 @@ class PredictorTimeout(PredictorUnavailable):
     """Service B has used up the time it was given."""
 
 
+class InputFailed(PredictorUnavailable):
+    """Service B failed at one input. That may be the cause, or B itself."""
+
+
 class BatchFailed(PredictorUnavailable):
     """Service B failed at several inputs. One of them may be the cause, or B itself."""
 

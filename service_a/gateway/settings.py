@@ -21,6 +21,8 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from urllib3.util import Url, parse_url
 
+from gateway.telemetry.redaction import hide_secrets
+
 # Beside main.py, as in a checkout; an installed service has its files where it is started.
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
 if not (SERVICE_FOLDER / "main.py").is_file():
@@ -48,7 +50,7 @@ def _check_http_url(value: str) -> str:
         url = parse_url(value)
     except ValueError:
         url = Url()
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not url.host or re.search(r"[\s?#]", value):
         raise ValueError("must be a URL such as http://localhost:8001/predict")
     return value
 
@@ -189,6 +191,15 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(default="text", validation_alias="LOG_FORMAT")
     """How log lines are written: `text` for eyes, or `json`, which has everything."""
 
+    otlp_endpoint: Annotated[
+        Annotated[str, Field(pattern=r"^https?://[^\s/]\S*$")] | None,
+        BeforeValidator(_none_if_empty),
+    ] = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    """Where the spans of each request are sent, by OTLP over HTTP; unset is nowhere."""
+
+    otlp_headers: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_HEADERS")
+    """Headers to send with them, such as `api-key=key1`, with commas between them."""
+
     api_keys: Annotated[frozenset[Key] | None, NoDecode, BeforeValidator(_split)] = None
     """Keys, with commas between them, of which every call needs one; unset lets anybody call."""
 
@@ -248,10 +259,10 @@ class Settings(BaseSettings):
     forward_max_batch: int = Field(default=500, ge=1, le=1000)
     """Most inputs in one call to Service B."""
 
-    forward_max_waiting: int = Field(default=5000, ge=1)
+    forward_max_waiting: int = Field(default=5000, ge=1, le=1_000_000)
     """Most inputs that wait for one model; one more is answered with a 503 at once."""
 
-    breaker_failures: int = Field(default=5, ge=1)
+    breaker_failures: int = Field(default=5, ge=1, le=1_000_000)
     """Consecutive failed calls for a model after which none is made for it for a while."""
 
     breaker_window_seconds: float = Field(default=1.0, gt=0, le=3600)
@@ -260,16 +271,16 @@ class Settings(BaseSettings):
     retention_days: float | None = Field(default=None, gt=0, le=36500)
     """Age at which inputs are deleted from the log; unset keeps them."""
 
-    retention_inputs: int | None = Field(default=None, ge=1)
+    retention_inputs: int | None = Field(default=None, ge=1, le=10**15)
     """How many inputs the log keeps, the newest; unset keeps all."""
 
-    max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1024, le=10**12)
     """Largest request body."""
 
-    max_batch_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
+    max_batch_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=10**12)
     """Largest body of a batch; 1,000 full houses take about 2 MB."""
 
-    max_bytes_under_way: int = Field(default=8 * 1024 * 1024, validate_default=True)
+    max_bytes_under_way: int = Field(default=8 * 1024 * 1024, le=10**13, validate_default=True)
     """Most bytes of requests under way, of all callers together; one more gets a 503."""
 
     body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
@@ -278,8 +289,8 @@ class Settings(BaseSettings):
     head_timeout_seconds: float = Field(default=15.0, gt=0, le=300)
     """Time that a caller has to send all that comes before the body."""
 
-    max_connections: int = Field(default=1000, ge=1)
-    """Most open connections, or 100 fewer than the files that the system lets a process open."""
+    max_connections: int = Field(default=1000, ge=1, le=1_000_000)
+    """Most open connections, or 100 to 300 fewer than the files that a process may open."""
 
     faults: Annotated[bool, BeforeValidator(_false_if_empty)] = Field(
         default=False, validation_alias="LAB_FAULTS"
@@ -314,7 +325,7 @@ class Settings(BaseSettings):
         return url.removesuffix("/predict").removesuffix("/invocations")
 
 
-SECRETS = ("api_keys", "predictor_api_key", "input_log_url")
+SECRETS = ("api_keys", "predictor_api_key", "input_log_url", "otlp_headers")
 """Fields of which a file may hold the value: the one that their variable with `_FILE` names."""
 
 
@@ -346,7 +357,7 @@ def _describe(error: ValidationError) -> Iterator[str]:
     for field, problem in sorted(problems.items(), key=lambda each: str(each[0])):
         name = str(field) if str(field).isupper() else f"GATEWAY_{str(field).upper()}"
         secret = _is_secret(name, str(problem["input"]))
-        given = "" if secret else f" (was {problem['input']!r})"
+        given = "" if secret else hide_secrets(f" (was {problem['input']!r})")
         yield f"{name}: {problem['msg']}{given}"
 
 

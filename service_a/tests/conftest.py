@@ -53,7 +53,7 @@ StartGateway = Callable[..., TestClient]
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name in _SETTINGS or name.startswith("GATEWAY_"):
+        if name in _SETTINGS or name.startswith(("GATEWAY_", "OTEL_")):
             monkeypatch.delenv(name)
 
 

@@ -93,7 +93,7 @@ class StubServer(socketserver.ThreadingTCPServer):
 
     def wait_until_closed(self) -> None:
         """Wait until one more connection is closed on this side."""
-        assert self._closed.acquire(timeout=10)
+        assert self._closed.acquire(timeout=60)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()

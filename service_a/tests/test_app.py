@@ -1,6 +1,7 @@
 import gzip
 import re
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from starlette.testclient import TestClient
 
 from gateway.app import create_app
 from gateway.serving.direct_routes import DirectRoutes
-from gateway.settings import load_settings
+from gateway.settings import SettingsError, load_settings
 from gateway.web.json_body import BodyReader
 from gateway.web.key_count import parse_counting_keys
+from gateway.web.middleware.request_events import RequestEvents
+from gateway.web.middleware.request_spans import RequestSpans
 from tests.conftest import StartGateway
 from tests.log_file import read_inputs
 from tests.stub_server import CERTIFICATES, StubServer
@@ -327,3 +330,31 @@ def test_service_is_whole_below_the_path_of_a_proxy(
     assert client.get(f"{prefix}/docs/", headers=key, follow_redirects=False).status_code == 404
     assert " POST /process 200 " in capsys.readouterr().out
     assert 'route="/process",status="200"' in client.get("/metrics").text
+
+
+def test_start_is_stopped_when_what_exports_spans_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+    monkeypatch.delitem(sys.modules, "gateway.telemetry.span_export", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+
+    with pytest.raises(SettingsError) as caught:
+        create_app(load_settings())
+
+    assert str(caught.value) == (
+        "OTEL_EXPORTER_OTLP_ENDPOINT: its packages are not installed: "
+        "pip install -r requirements-tracing.txt"
+    )
+
+
+def test_there_is_a_layer_for_spans_only_where_they_are_exported(
+    monkeypatch: pytest.MonkeyPatch, log_path: Path
+) -> None:
+    monkeypatch.setenv("INPUT_LOG_URL", f"sqlite:///{log_path}")
+    layers = []
+    for endpoint in ("", "http://127.0.0.1:4318"):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        layers.append(type(create_app(load_settings()).build_middleware_stack()))
+
+    assert layers == [RequestEvents, RequestSpans]

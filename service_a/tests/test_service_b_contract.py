@@ -99,7 +99,7 @@ def is_required(place: tuple[str | int, ...]) -> bool:
         for each in CONTRACT["components"]["schemas"].values()
         for name in each.get("required", [])
     }
-    inside = re.search(r"prediction|input|ctx", ".".join(map(str, place[:-1])))
+    inside = re.search(r"prediction|input|ctx|warnings", ".".join(map(str, place[:-1])))
     return place[-1] in required and not inside
 
 

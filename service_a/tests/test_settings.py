@@ -43,6 +43,8 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("WORKERS", "3", "workers", 3),
         ("ROOT_PATH", "", "root_path", None),
         ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://b:4318", "otlp_endpoint", "http://b:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "", "otlp_endpoint", None),
         ("SERVICE_B_PROTOCOL", "mlflow", "service_b_protocol", "mlflow"),
         ("SERVICE_B_CA_FILE", str(CA_FILE), "service_b_ca_file", CA_FILE),
         ("SERVICE_B_CA_FILE", "", "service_b_ca_file", None),
@@ -172,6 +174,7 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("SERVICE_B_URL", "http://"),
         ("SERVICE_B_URL", "http://[::1"),
         ("SERVICE_B_URL", "http://a b/predict"),
+        ("SERVICE_B_URL", "http://service_b/predict\n"),
         ("SERVICE_B_URL", "http://\udcff/predict"),  # a byte that is not UTF-8
         ("SERVICE_B_URL", "http://service_b:99999/predict"),
         ("SERVICE_B_URL", ""),
@@ -200,6 +203,10 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "61"),
         ("GATEWAY_HEAD_TIMEOUT_SECONDS", "0"),
         ("GATEWAY_MAX_CONNECTIONS", "0"),
+        ("GATEWAY_MAX_CONNECTIONS", "1" + 400 * "0"),
+        ("GATEWAY_RETENTION_INPUTS", "1" + 400 * "0"),
+        ("GATEWAY_MAX_BYTES_UNDER_WAY", "1" + 400 * "0"),
+        ("GATEWAY_FORWARD_TIMEOUT_SECONDS", "1" + 400 * "0"),
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "x\ny"),
     ],
 )
@@ -215,6 +222,18 @@ def test_bad_value_is_told_in_one_line_with_its_variable(
     assert message.startswith(f"{name}: ")
     assert message.endswith(f"(was {value!r})")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("mark", ["?", "#"])
+def test_url_of_service_b_has_no_query_and_what_is_in_it_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    monkeypatch.setenv("SERVICE_B_URL", f"http://service_b/predict{mark}token=se cret")
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert str(caught.value).endswith(f"(was 'http://service_b/predict{mark}***')")
 
 
 @pytest.mark.parametrize(("version", "starts"), [((3, 34, 1), False), ((3, 35, 0), True)])
@@ -333,6 +352,7 @@ def test_folder_that_the_metrics_cannot_be_written_to_is_told_with_its_variable(
     [
         ("GATEWAY_API_KEYS", "k1,k2", "api_keys", {"k1", "k2"}),
         ("PREDICTOR_API_KEY", "k3", "predictor_api_key", "k3"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "key=k1", "otlp_headers", "key=k1"),
         ("INPUT_LOG_URL", "sqlite:////srv/inputs.db", "input_log_url", "sqlite:////srv/inputs.db"),
     ],
 )

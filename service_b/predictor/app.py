@@ -1,14 +1,16 @@
 """The composition root: makes the predictor's objects and hands them to each other."""
 
+import asyncio
 import logging
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from threading import Event
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import Depends, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
@@ -19,11 +21,13 @@ from predictor.faults import Faults
 from predictor.inference.runner import Runner
 from predictor.serving.direct_routes import DirectRoutes
 from predictor.serving.workers import METRICS_FOLDER
-from predictor.settings import Settings
+from predictor.settings import Settings, SettingsError
 from predictor.shadow.calls_under_way import CallsUnderWay
 from predictor.shadow.shadow import Shadow
 from predictor.telemetry.log_lines import configure_logging
 from predictor.telemetry.metrics import Metrics
+from predictor.telemetry.spans import read_span
+from predictor.telemetry.trace import read_trace
 from predictor.versions.deployment import Deployment
 from predictor.versions.loading import build_loader
 from predictor.versions.manifest import Manifest, read_manifest
@@ -37,7 +41,8 @@ from predictor.web.middleware.api_key import ApiKey
 from predictor.web.middleware.fault_layer import KINDS, FaultLayer
 from predictor.web.middleware.head_requests import HeadRequests
 from predictor.web.middleware.json_errors import JsonErrors
-from predictor.web.middleware.request_line import RequestLine
+from predictor.web.middleware.request_line import POLLED, RequestLine
+from predictor.web.middleware.request_spans import RequestSpans
 from predictor.web.middleware.root_path import WithoutRootPath, WithRootPath
 from predictor.web.middleware.waiting_callers import WaitingCallers
 from predictor.web.openapi import OpenApiDocument
@@ -46,6 +51,9 @@ from predictor.web.routes import faults as fault_routes
 from predictor.web.routes import invocations, models, predict, status
 from predictor.web.routes.failures import add_failure_handlers
 from predictor.web.schemas import ErrorAnswer, InvalidInputAnswer
+
+if TYPE_CHECKING:
+    from predictor.telemetry.span_export import SpanExport
 
 # The head of /docs and /redoc, which links to nothing that needs the internet.
 _DESCRIPTION = """Predicts with the models it hosts.
@@ -88,7 +96,11 @@ class Predictor(FastAPI):
         if settings.faults:
             registry: ModelRegistry = self.state.registry
             layers = FaultLayer(layers, self.state.faults, registry.default_name)
-        layers = RequestLine(layers, self.state.metrics, self.state.lines)
+        export: SpanExport | None = self.state.span_export
+        read = read_span if export else read_trace
+        layers = RequestLine(layers, self.state.metrics, self.state.lines, read)
+        if export:
+            layers = RequestSpans(layers, export.tracer)
         if settings.root_path:
             layers = WithoutRootPath(layers, settings.root_path, self.router.routes)
         return layers
@@ -103,8 +115,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     Raises:
         ManifestError: models.yaml can't be used.
+        SettingsError: spans are to be exported, and the packages for it are missing.
     """
     lines = configure_logging(settings.log_level, settings.log_format)
+    export = _make_span_export(settings)
     manifest = read_manifest(settings.models)
     registry = ModelRegistry([entry.name for entry in manifest.models], manifest.default_name)
     deployments = _build_deployments(settings, manifest, registry)
@@ -127,6 +141,8 @@ def create_app(settings: Settings) -> FastAPI:
         for entry in manifest.models:
             if not entry.create_endpoint:
                 _logger.info("model has no endpoint", extra={"fields": {"model": entry.name}})
+        if export:
+            export.start()
         watcher.start()
         await watcher.check_now(FIRST_CHECK_SECONDS)
         for shadow in shadows.values():
@@ -135,6 +151,8 @@ def create_app(settings: Settings) -> FastAPI:
         for shadow in shadows.values():
             shadow.stop()
         watcher.stop()
+        if export:
+            await asyncio.to_thread(export.stop)
 
     app = Predictor(
         title=manifest.title,
@@ -149,8 +167,7 @@ def create_app(settings: Settings) -> FastAPI:
             422: {"model": InvalidInputAnswer, "description": "A parameter is wrong"},
             500: {"model": ErrorAnswer, "description": "The model failed, or the service itself"},
         },
-        # Nothing exports it from here, and the framework would look for it with each request.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=_describe_telemetry(settings, export),
     )
     app.state.settings = settings
     app.state.body_reader = _make_body_reader(settings)
@@ -161,6 +178,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.draining = Event()
     app.state.at_stop = [faults.end_all]
     app.state.lines = lines
+    app.state.span_export = export
     app.state.registry = registry
     app.state.deployments = deployments
     app.state.watcher = watcher
@@ -179,6 +197,31 @@ def create_app(settings: Settings) -> FastAPI:
     app.router.routes.extend(FastAPIOffline(title=app.title, swagger_ui_parameters=folded).routes)
     add_failure_handlers(app)
     return app
+
+
+def _make_span_export(settings: Settings) -> "SpanExport | None":
+    if settings.otlp_endpoint is None:
+        return None
+    try:
+        from predictor.telemetry.span_export import SpanExport
+    except ImportError as error:
+        reason = "its packages are not installed: pip install -r requirements-tracing.txt"
+        raise SettingsError(f"OTEL_EXPORTER_OTLP_ENDPOINT: {reason}") from error
+    return SpanExport("service_b", __version__, settings.otlp_headers)
+
+
+def _describe_telemetry(settings: Settings, export: "SpanExport | None") -> TelemetryConfig:
+    """Say what the framework makes of each request: a span, if spans are exported."""
+    prefix = settings.root_path or ""
+    return {
+        "tracing": export is not None,
+        "tracer_provider": export.provider if export else None,
+        "exclude": lambda scope: scope["path"].removeprefix(prefix) in POLLED,
+        "operation_spans": False,  # of the framework's own work
+        "metrics": False,
+        "logs": False,
+        "auto_configure": False,
+    }
 
 
 def _make_body_reader(settings: Settings) -> BodyReader:

@@ -127,6 +127,15 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(default="text", validation_alias="LOG_FORMAT")
     """How log lines are written: `text` for eyes, or `json`, which has everything."""
 
+    otlp_endpoint: Annotated[
+        Annotated[str, Field(pattern=r"^https?://[^\s/]\S*$")] | None,
+        BeforeValidator(_none_if_empty),
+    ] = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    """Where the spans of each request are sent, by OTLP over HTTP; unset is nowhere."""
+
+    otlp_headers: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_HEADERS")
+    """Headers to send with them, such as `api-key=key1`, with commas between them."""
+
     api_key: Annotated[
         Annotated[str, Field(pattern="^[!-~]+$")] | None, BeforeValidator(_none_if_empty)
     ] = None
@@ -149,19 +158,19 @@ class Settings(BaseSettings):
     ] = ("file:", "https:", "s3:", "gs:", "models:")
     """What the address of a source must begin with; a folder's begins with `file://`."""
 
-    max_version_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    max_version_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, le=10**12)
     """Most bytes of all files of a model's version that are read; all are in memory at once."""
 
-    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, le=10**12)
     """Largest request body; a batch of 1,000 full houses takes about 2 MB."""
 
-    max_bytes_under_way: int = Field(default=16 * 1024 * 1024, validate_default=True)
+    max_bytes_under_way: int = Field(default=16 * 1024 * 1024, le=10**13, validate_default=True)
     """Most bytes of requests under way, of all callers together; one more gets a 503."""
 
-    max_body_values: int = Field(default=250_000, ge=1000)
+    max_body_values: int = Field(default=250_000, ge=1000, le=10**9)
     """Most values in a request body, all brackets counted; 1,000 full houses have 81,000."""
 
-    max_rows: int = Field(default=1000, ge=1)
+    max_rows: int = Field(default=1000, ge=1, le=10**9)
     """Most rows in one call of `/invocations`."""
 
     body_timeout_seconds: float = Field(default=5.0, gt=0, le=60)
@@ -170,8 +179,8 @@ class Settings(BaseSettings):
     head_timeout_seconds: float = Field(default=15.0, gt=0, le=300)
     """Time that a caller has to send all that comes before the body."""
 
-    max_connections: int = Field(default=1000, ge=1)
-    """Most open connections, or 100 fewer than the files that the system lets a process open."""
+    max_connections: int = Field(default=1000, ge=1, le=1_000_000)
+    """Most open connections, or 100 to 300 fewer than the files that a process may open."""
 
     faults: Annotated[bool, BeforeValidator(_false_if_empty)] = Field(
         default=False, validation_alias="LAB_FAULTS"
@@ -213,7 +222,7 @@ _CHOICES = {
 }
 
 
-SECRETS = ("api_key",)
+SECRETS = ("api_key", "otlp_headers")
 """Fields of which a file may hold the value: the one that their variable with `_FILE` names."""
 
 

@@ -41,7 +41,7 @@ def make_environment(**variables: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in settings and not name.startswith("PREDICTOR_")
+        if name not in settings and not name.startswith(("PREDICTOR_", "OTEL_"))
     }
     return kept | variables
 

@@ -1,5 +1,6 @@
 import gzip
 import re
+import sys
 
 import pytest
 from fastapi import FastAPI
@@ -7,9 +8,11 @@ from fastapi.testclient import TestClient
 
 from predictor.app import create_app
 from predictor.serving.direct_routes import DirectRoutes
-from predictor.settings import Settings
+from predictor.settings import Settings, SettingsError
 from predictor.web.json_body import BodyReader
 from predictor.web.key_count import parse_counting_keys
+from predictor.web.middleware.request_line import RequestLine
+from predictor.web.middleware.request_spans import RequestSpans
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
@@ -245,3 +248,27 @@ def test_service_is_whole_below_the_path_of_a_proxy(
     assert client.get(f"{prefix}/docs/", headers=key, follow_redirects=False).status_code == 404
     assert " POST /predict 503 " in capsys.readouterr().out
     assert 'route="/predict",status="503"' in client.get("/metrics").text
+
+
+def test_start_is_stopped_when_what_exports_spans_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.delitem(sys.modules, "predictor.telemetry.span_export", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+
+    with pytest.raises(SettingsError) as caught:
+        create_app(settings.model_copy(update={"otlp_endpoint": "http://127.0.0.1:4318"}))
+
+    assert str(caught.value) == (
+        "OTEL_EXPORTER_OTLP_ENDPOINT: its packages are not installed: "
+        "pip install -r requirements-tracing.txt"
+    )
+
+
+def test_there_is_a_layer_for_spans_only_where_they_are_exported(settings: Settings) -> None:
+    layers = []
+    for endpoint in (None, "http://127.0.0.1:4318"):
+        app = create_app(settings.model_copy(update={"otlp_endpoint": endpoint}))
+        layers.append(type(app.build_middleware_stack()))
+
+    assert layers == [RequestLine, RequestSpans]

@@ -24,6 +24,8 @@ VARIABLES = [
     "DRAIN_SECONDS",
     "LOG_LEVEL",
     "LOG_FORMAT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_HEADERS",
     "PREDICTOR_API_KEY",
     "PREDICTOR_ALLOWED_HOSTS",
     "PREDICTOR_MODELS",
@@ -56,7 +58,7 @@ def test_defaults_serve_the_shipped_model_to_this_machine_only() -> None:
 
 def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     values = ["0.0.0.0", "9001", "/lab/b/", "1", "5", "DEBUG", "json"]  # noqa: S104
-    values += ["the-key", "lab.example, [::1]"]
+    values += ["http://viewer:4318", "key=k1", "the-key", "lab.example, [::1]"]
     values += ["/srv/models.yaml", "2.5", '["s3://models/", "memory:"]', "4096", "2048", "5000"]
     values += ["50", "1.5", "65536", "7.5", "64", "1", "quick_check"]
     for variable, value in zip(VARIABLES, values, strict=True):
@@ -69,6 +71,8 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
         "drain_seconds": 5.0,
         "log_level": "DEBUG",
         "log_format": "json",
+        "otlp_endpoint": "http://viewer:4318",
+        "otlp_headers": "key=k1",
         "api_key": "the-key",
         "allowed_hosts": {"lab.example", "[::1]"},
         "models": Path("/srv/models.yaml"),
@@ -174,6 +178,8 @@ def test_variable_of_a_library_is_named_when_its_value_is_wrong(
         ("PREDICTOR_ALLOWED_SOURCES", ","),
         ("PREDICTOR_ALLOWED_SOURCES", "[file:]"),
         ("PREDICTOR_MAX_ROWS", "0"),
+        ("PREDICTOR_MAX_ROWS", "1" + 400 * "0"),
+        ("PREDICTOR_MAX_VERSION_BYTES", "1" + 400 * "0"),
         ("PREDICTOR_MAX_BODY_VALUES", "1e6"),
         ("PREDICTOR_MAX_VERSION_BYTES", "64M"),
         ("PORT", "0"),

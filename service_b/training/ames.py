@@ -14,10 +14,10 @@ _PARTIAL = replace(_PLAIN, whole_copies=2, partial_copies=6)
 _FOREST = replace(_PLAIN, weights={"forest": 1.0}, trees=100, rows_per_leaf=1)
 _LINEAR = replace(_PLAIN, weights={"linear": 1.0})
 _BLEND = replace(_PARTIAL, weights={"boosting": 0.65, "linear": 0.35})
-# What the search for version 1 found, on the rows that are still held out from no other choice.
+# What the search for version 1 found, on the rows that `split` gives for training.
 _FOUND = replace(
     _BLEND,
-    weights={"boosting": 0.7, "linear": 0.3},
+    weights={"boosting": 0.6, "linear": 0.4},
     derived=False,
     learning_rate=0.0878,
     leaves_per_tree=22,
@@ -102,7 +102,6 @@ RECIPE = Recipe(
         "boosting, no derived columns": replace(_PARTIAL, derived=False),
         "blend of boosting and linear": _BLEND,
         "blend of boosting and linear, no derived columns": replace(_BLEND, derived=False),
-        "blend, required copies, two seeds": replace(_FOUND, required_copies=4, seeds=2),
         "blend, required copies, two seeds, sensible steps": replace(
             _FOUND, required_copies=4, seeds=2, rising=True
         ),

@@ -95,6 +95,9 @@ RECIPE = Recipe(
             _NEARBY, weights={"boosting": 0.9, "linear": 0.1}
         ),
         "blend of mean and median boosting, nearby": _BLEND,
+        "blend of mean and median boosting, nearby, more trees": replace(
+            _BLEND, trees=450, spread_bands=True
+        ),
         "blend of mean and median boosting, nearby and clusters": replace(_BLEND, clusters=True),
     },
     search={

@@ -155,7 +155,7 @@ def measure_slices(
     """Measure each slice's parts on their own; parts of fewer than 5 rows are left out."""
     predicted = trained.predict(data.inputs)
     widths = trained.measure_half_width(data.inputs)
-    labels = {"Price band": label_bands(data.prices, price_edges)}
+    labels = {"Price band, USD": label_bands(data.prices, price_edges)}
     names = [feature.name for feature in data.features]
     for each in slices:
         values = data.inputs[:, names.index(each.feature)]

@@ -18,7 +18,7 @@ MEASURES = {
     "wmape_percent": ("wMAPE, %", ".2f"),
     "median_ape_percent": ("median APE, %", ".2f"),
     "within_10_percent_share": ("share within 10%", ".3f"),
-    "interval_coverage_share": ("interval coverage", ".3f"),
+    "interval_coverage_share": ("interval coverage, share", ".3f"),
     "interval_relative_width": ("interval width / price", ".3f"),
 }
 

@@ -87,7 +87,7 @@ STEPS = {
             steps.evaluate,
             ("prepare", "split", "relate", "select", "tune"),
             ("evaluation", "resampling", "measures", "interval", "plots", "report", *_MODEL_CODE),
-            (*_MODEL_RECIPE, "slices", "price_edges", "later"),
+            (*_MODEL_RECIPE, "slices", "price_edges", "places", "later"),
             ("seed", "splits"),
         ),
         Step(

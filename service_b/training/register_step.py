@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import joblib
 import pandas as pd
 
 from training import tracking
-from training.alias import read_alias
 from training.evaluation import Trained, train
 from training.features import describe_rows, to_request
 from training.golden import choose_golden
@@ -20,6 +20,7 @@ from training.provenance import describe_libraries, describe_training, write_des
 from training.registration import REPORT, find_registered, register
 from training.relations import is_confirmed
 from training.run import TRAINED, Run
+from training.versions import find_champion
 from training.workspace import write_json
 
 
@@ -55,26 +56,37 @@ def register_version(run: Run, folder: Path) -> None:
             files.append(run.workspace.locate("download", KEPT))
         version = register(trained, contents, files, options.models)
     write_json(folder / "version.json", {"folder": str(version)})
-    print(f"    {version}")
+    print(f"    made {recipe.name} version {version.name}, with its card and report: {version}")
     _say_next(version, options.models)
     if options.mlflow:
         tracking.log_version(options.mlflow, version, run.workspace.folder / "evaluate")
 
 
 def _say_next(version: Path, models: Path) -> None:
-    """Say that a version isn't served yet, and how it comes to be."""
+    """Say whether a version is served, and what can be done with it."""
     name, number = version.parent.name, version.name
-    aliases = read_alias(version.parent)
-    if aliases is None or aliases.champion == number:
+    champion = find_champion(version.parent)
+    command = f"{_name_python()} -m training"
+    where = f"--models {shlex.quote(str(models))}"
+    if champion == number:
+        print("    It is served from now on. What it is:")
+        print(f"      {command} show {name} {number} {where}")
         return
-    command = "python -m training"
-    where = f" --models {shlex.quote(str(models))}"
     print(
-        f"    It isn't served yet: version {aliases.champion} is."
-        " Try it in the shadow, or serve it:\n"
-        f"      {command} promote {name} {number} --alias challenger{where}\n"
-        f"      {command} promote {name} {number}{where}"
+        f"    It isn't served yet: version {champion} is. Compare the two, try the new one in the"
+        f" shadow, or serve it:\n"
+        f"      {command} compare {name} {champion} {number} {where}\n"
+        f"      {command} promote {name} {number} --alias challenger {where}\n"
+        f"      {command} promote {name} {number} {where}"
     )
+
+
+def _name_python() -> str:
+    """Name this Python as it is typed in the folder where the command was called."""
+    python = Path(sys.executable)
+    if python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    return shlex.quote(python.as_posix())
 
 
 def _find_unrecorded(run: Run, contents: dict[str, Any]) -> Path | None:

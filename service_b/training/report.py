@@ -70,7 +70,7 @@ def write_report(
         "## Importance",
         "By how many points MAPE rises when a feature's values are shuffled:",
         "\n".join(
-            ["| feature | rise |", "|---|---:|"]
+            ["| feature | rise, points |", "|---|---:|"]
             + [f"| {name} | {rise:.2f} |" for name, rise in [*importance.items()][:_MOST_FEATURES]]
         ),
         *_describe_candidates(candidates),
@@ -89,7 +89,7 @@ def write_report(
 def format_candidates(candidates: Sequence[Mapping[str, Any]]) -> str:
     """Lay the candidates out, best first."""
     lines = [
-        "| candidate | score | R² | MAPE, % | RMSLE | MAPE, required fields only, % |",
+        "| candidate | score, % | R² | MAPE, % | RMSLE | MAPE, required fields only, % |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for each in sorted(candidates, key=lambda each: float(each["score"])):
@@ -119,11 +119,12 @@ def _describe_clusters(clusters: Sequence[Mapping[str, Any]]) -> list[str]:
         "## Clusters",
         "What the candidates with clusters know of a place: its cluster, by k-means on the "
         "coordinates, and its distance from the centre of each. There are as many clusters as have "
-        f"the greatest silhouette, which is measured on {SAMPLE:,} rows drawn with the seed. In "
-        "the cross-validation each fold has clusters of its own, made of the rows it trains on; "
-        "these are made of all training rows:",
+        f"the greatest silhouette, which is measured on {SAMPLE:,} rows drawn with the seed. The "
+        "inertia is the sum of the squared distances from the centres, in the unit of the "
+        "coordinates. In the cross-validation each fold has clusters of its own, made of the rows "
+        "it trains on; these are made of all training rows:",
         "\n".join(
-            ["| clusters | inertia | silhouette | |", "|---:|---:|---:|---|"]
+            ["| clusters | inertia | silhouette, -1 to 1 | |", "|---:|---:|---:|---|"]
             + [
                 f"| {each['clusters']} | {each['inertia']:,.0f} | {each['silhouette']:.3f} | "
                 f"{'chosen' if each['chosen'] else ''} |"
@@ -190,7 +191,7 @@ def _describe_splits(splits: Mapping[str, Any]) -> list[str]:
     better = splits["share_of_splits_better_than_the_fixed_one"]
     return [
         "## Other splits",
-        f"Trained and measured anew on {splits['splits']} random splits, none of them chosen:",
+        f"Trained and measured anew on {splits['splits']} random splits, none left out:",
         format_table(columns),
         f"The fixed split above is one draw like these: {better['mape_percent']:.0%} of them have "
         f"a smaller MAPE, and {better['r2']:.0%} a larger R².",

@@ -5,6 +5,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+from tqdm import tqdm
 
 from training import plots, relations
 from training.clusters import cluster, describe, place_rows
@@ -107,7 +108,9 @@ def select(run: Run, folder: Path) -> None:
         return
     data, seed = run.take("train"), run.options.seed
     table: list[dict[str, Any]] = []
-    for number, (name, parameters) in enumerate(run.recipe.candidates.items(), start=1):
+    candidates = run.recipe.candidates
+    progress = tqdm(candidates.items(), "select", unit="candidate", disable=None)
+    for number, (name, parameters) in enumerate(progress, start=1):
         whole, scant = cross_validate(
             run.recipe, data.features, data.inputs, data.prices, seed, parameters
         )
@@ -118,7 +121,7 @@ def select(run: Run, folder: Path) -> None:
             "required_fields_only": scant,
         }
         table.append(result)
-        print(f"    {number}/{len(run.recipe.candidates)} {name}: {result['score']:.3f}")
+        tqdm.write(f"    {number}/{len(candidates)} {name}: score {result['score']:.3f}%")
     best = min(table, key=lambda each: float(each["score"]))["name"]
     write_json(folder / "candidates.json", table)
     place = run.recipe.place
@@ -127,7 +130,7 @@ def select(run: Run, folder: Path) -> None:
     (folder / "candidates.md").write_text(format_candidates(table) + "\n", encoding="utf-8")
     write_json(
         folder / "parameters.json",
-        {"candidate": best} | run.recipe.candidates[best].to_json(),
+        {"candidate": best} | candidates[best].to_json(),
     )
     print(f"    best: {best}")
 
@@ -181,7 +184,7 @@ def evaluate(run: Run, folder: Path) -> None:
         trained.measure_half_width(unseen.inputs),
         importance,
         measure_calibration(trained, unseen),
-        slices["Price band"],
+        slices["Price band, USD"],
     )
     clusters = run.read_json("select", "clusters.json")
     if clusters:

@@ -72,7 +72,7 @@ def search(
 
         def show_progress(study: optuna.Study, _: optuna.trial.FrozenTrial) -> None:
             if study.best_trials:
-                progress.set_postfix(best=f"{study.best_value:.4f}")
+                progress.set_postfix(best=f"{study.best_value:.4f}%")
             progress.update()
 
         study.optimize(run, n_trials=trials, callbacks=[show_progress])

@@ -114,7 +114,8 @@ def list_versions(family: Path) -> str:
         mark = "*" if version == champion else " "
         metrics = lead(card.metrics)
         lines.append(
-            f"{mark} {family.name} {version:>3}  trained {card.training.trained_at:%Y-%m-%d %H:%M}"
+            f"{mark} {family.name} {version:>3}"
+            f"  trained {card.training.trained_at:%Y-%m-%d %H:%M} UTC"
             f"  R² {metrics['r2']:.4f}  MAPE {metrics['mape_percent']:.2f}%"
             f"  code {card.training.code_revision[:12]}"
             + "".join(f"  {name}" for name, number in aliases.items() if number == version)
@@ -150,7 +151,7 @@ def show(family: Path, version: str | None) -> str:
     ]
     chosen = alias.read_alias(family)
     lines += [
-        f"{entry.promoted_at:%Y-%m-%d %H:%M} {entry.action} version {entry.version}"
+        f"{entry.promoted_at:%Y-%m-%d %H:%M} UTC  {entry.action} version {entry.version}"
         + ("" if entry.alias == CHAMPION else f" as {entry.alias}")
         for entry in (chosen.history if chosen else ())
     ]

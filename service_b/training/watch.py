@@ -72,7 +72,7 @@ class Findings:
         if quality and interval and self._is_sure(COVERAGE):
             alarms.append(
                 f"the intervals hold {quality.coverage:.0%} of the prices, more than "
-                f"{COVERAGE_MARGIN:.0%} below the promised {interval.coverage:.0%}"
+                f"{100 * COVERAGE_MARGIN:g} points below the promised {interval.coverage:.0%}"
             )
         if self._is_sure(REFUSED):
             alarms.append(f"more than {REFUSED_BOUND:.0%} of the inputs are refused")

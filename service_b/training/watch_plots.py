@@ -41,7 +41,7 @@ def draw_drift(folder: Path, drift: Drift) -> str:
     return name
 
 
-def draw_prices(folder: Path, weeks: Mapping[str, Sequence[float]]) -> str:
+def draw_prices(folder: Path, weeks: Mapping[str, Sequence[float]], unit: str) -> str:
     """Draw the predicted prices of each week."""
     mpl.use("Agg")
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
@@ -49,7 +49,9 @@ def draw_prices(folder: Path, weeks: Mapping[str, Sequence[float]]) -> str:
     axes.boxplot(list(weeks.values()), whis=(5, 95), showfliers=False)
     axes.set_xticks(range(1, len(weeks) + 1), list(weeks), rotation=30, ha="right", fontsize=7)
     axes.yaxis.set_major_formatter(THOUSANDS)
-    axes.set(title="Predicted prices: median, half and nine tenths of them", ylabel="price")
+    axes.set(
+        title="Predicted prices: median, half and nine tenths of them", ylabel=f"price, {unit}"
+    )
     figure.savefig(folder / "prices.png", dpi=80)
     return "prices.png"
 

@@ -90,7 +90,15 @@ def _describe(findings: Findings, folder: Path) -> Iterable[str]:
         "Unknown values are counted only: the model takes a description with few facts, too."
     )
     yield _format_table(
-        ("field", "drifted", "PSI", "corrected p", "known", "unknown", "unknown in training"),
+        (
+            "field",
+            "drifted",
+            "PSI",
+            "corrected p-value",
+            "known, inputs",
+            "unknown",
+            "unknown in training",
+        ),
         [
             (
                 each.feature.name,
@@ -111,7 +119,7 @@ def _describe(findings: Findings, folder: Path) -> Iterable[str]:
     weeks = measure_prices(findings)
     if weeks:
         yield "## Predicted prices"
-        yield _show(draw_prices(folder, weeks))
+        yield _show(draw_prices(folder, weeks, findings.card.target.unit))
     yield from _describe_quality(findings, folder)
 
 
@@ -140,7 +148,16 @@ def _describe_quality(findings: Findings, folder: Path) -> Iterable[str]:
     )
     rows = [*findings.weeks.items(), ("all", findings.quality)]
     yield _format_table(
-        ("week", "sales", "MAPE, %", "promised", "median, %", "bias, %", "within 10%", "coverage"),
+        (
+            "week",
+            "sales",
+            "MAPE, %",
+            "promised MAPE, %",
+            "median APE, %",
+            "bias, %",
+            "share within 10%",
+            "coverage, share (95% interval)",
+        ),
         [(week, *_say_quality(quality)) for week, quality in rows],
     )
     interval = findings.card.interval

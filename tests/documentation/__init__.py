@@ -51,5 +51,6 @@ from tests.running_lab import ROOT
 DOCUMENTS = [
     ROOT / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "deploy").rglob("*.md")),
     ROOT / "benchmarks/README.md",
 ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import requests
 
-from tests.running_lab import Service
+from tests.running_lab import WAIT_SECONDS, Service
 from tests.stub_predictor import Reply, StubPredictor
 
 HOUSE = {"overall_qual": 5, "gr_liv_area": 1040, "year_built": 1961, "neighborhood": "NAmes"}
@@ -25,7 +25,9 @@ def write_used_log(folder: Path) -> Path:
 
     def post(path: str, body: object, request_id: str, status: int) -> None:
         headers = {"X-Request-ID": request_id}
-        answer = requests.post(f"{service.url}{path}", json=body, headers=headers, timeout=20)
+        answer = requests.post(
+            f"{service.url}{path}", json=body, headers=headers, timeout=WAIT_SECONDS
+        )
         assert answer.status_code == status, answer.text
 
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running_lab import ROOT
+from tests.running_lab import ROOT, WAIT_SECONDS
 
 if sys.platform == "win32":
     pytest.skip("stands in for main.py with a script of POSIX", allow_module_level=True)
@@ -61,7 +61,7 @@ def test_every_line_has_the_prefix_and_the_status_is_the_services_own() -> None:
         "import os, sys; os.write(1, b'one\\r\\n\\xe2\\x82\\xac\\n\\xff\\nlast'); sys.exit(7)"
     )
 
-    status = keeper.wait(30)
+    status = keeper.wait(WAIT_SECONDS)
     output, _ = keeper.communicate()
     # What the terminal can't show, and what is no text at all, is escaped.
     assert output == "X | one\nX | \\u20ac\nX | \\xff\nX | last\n"
@@ -77,7 +77,7 @@ def test_service_gets_time_to_end_when_the_launcher_closes_the_input() -> None:
     assert keeper.stdout
     assert keeper.stdout.readline() == "X | up\n"
 
-    output, _ = keeper.communicate(timeout=30)
+    output, _ = keeper.communicate(timeout=WAIT_SECONDS)
 
     assert (output, keeper.returncode) == ("X | ending\n", 0)
 
@@ -87,7 +87,7 @@ def test_service_is_killed_when_it_does_not_end_in_time() -> None:
     assert keeper.stdout
     assert keeper.stdout.readline() == "X | up\n"
 
-    output, _ = keeper.communicate(timeout=30)
+    output, _ = keeper.communicate(timeout=WAIT_SECONDS)
 
     assert (output, keeper.returncode) == ("X | no\n", 128 + signal.SIGKILL)
 
@@ -100,5 +100,5 @@ def test_what_a_service_started_ends_with_it(tmp_path: Path) -> None:
     with fifo.open() as written_by_child:
         assert written_by_child.read() == "up"  # it ends with the last process that could write
 
-    assert keeper.wait(30) == 3
+    assert keeper.wait(WAIT_SECONDS) == 3
     keeper.communicate()

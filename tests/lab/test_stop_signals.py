@@ -15,8 +15,8 @@ import os, signal, sys
 from lab.errors import Stopped
 from lab.stop_signals import ignore_signals, raise_stopped_on_signals
 
-if sys.argv[2] == "nohup":
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+# Whatever started the tests may have ignored it.
+signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[2] == "nohup" else signal.SIG_DFL)
 raise_stopped_on_signals()
 if sys.argv[2] == "at the end":
     ignore_signals()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Playwright, Route
+from playwright.sync_api import Browser, ConsoleMessage, Playwright, Route, expect
 
 from tests.running_lab import Lab
 
@@ -27,6 +27,7 @@ def start_chromium(playwright: Playwright, lab: Lab) -> Iterator[Browser]:
     browser = playwright.chromium.launch(
         executable_path=program, args=[f"--host-resolver-rules={','.join(rules)}"]
     )
+    expect.set_options(timeout=60_000)  # of milliseconds, however busy the machine is
     yield browser
     browser.close()
 

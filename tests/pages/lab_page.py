@@ -28,12 +28,12 @@ class LabPage:
 
     def expect_watching(self) -> None:
         expect(self.watching).to_have_text("Watching live")
-        expect(self.page.locator("#b-status")).to_have_text("healthy", timeout=20_000)
+        expect(self.page.locator("#b-status")).to_have_text("healthy", timeout=120_000)
 
     def send(self) -> None:
         """Press the button, and wait for whatever answer comes."""
         self.button("Send a house").click()
-        expect(self.page.locator("#sent")).to_contain_text("after", timeout=20_000)
+        expect(self.page.locator("#sent")).to_contain_text("after", timeout=120_000)
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name)

@@ -17,16 +17,19 @@ from gateway.errors import (
     BatchFailed,
     BatchUnsupported,
     GatewayError,
+    InputFailed,
     InputRejected,
     ModelUnknown,
     PredictorUnavailable,
 )
-from gateway.intake.entries import Answer
+from gateway.intake.entries import Answer, Warnings
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 # What the log can keep.
 _MAX_PREDICTION_BYTES = 16 * 1024
+_MAX_WARNINGS_BYTES = 4 * 1024
+_MAX_WARNINGS = 20
 _Version = Annotated[str, Field(max_length=64, pattern="^[ -~]*$")]
 
 
@@ -42,13 +45,17 @@ class _Interval(_Shape):
     upper: float = Field(allow_inf_nan=False)
 
 
-def _pass_over(value: Any, read: ValidatorFunctionWrapHandler) -> _Interval | None:
-    """Ignore an interval of another shape: a model may give anything by this name."""
+class _Warning(_Shape):
+    fields: list[str]
+    msg: str
+
+
+def _pass_over(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Ignore what has another shape: a model may give anything by this name."""
     try:
-        interval: _Interval | None = read(value)
+        return read(value)
     except ValidationError:
         return None
-    return interval
 
 
 class _Prediction(_Shape):
@@ -59,8 +66,12 @@ class _Prediction(_Shape):
     model_version: _Version | None = None
 
 
+_Warnings = Annotated[list[_Warning], Field(max_length=_MAX_WARNINGS)]
+
+
 class _Answer(_Shape):
     prediction: _Prediction
+    warnings: Annotated[_Warnings | None, WrapValidator(_pass_over)] = None
 
 
 class _Results(_Shape):
@@ -89,12 +100,15 @@ def read_answer(status: int, body: bytes, model: str | None) -> Answer | Gateway
     """Read what Service B answers to one input, for the model of this name.
 
     Raises:
+        InputFailed: B failed at it.
         PredictorUnavailable: it is none of the answers that B may give.
     """
     if status == 422:
         return _read_rejection(_parse(body), ["body", "input"])
     if status == 404 and model is not None:
         return _read_not_found(body)
+    if status == 500:
+        raise InputFailed("status 500")
     if status != 200:
         raise PredictorUnavailable(f"status {status}")
     return _read_prediction(_parse(body), body)
@@ -138,8 +152,8 @@ def _read_result(result: dict[str, Any], index: int) -> Answer | GatewayError:
 
 
 def _read_prediction(answer: Any, body: bytes) -> Answer:
-    prediction = _check(_Answer, answer).prediction
-    interval = prediction.interval
+    checked = _check(_Answer, answer)
+    prediction, interval = checked.prediction, checked.prediction.interval
     return Answer(
         body,
         prediction.price,
@@ -147,6 +161,7 @@ def _read_prediction(answer: Any, body: bytes) -> Answer:
         interval.lower if interval else None,
         interval.upper if interval else None,
         _keep_prediction(answer["prediction"]) if prediction.price is None else None,
+        _keep_warnings(checked.warnings, answer["prediction"]) if checked.warnings else None,
     )
 
 
@@ -154,6 +169,15 @@ def _keep_prediction(prediction: dict[str, Any]) -> str | None:
     """Return a prediction that is no price as the log keeps it, or None if it is too long."""
     content = to_json(prediction, inf_nan_mode="null")
     return content.decode() if len(content) <= _MAX_PREDICTION_BYTES else None
+
+
+def _keep_warnings(warnings: list[_Warning], prediction: dict[str, Any]) -> Warnings:
+    content, model = to_json(warnings), prediction.get("model")
+    return Warnings(
+        content.decode() if len(content) <= _MAX_WARNINGS_BYTES else None,
+        model if isinstance(model, str) else None,
+        [",".join(each.fields) for each in warnings],
+    )
 
 
 def _read_rejection(rejection: Any, prefix: list[str | int]) -> InputRejected:

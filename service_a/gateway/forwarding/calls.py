@@ -24,7 +24,8 @@ class Calls:
     def begin(self, forwards: Sequence[Forward]) -> Call:
         """Number a call, and note it for each request whose inputs it carries."""
         passages = {forward.stages for forward in forwards}
-        call = Call(next(self._numbers), len(forwards), len(passages))
+        traceparent = forwards[0].traceparent
+        call = Call(next(self._numbers), len(forwards), len(passages), traceparent)
         for passage in passages:
             if passage is not None:
                 passage.call = call
@@ -40,7 +41,7 @@ class Calls:
             "inputs": call.inputs,
             "callers": call.callers,
             "duration_ms": round((call.ended_at - call.began_at) * 1000, 2),
-            "outcome": _find_outcome(results),
+            "outcome": find_outcome(results),
         }
         self._watchers.publish_from_thread("call", event)
 
@@ -50,7 +51,7 @@ def read_stages(server_timing: str) -> bytes:
     return "".join([f", b_{stage}" for stage in _STAGE.findall(server_timing)]).encode()
 
 
-def _find_outcome(results: Sequence[Answer | GatewayError] | None) -> OutcomeKind:
+def find_outcome(results: Sequence[Answer | GatewayError] | None) -> OutcomeKind:
     """Say what came of the call as a whole; one answer is enough to call it predicted."""
     if results is None:  # too much for one call
         return OutcomeKind.REJECTED

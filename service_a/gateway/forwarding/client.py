@@ -53,34 +53,20 @@ class PredictorClient:
         self._single_calls = SingleCalls()
 
     def predict(self, forwards: Sequence[Forward], deadline: float) -> list[Answer | GatewayError]:
-        """Ask for predictions, in one call for each model, and return each forward's result.
+        """Ask for predictions of one model, and return each forward's result.
 
         A result is an answer; `InputRejected`, when Service B says that the data is wrong;
         `ModelUnknown`; or `PredictorUnavailable` for any other failure, such as that `deadline`, of
         `time.monotonic()`, has passed.
         """
-        models = {forward.model for forward in forwards}
-        if len(models) == 1:
-            return self._predict_alike(forwards, deadline)
-        results: dict[int, Answer | GatewayError] = {}
-        for model in models:
-            places = [place for place, forward in enumerate(forwards) if forward.model == model]
-            answers = self._predict_alike([forwards[place] for place in places], deadline)
-            results.update(zip(places, answers, strict=True))
-        return [results[place] for place in range(len(forwards))]
-
-    def _predict_alike(
-        self, forwards: Sequence[Forward], deadline: float
-    ) -> list[Answer | GatewayError]:
-        """Ask for predictions of one model."""
         if len(forwards) > 1 and self._single_calls.are_needed:
-            return self._single_calls.run(self._predict_alike, forwards, deadline)
+            return self._single_calls.run(self.predict, forwards, deadline)
         if len(forwards) > 1 and sum(len(forward.data) for forward in forwards) > _MAX_CALL_BYTES:
             return self._predict_halves(forwards, deadline)
         try:
             results = self._retries.run(lambda: self._call(forwards, deadline), deadline)
         except BatchUnsupported:
-            return self._single_calls.find_out(self._predict_alike, forwards, deadline)
+            return self._single_calls.find_out(self.predict, forwards, deadline)
         except BatchFailed:
             isolation = Isolation(partial(self._call, deadline=deadline), self._breaker)
             return isolation.run(forwards)
@@ -95,8 +81,8 @@ class PredictorClient:
     ) -> list[Answer | GatewayError]:
         half = len(forwards) // 2
         return [
-            *self._predict_alike(forwards[:half], deadline),
-            *self._predict_alike(forwards[half:], deadline),
+            *self.predict(forwards[:half], deadline),
+            *self.predict(forwards[half:], deadline),
         ]
 
     def _call(
@@ -116,8 +102,6 @@ class PredictorClient:
     ) -> list[Answer | GatewayError] | None:
         path, content = self._protocol.write(forwards)
         request_ids = [forward.request_id for forward in forwards]
-        # A call has one parent. The traces of the others are found by their request ids.
-        traceparent = forwards[0].traceparent
-        reply = self._exchanges.post(path, content, request_ids, traceparent, deadline)
+        reply = self._exchanges.post(path, content, request_ids, call.traceparent, deadline)
         call.stages = read_stages(reply.server_timing)
         return self._protocol.read(reply.status, reply.body, forwards)

@@ -16,6 +16,8 @@ from typing import Any
 from urllib3.connection import HTTPConnection
 from urllib3.response import HTTPResponse
 
+from gateway.forwarding.final_response import FinalResponse
+
 _HEADER = "X-Request-ID"
 # Service B would ignore a longer header.
 _MAX_CHARS = 16_384
@@ -57,6 +59,7 @@ class EchoConnection(HTTPConnection):
     answer that shows only that a call failed.
     """
 
+    response_class = FinalResponse
     _call_id: str | None = None
     _answered = False
 

@@ -16,16 +16,16 @@ from gateway.errors import InputLogUnavailable
 if sys.platform != "win32":  # there nobody can delete or replace a file that is open
     import fcntl
 
-_WAIT_SECONDS = 1
+_WAIT_SECONDS = 5
 _PAUSE_SECONDS = 0.05
 
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Keep other processes out of the block; make the folder if it is missing.
+    """Keep other processes out of the block, where the file system can; make a missing folder.
 
     Raises:
-        InputLogUnavailable: another process has been in it for a second.
+        InputLogUnavailable: others have been in it for five seconds.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if sys.platform == "win32":
@@ -48,5 +48,7 @@ def _lock(folder: int) -> None:
             if time.monotonic() > give_up_at:
                 raise InputLogUnavailable("another process is opening the log") from None
             time.sleep(_PAUSE_SECONDS)
+        except OSError:  # not every file system has locks for folders
+            return
         else:
             return

@@ -28,7 +28,10 @@ class InputFilter:
 
 
 class LoggedInput(NamedTuple):
-    """A row of the log. Its data, empty where it was not wanted, and its prediction are JSON."""
+    """A row of the log.
+
+    Its data, empty where it was not wanted, its prediction and its warnings are JSON.
+    """
 
     number: int
     request_id: str
@@ -44,6 +47,7 @@ class LoggedInput(NamedTuple):
     actual_price: float | None
     actual_at: datetime | None
     prediction: str | None
+    warnings: str | None
     data: str
 
 
@@ -134,7 +138,7 @@ class LogReader:
         with self._database.transaction() as connection, connection.execute(query) as result:
             for each in result:
                 row = LoggedInput(*each)
-                chars += len(row.data) + len(row.prediction or "")
+                chars += len(row.data) + len(row.prediction or "") + len(row.warnings or "")
                 if len(rows) == limit or (rows and chars > _MAX_PAGE_CHARS):
                     return Page(rows, Place(rows[-1].received_at, rows[-1].number))
                 rows.append(row)

@@ -87,6 +87,7 @@ def _add_outcomes(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -
                 each.interval_lower,
                 each.interval_upper,
                 each.prediction,
+                each.warnings,
             )
         connection.execute(_write_update(len(rows)), values)
 

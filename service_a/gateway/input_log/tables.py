@@ -18,7 +18,7 @@ from sqlalchemy import (
     literal,
 )
 
-VERSION = 4
+VERSION = 5
 
 # PostgreSQL reads an index without its rows only where it has cleaned up since they changed. By
 # itself it waits until a fifth of them have, and then counting a million takes four times as long.
@@ -59,6 +59,7 @@ inputs = Table(
     Column("actual_price", Float, comment="what a caller reported later, the latest"),
     Column("actual_at", _Time, comment="UTC, when that was reported"),
     Column("prediction", Text, comment="as JSON, where it isn't a price"),
+    Column("warnings", Text, comment="of Service B, as JSON; null if there were none"),
     # Both grow at their ends, as rows come in order of time: writing costs the same at any size.
     Index("ix_inputs_time", "received_at", "id"),
     Index("ix_inputs_outcome", "outcome", "received_at", "id"),
@@ -118,6 +119,7 @@ OUTCOME_COLUMNS = (
     "interval_lower",
     "interval_upper",
     "prediction",
+    "warnings",
 )
 """What is known of an input after it was forwarded, named as the fields of an `Outcome`."""
 

@@ -74,6 +74,10 @@ def _add_predictions_and_actuals(connection: Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE inputs SET ({options})")
 
 
+def _add_warnings(connection: Connection) -> None:
+    _add_columns(connection, "warnings")
+
+
 def _add_columns(connection: Connection, *names: str) -> None:
     for name in names:
         column = CreateColumn(inputs.c[name]).compile(dialect=connection.dialect)
@@ -86,4 +90,5 @@ _STEPS: tuple[Callable[[Connection], None], ...] = (
     _add_model_and_attempts,
     _drop_index_of_requests,
     _add_predictions_and_actuals,
+    _add_warnings,
 )

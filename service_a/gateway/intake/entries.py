@@ -1,5 +1,6 @@
 """The words of the intake: what is logged of an input, what is forwarded, what comes back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -54,6 +55,7 @@ class Outcome:
     interval_lower: float | None = None
     interval_upper: float | None = None
     prediction: str | None = None
+    warnings: str | None = None
 
 
 @dataclass(slots=True)
@@ -75,6 +77,17 @@ class Forward(NamedTuple):
     stages: Passage | None = None
 
 
+class Warnings(NamedTuple):
+    """What Service B warns of in an input: as JSON for the log, and what is counted.
+
+    `fields` has for each warning the names of the fields that it is about, joined by commas.
+    """
+
+    content: str | None
+    model: str | None
+    fields: Sequence[str]
+
+
 class Answer(NamedTuple):
     """What Service B answers: all of it as JSON, to be passed on, and what the log keeps.
 
@@ -87,6 +100,7 @@ class Answer(NamedTuple):
     interval_lower: float | None = None
     interval_upper: float | None = None
     prediction: str | None = None
+    warnings: Warnings | None = None
 
 
 @dataclass(frozen=True)

@@ -61,13 +61,12 @@ class Intake:
         """
         stages = trace.stages
         stages.end_reading(len(documents), model)
-        lane = self._lanes.find(model)
-        admitted = lane.breaker.admit()
+        lane = self._find_open(model)
         # While the circuit is open the outcome is known already: no second commit is needed.
-        kind = OutcomeKind.PENDING if admitted else OutcomeKind.UNAVAILABLE
+        kind = OutcomeKind.PENDING if lane else OutcomeKind.UNAVAILABLE
         now = datetime.now(UTC)
         inputs = [NewInput(trace.request_id, data.decode(), kind, model, now) for data in documents]
-        if not admitted:
+        if lane is None:
             await self._log.write(inputs)
             stages.end_logging()
             self._counts.count_forwards(kind, len(documents))
@@ -79,14 +78,24 @@ class Intake:
         return await self._collect(lane, group, forwards, stages)
 
     def admits(self, model: str | None) -> bool:
-        """Say whether inputs for this model may be forwarded now, or its circuit is open."""
-        return self._lanes.find(model).breaker.admit()
+        """Say whether inputs for this model may be forwarded now."""
+        return self._find_open(model) is not None
 
     async def predict_again(
         self, model: str | None, claims: Sequence[Claim], trace: Trace
     ) -> list[Answer | GatewayError]:
         """Forward inputs for one model that were claimed from the log; log the outcome of each."""
         lane = self._lanes.find(model)
+        if lane is None:  # others took the room while the inputs were claimed
+            results = _refuse(len(claims))
+            now = datetime.now(UTC)
+            self._log.write_later(
+                [
+                    _describe(claim.number, claim.request_id, result, 0.0, now)
+                    for claim, result in zip(claims, results, strict=True)
+                ]
+            )
+            return results
         forwards = [
             Forward(claim.data.encode(), claim.request_id, model, trace.traceparent, trace.stages)
             for claim in claims
@@ -104,6 +113,11 @@ class Intake:
         await self._lanes.close()
         await asyncio.sleep(0)  # whoever was refused has an outcome to be logged
         await self._log.close()
+
+    def _find_open(self, model: str | None) -> Lane | None:
+        """Find the lane of a model, if it has one and its circuit admits an input."""
+        lane = self._lanes.find(model)
+        return lane if lane and lane.breaker.admit() else None
 
     async def _collect(
         self, lane: Lane, group: Group[Answer], forwards: Sequence[Forward], stages: Passage
@@ -132,14 +146,17 @@ class Intake:
                     group.before or [], forwards, results, strict=False
                 )
             ]
-            for outcome in outcomes:
+            for outcome, result in zip(outcomes, results, strict=False):
                 self._counts.count_forwards(outcome.outcome)
+                if isinstance(result, Answer) and result.warnings:
+                    _, model, fields = result.warnings
+                    self._counts.count_warnings(model, result.model_version, fields)
             self._log.write_later(outcomes)
         return results
 
 
 def _refuse(inputs: int) -> list[Answer | GatewayError]:
-    return [PredictorUnavailable("the circuit is open")] * inputs
+    return [PredictorUnavailable("no call is made for this model now")] * inputs
 
 
 def _check(result: Answer | Exception) -> Answer | GatewayError:
@@ -157,7 +174,8 @@ def _describe(
         kind = OutcomeKind.PREDICTED
         price, version = result.price, result.model_version
         rest = result.interval_lower, result.interval_upper, result.prediction
-        return Outcome(number, request_id, kind, duration_ms, price, version, now, *rest)
+        warnings = result.warnings and result.warnings.content
+        return Outcome(number, request_id, kind, duration_ms, price, version, now, *rest, warnings)
     failed = isinstance(result, PredictorUnavailable)
     kind = OutcomeKind.UNAVAILABLE if failed else OutcomeKind.REJECTED
     return Outcome(number, request_id, kind, duration_ms, outcome_at=now)

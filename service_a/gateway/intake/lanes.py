@@ -1,7 +1,8 @@
 """Lanes to Service B: each model has one, so that one which is slow or gone holds up no other.
 
-Names of models come from callers, so only so many have a lane. One more takes the place of a name
-that nobody is using; a name that Service B has never answered for goes first.
+Names of models come from callers, so lanes are dropped when there are many: those of names that
+Service B has never answered for and has never failed at, and beyond a bound also others. A lane
+that somebody waits in stays.
 """
 
 import asyncio
@@ -10,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from gateway.intake.forward_queue import ForwardQueue
 from gateway.intake.ports import Breaker
 
-_MAX_NAMED = 32
-MAX_LANES = _MAX_NAMED + 2
-"""The default model's and the shared one among them."""
+_MANY = 32
+_MAX_NAMED = 128
+MAX_LANES = _MAX_NAMED + 1
+"""The default model's among them."""
 
 # A call may take longer, and a stop must not.
 _CLOSE_SECONDS = 0.5
@@ -33,8 +35,7 @@ class Lane:
 class Lanes:
     """Finds the lane of a model. Belongs to one event loop.
 
-    `make_lane` gets the name of the model: None for the default, `*` for all that find no lane
-    of their own, because as many models as may have one are in use at the same moment.
+    `make_lane` gets the name of the model, None for the default.
     """
 
     def __init__(self, make_lane: Callable[[str | None], Lane]) -> None:
@@ -42,17 +43,15 @@ class Lanes:
         self._default = make_lane(None)
         self._default.confirmed = True
         self._named: dict[str, Lane] = {}  # the least recently used first
-        self._shared: Lane | None = None
 
-    def find(self, model: str | None) -> Lane:
+    def find(self, model: str | None) -> Lane | None:
+        """Return None if there is no room for one more, as so many others are waited for."""
         if model is None:
             return self._default
         lane = self._named.pop(model, None)
         if lane is None:
             if not self._make_room():
-                if self._shared is None:
-                    self._shared = self._make_lane("*")
-                return self._shared
+                return None
             lane = self._make_lane(model)
         self._named[model] = lane
         return lane
@@ -77,15 +76,24 @@ class Lanes:
     def _list(self) -> Iterator[Lane]:
         yield self._default
         yield from self._named.values()
-        if self._shared is not None:
-            yield self._shared
 
     def _make_room(self) -> bool:
-        if len(self._named) < _MAX_NAMED:
-            return True
-        idle = [name for name, lane in self._named.items() if not lane.callers]
-        if not idle:
+        while len(self._named) >= _MANY and self._drop(_is_unknown):
+            pass
+        return len(self._named) < _MAX_NAMED or self._drop(_is_idle)
+
+    def _drop(self, may_go: Callable[[Lane], bool]) -> bool:
+        """Drop the least recently used lane that may go, if there is one."""
+        name = next((name for name, lane in self._named.items() if may_go(lane)), None)
+        if name is None:
             return False
-        unconfirmed = (name for name in idle if not self._named[name].confirmed)
-        self._named.pop(next(unconfirmed, idle[0])).queue.end()
+        self._named.pop(name).queue.end()
         return True
+
+
+def _is_idle(lane: Lane) -> bool:
+    return not lane.callers
+
+
+def _is_unknown(lane: Lane) -> bool:
+    return _is_idle(lane) and not lane.confirmed and lane.breaker.state == "closed"

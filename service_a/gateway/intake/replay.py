@@ -5,7 +5,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.errors import GatewayError, InputRejected, ModelUnknown, PredictorUnavailable
+from gateway.errors import (
+    GatewayError,
+    InputFailed,
+    InputRejected,
+    ModelUnknown,
+    PredictorUnavailable,
+)
 from gateway.intake.entries import Answer, Claim, Span
 from gateway.intake.intake import Intake
 from gateway.intake.ports import ReplayQueue
@@ -13,6 +19,9 @@ from gateway.telemetry.trace import Trace
 
 # Claimed and forwarded at once, so that little is left pending if the gateway is killed.
 _STEP_INPUTS = 100
+# A circuit that opens at inputs which can't be predicted is waited for so often, and so long.
+_MAX_WAITS = 3
+_WAIT_SECONDS = 1.5
 
 
 @dataclass
@@ -38,6 +47,8 @@ class _Turns:
         self.model = model
         self.span = Span(after=begin)
         self._begin = begin
+        self.may_wait = False
+        self.waits = 0
 
     def go_on_with_the_oldest(self) -> bool:
         """Return false if that is done, or was where it began."""
@@ -60,7 +71,7 @@ class Replay:
         """Forward inputs until `limit` are answered, or there are none left; oldest first.
 
         What fails is passed over. The models take turns, and one is left alone as soon as its
-        circuit is open.
+        circuit is open, or has been open several times because of inputs.
 
         Raises:
             InputLogUnavailable: the log could not be read or written.
@@ -72,7 +83,7 @@ class Replay:
         while waiting and (left := limit - replayed.predicted - replayed.rejected) > 0:
             turns = waiting.popleft()
             model, span, step = turns.model, turns.span, min(left, _STEP_INPUTS)
-            if not self._intake.admits(model):
+            if not (self._intake.admits(model) or await self._wait(turns)):
                 replayed.unavailable += await asyncio.to_thread(
                     self._queue.count, model, span, step
                 )
@@ -82,7 +93,21 @@ class Replay:
             claims = await asyncio.to_thread(self._queue.claim, model, span, step)
             if claims:
                 span.after = claims[-1]
-                replayed.add(await self._intake.predict_again(model, claims, trace))
+                results = await self._intake.predict_again(model, claims, trace)
+                replayed.add(results)
+                # Then it isn't sure that Service B is down.
+                turns.may_wait = any(isinstance(each, InputFailed) for each in results)
             if claims or turns.go_on_with_the_oldest():
                 waiting.append(turns)
         return replayed
+
+    async def _wait(self, turns: _Turns) -> bool:
+        """Wait for a circuit that inputs of this run have opened; say whether it admits more."""
+        if not turns.may_wait or turns.waits == _MAX_WAITS:
+            return False
+        turns.waits += 1
+        for _ in range(10):
+            await asyncio.sleep(_WAIT_SECONDS / 10)
+            if self._intake.admits(turns.model):
+                return True
+        return False

@@ -9,7 +9,7 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_HEAD_FIELDS = 100
 
 # Open files of the process besides callers: the log, connections to other services, models.
-_OTHER_FILES = 100
+_LEAST_OTHER_FILES, _MOST_OTHER_FILES = 100, 300
 
 
 class Limits:
@@ -30,4 +30,7 @@ def _count_free_files() -> int:
     import resource
 
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 100_000 if most == resource.RLIM_INFINITY else max(most - _OTHER_FILES, 1)
+    if most == resource.RLIM_INFINITY:
+        return 100_000
+    other_files = min(max(most // 3, _LEAST_OTHER_FILES), _MOST_OTHER_FILES)
+    return max(most - other_files, 1)

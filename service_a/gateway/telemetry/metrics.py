@@ -1,6 +1,6 @@
 """What the gateway counts and measures, for Prometheus."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,6 +16,9 @@ from gateway.telemetry.quality_gauges import QualityGauges
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _DURATIONS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+# Service B says what they are called.
+_MAX_WARNING_SERIES = 200
+_MAX_LABEL_CHARS = 200
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -92,6 +95,13 @@ class Metrics:
             buckets=_DURATIONS_SECONDS,
             registry=self._registry,
         )
+        self._warnings = Counter(
+            "gateway_warnings",
+            "Warnings that Service B gave with a prediction, by the fields that don't go together.",
+            ("model", "version", "fields"),
+            registry=self._registry,
+        )
+        self._warning_series: dict[tuple[str, str, str], Counter] = {}
         self._outcomes = {outcome: forwards.labels(outcome) for outcome in outcomes}
         self._circuit_states = {state: circuit.labels(state) for state in circuit_states}
 
@@ -106,6 +116,16 @@ class Metrics:
 
     def count_forwards(self, outcome: str, inputs: int = 1) -> None:
         self._outcomes[outcome].inc(inputs)
+
+    def count_warnings(self, model: str | None, version: str | None, fields: Sequence[str]) -> None:
+        """Count the warnings for one input; from some number of series on, all in one more."""
+        for each in fields:
+            key = (model or "", version or "", each)
+            if key not in self._warning_series:
+                if len(self._warning_series) >= _MAX_WARNING_SERIES or len(each) > _MAX_LABEL_CHARS:
+                    key = ("other", "other", "other")
+                self._warning_series[key] = self._warnings.labels(*key)
+            self._warning_series[key].inc()
 
     def count_call(self, inputs: int) -> None:
         self._batch_sizes.labels("forward").observe(inputs)

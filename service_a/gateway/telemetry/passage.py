@@ -12,15 +12,17 @@ class Call:
     `Server-Timing` is to have them.
     """
 
-    __slots__ = ("began_at", "callers", "ended_at", "inputs", "number", "stages")
+    __slots__ = ("began_at", "callers", "ended_at", "inputs", "number", "stages", "traceparent")
 
-    def __init__(self, number: int, inputs: int, callers: int) -> None:
+    def __init__(self, number: int, inputs: int, callers: int, traceparent: str = "") -> None:
         self.number = number
         self.inputs = inputs
         self.callers = callers
         self.began_at = time.perf_counter()
         self.ended_at: float | None = None
         self.stages = b""  # begins with a comma, if there are any
+        # It has one parent. The traces of other callers are found by their request ids.
+        self.traceparent = traceparent
 
 
 class Passage:
@@ -68,7 +70,8 @@ class Passage:
         if self._read_at:
             stages = b"read;dur=%.2f, " % ((self._read_at - self._began_at) * 1000)
         if self._logged_at:
-            stages += b"log;dur=%.2f, " % ((self._logged_at - self._read_at) * 1000)
+            began_at = self._read_at or self._began_at
+            stages += b"log;dur=%.2f, " % ((self._logged_at - began_at) * 1000)
         if self._answered_at:
             called_at = self.call.began_at if self.call else self._answered_at
             stages += b"wait;dur=%.2f, " % ((called_at - self._logged_at) * 1000)
@@ -76,6 +79,23 @@ class Passage:
                 predicted_ms = (self._answered_at - called_at) * 1000
                 stages += b"predict;dur=%.2f%b, " % (predicted_ms, self.call.stages)
         return b"%btotal;dur=%.2f" % (stages, (time.perf_counter() - self._began_at) * 1000)
+
+    def list_stages(self) -> list[tuple[str, float, float]]:
+        """Return the gateway's stages that were reached: the name, when it began, and ended."""
+        called_at = self.call.began_at if self.call else self._answered_at
+        ends = {
+            "read": self._read_at,
+            "log": self._logged_at,
+            "wait": called_at if self._answered_at else 0.0,
+            "predict": self._answered_at if self.call else 0.0,
+        }
+        stages = []
+        began_at = self._began_at
+        for name, ended_at in ends.items():
+            if ended_at:
+                stages.append((name, began_at, ended_at))
+                began_at = ended_at
+        return stages
 
     def measure(self) -> dict[str, float]:
         """Return the milliseconds of each stage, Service B's own too, and of all together."""

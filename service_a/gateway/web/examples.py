@@ -1,6 +1,7 @@
 """Named examples of the bodies, and what the services really answer to them, for the documents.
 
-Service B's answers are those of the versions that ship with the lab; a test asks for them again.
+The answers are those of the versions that ship with the lab: `tests/test_contract_examples.py`, at
+the root of the repository, asks for them again, and writes new ones with `UPDATE_DOCUMENTATION=1`.
 """
 
 import json
@@ -45,20 +46,56 @@ INPUTS: dict[str, dict[str, Json]] = {
         "all facts": {"instances": [DISTRICT]},
         "wrong": {"instances": [_WRONG_DISTRICT]},
     },
+    "/actuals": {
+        "two prices": {
+            "actuals": [
+                {"number": 12, "price": 215000.0},
+                {"request_id": "my-first-trace", "price": 198500.0},
+            ]
+        },
+        "wrong": {"actuals": [{"request_id": "my-first-trace", "price": 0}]},
+    },
 }
 SERVICE_B_DOWN: Json = {"detail": "Service B is unavailable"}
+NOT_LOGGED: Json = {"detail": "Input could not be logged"}
+_UNREADABLE: Json = {"detail": "Input log is unavailable"}
+LOG_DOWN: dict[str, Json] = {
+    "/health": {"service": "Service A", "status": "unhealthy", "circuit_breaker": "closed"},
+    "/inputs": _UNREADABLE,
+    "/inputs/export": _UNREADABLE,
+    "/inputs/replay": _UNREADABLE,
+    "/inputs/{request_id}": _UNREADABLE,
+    "/quality": _UNREADABLE,
+    "/actuals": {"detail": "Actual prices could not be recorded"},
+}
+"""What a call is answered when the input log can't be used, if it isn't `NOT_LOGGED`."""
 
-_ANSWERS = Path(__file__).with_name("example_answers.json")
+ANSWERS = Path(__file__).with_name("example_answers.json")
 
 
-def show_examples(document: Json, paths: set[str]) -> None:
-    """Put the examples of some calls into the document."""
-    answers = json.loads(_ANSWERS.read_text(encoding="utf-8"))
-    for path in paths:
-        operation = document["paths"][path]["post"]
-        body = operation["requestBody"]["content"]["application/json"]
-        body["examples"] = {name: {"value": value} for name, value in INPUTS[path].items()}
-        shown = answers[path] | {"503": {"Service B is down": SERVICE_B_DOWN}}
-        for status, named in shown.items():
-            content = operation["responses"][status]["content"]["application/json"]
-            content["examples"] = {name: {"value": value} for name, value in named.items()}
+def show_examples(document: Json, hidden: set[str]) -> None:
+    """Put the examples of every call into the document, but of those in `hidden`."""
+    paths: Json = document["paths"]
+    answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
+    for path in paths.keys() & (answers.keys() | INPUTS.keys() | LOG_DOWN.keys()) - hidden:
+        (operation,) = paths[path].values()
+        if path in INPUTS:
+            body = operation["requestBody"]["content"]["application/json"]
+            body["examples"] = _name_values(INPUTS[path])
+        for status, named in (answers.get(path, {}) | _list_failures(path)).items():
+            (content,) = operation["responses"][status]["content"].values()
+            content["examples"] = _name_values(named)
+
+
+def _list_failures(path: str) -> dict[str, dict[str, Json]]:
+    """Give the examples of what is answered when something is down."""
+    if path in LOG_DOWN:
+        return {"503": {"the log is down": LOG_DOWN[path]}}
+    if path in INPUTS:
+        return {"503": {"Service B is down": SERVICE_B_DOWN, "the log is down": NOT_LOGGED}}
+    return {}
+
+
+def _name_values(values: dict[str, Json]) -> Json:
+    """Write examples as OpenAPI has them."""
+    return {name: {"value": value} for name, value in values.items()}

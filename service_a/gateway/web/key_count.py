@@ -12,9 +12,14 @@ import jiter
 
 from gateway.web.json_body import parse_strictly
 
+# Counting takes some microseconds whatever the size; from here on it is quicker all the same.
+_LEAST_BYTES = 1000
+
 
 def parse_counting_keys(body: bytes, allow_nan: bool) -> Any:
     """Parse JSON as `parse_strictly` does: with the same values and the same errors."""
+    if len(body) < _LEAST_BYTES:
+        return parse_strictly(body, allow_nan)
     try:
         value = jiter.from_json(body, allow_inf_nan=allow_nan)
         # In the text each key has a colon of its own; a key that was there twice counts once.

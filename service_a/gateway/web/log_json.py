@@ -29,9 +29,14 @@ def read_cursor(cursor: str) -> Place:
 def write_input(row: LoggedInput, earlier: Sequence[Attempt] | None = None) -> bytes:
     """Write a row as an object, with its data if it was read, and its earlier attempts if given."""
     fields = row._asdict()
-    prediction, data = fields.pop("prediction") or "null", fields.pop("data")
+    prediction, warnings = fields.pop("prediction") or "null", fields.pop("warnings") or "null"
+    data = fields.pop("data")
     if earlier is not None:
         fields["earlier_attempts"] = [attempt._asdict() for attempt in earlier]
     # These are JSON already, and go in as they are.
-    written = b'%b,"prediction":%b' % (to_json(fields)[:-1], prediction.encode())
+    written = b'%b,"prediction":%b,"warnings":%b' % (
+        to_json(fields)[:-1],
+        prediction.encode(),
+        warnings.encode(),
+    )
     return b'%b,"data":%b}' % (written, data.encode()) if data else written + b"}"

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from gateway.settings import Settings
 from gateway.web.actuals_schemas import ActualPrice, ActualsRequest
 from gateway.web.district import District
-from gateway.web.examples import INPUTS, show_examples
+from gateway.web.examples import show_examples
 from gateway.web.house import House
 from gateway.web.middleware.api_keys import HEADER, OPEN_PATHS
 from gateway.web.price_schemas import Instances, InstancesRequest, PriceBatchRequest
@@ -46,10 +46,8 @@ def build_openapi(app: FastAPI) -> Json:
         app.openapi_schema["components"]["schemas"] |= _describe_bodies(app.state.settings)
         for schema in app.openapi_schema["components"]["schemas"].values():
             _put_required_first(schema)
-        described = {*INPUTS} - (
-            {"/api/v1/predict"} if app.state.settings.instances_model != _DESCRIBED_MODEL else set()
-        )
-        show_examples(app.openapi_schema, described)
+        other_model = app.state.settings.instances_model != _DESCRIBED_MODEL
+        show_examples(app.openapi_schema, {"/api/v1/predict"} if other_model else set())
         app.openapi_schema["tags"] = _GROUPS
         if app.state.settings.api_keys:
             _describe_keys(app.openapi_schema)

@@ -64,6 +64,10 @@ class HealthAnswer(BaseModel):
     )
 
 
+class LivenessAnswer(BaseModel):
+    status: Literal["alive"] = "alive"
+
+
 class ProcessRequest(BaseModel):
     """An input to log, and on request to forward to Service B."""
 
@@ -106,6 +110,17 @@ class Prediction(BaseModel):
     interval: PredictionInterval | None
     model: str
     model_version: str
+    typical: float | None = Field(
+        default=None,
+        description="share of the training rows that are as unusual; only if the model says so",
+    )
+
+
+class InputWarning(BaseModel):
+    """Documents Service B's answer; see there."""
+
+    fields: list[str] = Field(description="those that don't go together; none if it is all of it")
+    msg: str
 
 
 class ModelPrediction(BaseModel):
@@ -117,6 +132,11 @@ class ModelPrediction(BaseModel):
         description="whatever the model predicts; of those that ship, a price"
     )
     message: str | None = None
+    warnings: list[InputWarning] = Field(
+        default=[],
+        description="where the input contradicts what holds in the model's training data, or is "
+        "unlike it; left out if it doesn't",
+    )
 
 
 class ProcessAnswer(BaseModel):
@@ -164,6 +184,9 @@ class LoggedInput(BaseModel):
     actual_at: datetime | None = Field(description="when that was")
     prediction: dict[str, Any] | None = Field(
         description="all of it where it isn't a price; null if it is one, or has over 16 KiB"
+    )
+    warnings: list[InputWarning] | None = Field(
+        description="of Service B; null if there were none, or if they have over 4 KiB"
     )
     data: Any = Field(default=None, description="the input as it was sent; not with `data=false`")
 

@@ -97,6 +97,8 @@ def _describe(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, Any]:
         problem["ctx"] = detail["ctx"]
     # Echo what was sent where that helps and is short: not a whole object for one missing field.
     given = detail["input"]
+    if detail["type"] == "float_type" and type(given) is int:
+        problem["msg"] = "Input should be within the range of a 64-bit float"
     if isinstance(given, dict | list) or given in _INFINITIES:
         return problem
     if len(repr(given)) <= _MAX_ECHO_CHARS:

@@ -11,7 +11,7 @@ from gateway.errors import (
     PredictorUnavailable,
 )
 from gateway.forwarding.answers import MAX_ANSWER_BYTES, read_answer, read_answers
-from gateway.intake.entries import Answer
+from gateway.intake.entries import Answer, Warnings
 from tests.stub_server import PREDICTION, REJECTION
 
 
@@ -55,6 +55,50 @@ def test_prediction_that_is_no_price_is_passed_on_and_kept_unless_it_is_too_long
     body = f'{{"prediction": {prediction}}}'.encode()
 
     assert read_answer(200, body, model) == Answer(body, None, None, None, None, kept)
+
+
+ODD = {"fields": ["garage_cars", "garage_type"], "msg": "Garage has 3 cars, but none"}
+
+
+@pytest.mark.parametrize(
+    ("warnings", "content", "fields"),
+    [
+        (
+            [ODD | {"more": 1}, {"fields": [], "msg": "Unusual"}],
+            '[{"fields":["garage_cars","garage_type"],"msg":"Garage has 3 cars, but none"},'
+            '{"fields":[],"msg":"Unusual"}]',
+            ["garage_cars,garage_type", ""],
+        ),
+        ([ODD | {"msg": "x" * 4096}], None, ["garage_cars,garage_type"]),
+    ],
+)
+def test_warnings_are_passed_on_kept_unless_they_are_too_long_and_counted(
+    warnings: object, content: str | None, fields: list[str]
+) -> None:
+    expected = Warnings(content, "ames", fields)
+    document = {**PREDICTION, "warnings": warnings}
+    body = write(document)
+
+    one = read_answer(200, body, None)
+    (many,) = read_answers(200, write({"results": [document]}), 1) or []
+
+    assert isinstance(one, Answer)
+    assert isinstance(many, Answer)
+    assert (one.body, one.warnings) == (body, expected)
+    assert (json.loads(many.body), many.warnings) == (document, expected)
+
+
+@pytest.mark.parametrize(
+    "warnings",
+    [None, [], {}, "odd", [5], [{"fields": "all", "msg": ""}], [{"msg": ""}], [ODD] * 21],
+)
+def test_warnings_of_another_shape_are_passed_on_and_not_kept(warnings: object) -> None:
+    body = write({**PREDICTION, "warnings": warnings})
+
+    result = read_answer(200, body, None)
+
+    assert isinstance(result, Answer)
+    assert (result.body, result.price, result.warnings) == (body, 208500.0, None)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_answer_that_comes_in_drips_is_not_waited_for(calls: SideCalls, stub: St
     with pytest.raises(PredictorUnavailable):
         calls.send("PUT", "/faults", b"{}")
 
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60  # the answer would take far longer
 
 
 def test_huge_answer_is_refused(calls: SideCalls, stub: StubServer) -> None:

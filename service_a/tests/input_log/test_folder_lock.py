@@ -1,5 +1,6 @@
 """Two processes that open one log anew."""
 
+import errno
 import fcntl
 import os
 from contextlib import closing
@@ -36,3 +37,15 @@ def test_log_is_opened_anew_only_when_no_other_process_is_doing_it(
 
         page = LogReader(database).read_page(InputFilter(), None, 10)
     assert [each.request_id for each in page.rows] == ["r3", "r1"]
+
+
+def test_log_is_opened_when_the_file_system_has_no_locks_for_folders(
+    log_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int, __: int) -> None:
+        raise OSError(errno.EBADF, "as NFS says")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with closing(LogDatabase(f"sqlite:///{log_path}")) as database:
+        log = SqliteLogWriter(database)
+        assert log.write([NewInput("r1", "1", OutcomeKind.LOGGED)]) == [1]

@@ -112,7 +112,7 @@ def test_times_are_compared_across_time_zones(log: LogWriter, reader: LogReader)
 def test_row_holds_all_that_is_known(log: LogWriter, reader: LogReader) -> None:
     data = '{"a":[1.10,"\\u0000\\ud7ff"]}'
     (number,) = log.write([NewInput("r1", data, OutcomeKind.PENDING, "ames", NOON)])
-    rest = 189000.0, 230000.0, "{}"
+    rest = 189000.0, 230000.0, "{}", "[]"
     log.write([Outcome(number, "r1", OutcomeKind.PREDICTED, 12.5, 208500.0, "1", NOON, *rest)])
 
     row, _ = reader.read_one("r1")
@@ -132,6 +132,7 @@ def test_row_holds_all_that_is_known(log: LogWriter, reader: LogReader) -> None:
         actual_price=None,
         actual_at=None,
         prediction="{}",
+        warnings="[]",
         data=data,
     )
     assert row.received_at.tzinfo == UTC

@@ -78,6 +78,7 @@ def test_input_is_committed_when_write_returns(log: LogWriter, log_path: Path) -
         "actual_price": None,
         "actual_at": None,
         "prediction": None,
+        "warnings": None,
     }
 
 
@@ -85,7 +86,7 @@ def test_outcome_is_added_to_its_own_input(log: LogWriter, log_path: Path) -> No
     first = record(log, "r1")
     record(log, "r1", "2")
 
-    rest = 189000.0, 230000.0, '{"price":null}'
+    rest = 189000.0, 230000.0, '{"price":null}', '[{"fields":[],"msg":"odd"}]'
     now = datetime.now(UTC)
     log.write([Outcome(first, "r1", OutcomeKind.PREDICTED, 12.5, 208500.0, "1", now, *rest)])
 
@@ -96,7 +97,9 @@ def test_outcome_is_added_to_its_own_input(log: LogWriter, log_path: Path) -> No
         "1",
         12.5,
     )
-    assert (rows[0]["interval_lower"], rows[0]["interval_upper"], rows[0]["prediction"]) == rest
+    columns = "interval_lower", "interval_upper", "prediction", "warnings"
+    assert tuple(rows[0][column] for column in columns) == rest
+    assert rows[1]["warnings"] is None
     assert rows[0]["data"] == "1"
 
 
@@ -178,7 +181,7 @@ def test_heartbeats_of_two_gateways_do_not_collide_when_they_come_at_once(
     both_ready = threading.Barrier(2)
 
     def beat(log: LogWriter) -> None:
-        both_ready.wait(10)
+        both_ready.wait(60)
         for _ in range(30):
             log.write([Heartbeat()])
 
@@ -354,7 +357,7 @@ def test_nothing_is_lost_when_several_gateways_begin_one_log_at_once(
         assert gateway.stdin
         gateway.stdin.write("go\n")
         gateway.stdin.flush()
-    errors = [gateway.communicate(timeout=30)[1] for gateway in gateways]
+    errors = [gateway.communicate(timeout=300)[1] for gateway in gateways]
 
     assert errors == [""] * 4
     with closing(LogDatabase(log_url)) as database:

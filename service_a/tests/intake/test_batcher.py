@@ -32,7 +32,7 @@ class FakeCall:
 
     def __call__(self, items: Sequence[int], deadline: float) -> list[int | Exception]:
         self._enter(items, deadline)
-        self.open.wait(10)
+        self.open.wait(60)
         with self._lock:
             self._under_way -= 1
         if 0 in items:
@@ -48,7 +48,7 @@ class FakeCall:
         self.entered.release()
 
     async def wait_until_entered(self) -> None:
-        assert await asyncio.to_thread(self.entered.acquire, timeout=10)
+        assert await asyncio.to_thread(self.entered.acquire, timeout=60)
 
 
 def make_batcher(
@@ -421,7 +421,7 @@ def test_items_follow_without_a_turn_of_the_event_loop() -> None:
         first, batcher = make_batcher(first_call), make_batcher(call)
         group = first.put_before(1, batcher, [2])
         await asyncio.sleep(0)  # wakes the first one's thread
-        assert call.entered.acquire(timeout=10)  # in place of the loop, which stands still
+        assert call.entered.acquire(timeout=60)  # in place of the loop, which stands still
         assert await group.future == [4]
         await first.close()
         await batcher.close()
@@ -573,7 +573,7 @@ def test_what_follows_is_answered_whatever_the_timing(
         batcher = make_batcher(FakeCall(), threads=threads)
         groups = [first.put_before(size, batcher, range(1, size + 1)) for size in sizes]
         own = [batcher.put([9]) for _ in range(5)]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             results = [await group.future for group in groups]
             assert [await group.future for group in own] == [[18]] * 5
         assert results == [[number * 2 for number in range(1, size + 1)] for size in sizes]

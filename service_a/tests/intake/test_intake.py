@@ -55,7 +55,7 @@ class FakeLog:
         self.open.set()
 
     def write(self, entries: Sequence[Entry]) -> list[int]:
-        self.open.wait(10)
+        self.open.wait(60)
         if self.error:
             raise self.error
         return [self._write(entry) for entry in entries]
@@ -106,6 +106,9 @@ class FakeCounts:
 
     def count_forwards(self, outcome: OutcomeKind, inputs: int = 1) -> None:
         self.forwards[outcome] = self.forwards.get(outcome, 0) + inputs
+
+    def count_warnings(self, model: str | None, version: str | None, fields: Sequence[str]) -> None:
+        pass
 
 
 def run(
@@ -210,7 +213,7 @@ def test_lone_input_does_not_wait_until_a_large_call_has_ended(log: FakeLog) -> 
     def hold_up(forward: Forward) -> Answer:
         if forward.data != b"0":
             under_way.set()
-            assert may_end.wait(10)
+            assert may_end.wait(60)
         return ANSWER
 
     async def use(intake: Intake) -> None:
@@ -267,7 +270,7 @@ def test_caller_is_answered_in_time_when_the_predictor_overruns_its_deadline(log
     released = threading.Event()
 
     def hang(_: Forward) -> Answer:
-        released.wait(10)
+        released.wait(60)
         return ANSWER
 
     async def predict_then_release(intake: Intake) -> list[Answer | GatewayError]:
@@ -305,14 +308,14 @@ def test_inputs_are_refused_one_by_one_when_too_many_wait_for_service_b(log: Fak
 
     def hang(_: Forward) -> Answer:
         asked.release()
-        released.wait(10)
+        released.wait(60)
         return ANSWER
 
     async def use(intake: Intake) -> None:
         tasks = []
         for _ in range(2):  # as many calls as there are at a time
             tasks.append(asyncio.create_task(intake.predict([b"1"], TRACE)))
-            assert await asyncio.to_thread(asked.acquire, timeout=10)
+            assert await asyncio.to_thread(asked.acquire, timeout=60)
         tasks.append(asyncio.create_task(intake.predict([b"2"], TRACE)))
         await asyncio.sleep(0)
         await intake.keep(b"0", TRACE)  # it comes after the last one, which now waits
@@ -336,7 +339,7 @@ def test_outcome_of_an_input_is_logged_when_its_caller_has_gone(log: FakeLog) ->
 
     def hang(_: Forward) -> Answer:
         asked.set()
-        released.wait(10)
+        released.wait(60)
         return ANSWER
 
     async def go_away(intake: Intake) -> None:
@@ -357,7 +360,7 @@ def test_outcome_of_a_forward_that_ends_while_closing_is_logged(log: FakeLog) ->
 
     def hang(_: Forward) -> Answer:
         asked.set()
-        released.wait(10)
+        released.wait(60)
         return ANSWER
 
     async def begin(intake: Intake) -> asyncio.Task[list[Answer | GatewayError]]:
@@ -378,7 +381,7 @@ def test_forward_is_given_up_when_it_takes_too_long_while_closing(log: FakeLog) 
 
     def hang(_: Forward) -> Answer:
         asked.set()
-        released.wait(10)
+        released.wait(60)
         return ANSWER
 
     async def begin(intake: Intake) -> list[asyncio.Task[list[Answer | GatewayError]]]:
@@ -397,7 +400,7 @@ def test_forward_is_given_up_when_it_takes_too_long_while_closing(log: FakeLog) 
     threads = [thread for thread in threading.enumerate() if thread.name == "forward"]
     released.set()
     for thread in threads:  # and end without a word, though the event loop is closed
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -40,6 +40,12 @@ def with_lanes(use: Callable[[Lanes, list[str | None]], None]) -> None:
     asyncio.run(run())
 
 
+def find(lanes: Lanes, model: str | None) -> Lane:
+    lane = lanes.find(model)
+    assert lane is not None
+    return lane
+
+
 def test_each_model_keeps_a_lane_of_its_own() -> None:
     def use(lanes: Lanes, made: list[str | None]) -> None:
         first = [lanes.find(name) for name in (None, *NAMES)]
@@ -61,14 +67,14 @@ def test_no_more_models_have_lanes_and_threads_than_there_is_room_for() -> None:
     with_lanes(use)
     for thread in threading.enumerate():
         if thread.name == "forward":
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
 
 
 def test_name_that_service_b_never_answered_for_goes_before_the_others() -> None:
     def use(lanes: Lanes, _: list[str | None]) -> None:
         for name in NAMES:
-            lanes.find(name).confirmed = name != "m7"
+            find(lanes, name).confirmed = name != "m7"
         lanes.find("new")
         lanes.find("newer")
 
@@ -79,14 +85,16 @@ def test_name_that_service_b_never_answered_for_goes_before_the_others() -> None
     with_lanes(use)
 
 
-def test_least_recently_used_goes_when_service_b_answered_for_all() -> None:
+def test_least_recently_used_goes_when_there_is_no_room_and_nobody_waits_in_it() -> None:
     def use(lanes: Lanes, _: list[str | None]) -> None:
-        for name in NAMES:
-            lanes.find(name).confirmed = True
+        for number in range(128):
+            find(lanes, f"m{number}").confirmed = True
         lanes.find("m0")
+        find(lanes, "m1").callers = 1
         lanes.find("new")
 
-        assert lanes.read_circuits().keys() == {*NAMES, "new"} - {"m1"}
+        assert "m2" not in lanes.read_circuits()
+        assert {"m0", "m1", "m3", "new"} < lanes.read_circuits().keys()
 
     with_lanes(use)
 
@@ -94,17 +102,29 @@ def test_least_recently_used_goes_when_service_b_answered_for_all() -> None:
 @pytest.mark.parametrize("confirmed", [True, False])
 def test_model_that_somebody_waits_for_keeps_its_lane(confirmed: bool) -> None:
     def use(lanes: Lanes, made: list[str | None]) -> None:
-        for name in NAMES:
-            lanes.find(name).callers = 1
-            lanes.find(name).confirmed = confirmed
-        shared = lanes.find("new")
+        names = [f"m{number}" for number in range(128)]
+        for name in names:
+            find(lanes, name).callers = 1
+            find(lanes, name).confirmed = confirmed
 
-        assert lanes.find("newer") is shared
-        assert lanes.read_circuits().keys() == set(NAMES)
-        assert made == [None, *NAMES, "*"]
+        assert lanes.find("new") is None
+        assert lanes.find(None) is not None
+        assert lanes.read_circuits().keys() == set(names)
+        assert made == [None, *names]
 
-        lanes.find("m3").callers = 0
-        assert lanes.find("new") is not shared
+        find(lanes, "m3").callers = 0
+        assert lanes.find("new") is not None
         assert "m3" not in lanes.read_circuits()
+
+    with_lanes(use)
+
+
+def test_open_circuit_outlives_the_wait_for_it() -> None:
+    def use(lanes: Lanes, _: list[str | None]) -> None:
+        find(lanes, "hangs").breaker = FakeBreaker(admits=False)
+        for number in range(100):
+            lanes.find(f"name-{number}")
+
+        assert lanes.read_circuits()["hangs"] == "open"
 
     with_lanes(use)

@@ -27,7 +27,7 @@ def test_page_is_read_while_any_number_of_exports_take_long() -> None:
 
     async def use(queue: ReadQueue) -> None:
         exports = [
-            asyncio.create_task(queue.read_part(lambda: may_end.wait(10))) for _ in range(50)
+            asyncio.create_task(queue.read_part(lambda: may_end.wait(60))) for _ in range(50)
         ]
         await asyncio.sleep(0)
 
@@ -49,7 +49,7 @@ def test_one_at_a_time_writes_and_no_read_waits_for_it() -> None:
         nonlocal most
         under_way.append(1)
         most = max(most, len(under_way))
-        may_end.wait(10)
+        may_end.wait(60)
         under_way.pop()
 
     async def use(queue: ReadQueue) -> None:
@@ -85,7 +85,7 @@ def test_caller_is_told_when_the_log_can_not_be_read_in_time(
 
     async def use(queue: ReadQueue) -> None:
         with pytest.raises(InputLogUnavailable, match="did not answer in time"):
-            await queue.read(lambda: may_end.wait(10))
+            await queue.read(lambda: may_end.wait(60))
         may_end.set()
 
     run(use)
@@ -96,7 +96,7 @@ def test_queue_is_closed_though_a_read_hangs() -> None:
 
     async def close_while_it_reads() -> None:
         queue = ReadQueue()
-        reading = asyncio.create_task(queue.read(lambda: may_end.wait(10)))
+        reading = asyncio.create_task(queue.read(lambda: may_end.wait(60)))
         await asyncio.sleep(0)
         await queue.close()
         with pytest.raises(InputLogUnavailable, match="stopping"):

@@ -1,6 +1,7 @@
 """The order and the end of a replay, with a fake of the queue in the log and of the intake."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from gateway.errors import GatewayError, InputRejected, PredictorUnavailable
+from gateway.errors import GatewayError, InputFailed, InputRejected, PredictorUnavailable
 from gateway.intake import replay as module
 from gateway.intake.entries import Answer, Claim, Span
 from gateway.intake.intake import Intake
@@ -65,10 +66,19 @@ class FakeIntake:
         self._result = result
         self._fails = fails
         self._steps = steps
+        self._refused: Counter[str | None] = Counter()
         self.failed_steps: Counter[str | None] = Counter()
+        self.failure: GatewayError = FAILED
+        self.refusals: float = math.inf  # until a circuit that is open lets a step through
 
     def admits(self, model: str | None) -> bool:
-        return self.failed_steps[model] < self._steps
+        if self.failed_steps[model] < self._steps:
+            return True
+        self._refused[model] += 1
+        if self._refused[model] <= self.refusals:
+            return False
+        self._refused[model] = 0
+        return True
 
     async def predict_again(
         self, model: str | None, claims: Sequence[Claim], _: Trace
@@ -76,7 +86,7 @@ class FakeIntake:
         failed = [claim.number for claim in claims if self._fails(claim)]
         self._queue.waiting[model] = sorted(self._queue.waiting[model] + failed)
         self.failed_steps[model] += len(failed) == len(claims)
-        return [FAILED if claim.number in failed else self._result for claim in claims]
+        return [self.failure if claim.number in failed else self._result for claim in claims]
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +153,20 @@ def test_next_run_begins_behind_what_failed_until_the_circuit_opened_and_comes_r
 
     assert queue.claims == [[11, 12], [], [5, 6], [7, 8], [9, 10]]
     assert (replayed.predicted, queue.waiting[None]) == (2, [5, 6, 7, 8, 9, 10])
+
+
+def test_inputs_that_open_the_circuit_by_themselves_are_passed_over_in_one_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_WAIT_SECONDS", 0.01)
+    queue = FakeQueue(default=range(1, 13))
+    intake = FakeIntake(queue, lambda claim: claim.number <= 10, steps=3)
+    intake.failure = InputFailed("status 500")
+    intake.refusals = 1  # after each opening
+
+    replayed = run(make(queue, intake))
+
+    assert (replayed.predicted, queue.waiting[None]) == (2, list(range(1, 11)))
 
 
 def test_rejected_inputs_are_counted_as_answered() -> None:

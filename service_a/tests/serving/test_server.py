@@ -95,7 +95,7 @@ def test_gateway_answers_and_ends_cleanly_on_ctrl_c(
         answer.read()
 
         process.send_signal(signal.SIGINT)  # while the connection is open
-        output, _ = process.communicate(timeout=10)
+        output, _ = process.communicate(timeout=WAIT_SECONDS)
 
         connection.close()
     assert process.returncode == 0

@@ -66,7 +66,7 @@ def test_workers_share_a_log_and_what_they_count_and_one_that_dies_is_replaced(
         assert call(free_port, "GET", "/health")[0] == 200
 
         supervisor.terminate()
-        output, _ = supervisor.communicate(timeout=20)
+        output, _ = supervisor.communicate(timeout=WAIT_SECONDS)
 
     assert supervisor.returncode == 0
     assert "Traceback" not in output

@@ -98,7 +98,7 @@ def test_reader_that_takes_nothing_does_not_keep_the_process_from_ending(
     (thread,) = [each for each in threading.enumerate() if each.name == "log-lines"]
     assert thread.daemon
     pipe.read(200 * len(LINE))
-    thread.join(5)
+    thread.join(60)
 
 
 def test_lines_are_lost_when_their_reader_has_gone() -> None:

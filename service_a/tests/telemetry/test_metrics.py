@@ -68,6 +68,27 @@ def test_forwards_batches_and_inputs_are_counted(client: TestClient, stub: StubS
     assert series["gateway_log_commit_seconds_count"] >= 3
 
 
+def test_warnings_are_counted_by_their_fields_in_so_many_series() -> None:
+    metrics = Metrics()
+    metrics.count_warnings("ames", "2", ["garage_cars,garage_type", ""])
+    metrics.count_warnings("ames", "2", ["garage_cars,garage_type", "x" * 201])
+    for number in range(300):
+        metrics.count_warnings(None, None, [str(number)])
+
+    series = {
+        name: value
+        for name, value in parse(metrics.write().decode()).items()
+        if name.startswith("gateway_warnings_total")
+    }
+    labels = 'model="ames",version="2"'
+    garage = f'gateway_warnings_total{{fields="garage_cars,garage_type",{labels}}}'
+    other = 'gateway_warnings_total{fields="other",model="other",version="other"}'
+    assert series[garage] == 2
+    assert series[f'gateway_warnings_total{{fields="",{labels}}}'] == 1
+    assert len(series) == 200
+    assert series[other] == 1 + 300 - 197
+
+
 def test_state_of_the_circuit_is_shown(start_gateway: StartGateway, stub: StubServer) -> None:
     client = start_gateway(GATEWAY_BREAKER_FAILURES="1")
     closed = 'gateway_circuit_breaker_state{state="closed"}'

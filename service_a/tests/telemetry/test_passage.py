@@ -39,6 +39,32 @@ def test_header_is_as_the_standard_has_it() -> None:
     assert re.fullmatch(r"read;dur=\d+\.\d\d, log;dur=\d+\.\d\d, total;dur=\d+\.\d\d", header)
 
 
+def test_log_begins_with_the_request_when_nothing_was_read() -> None:
+    passage = Passage()  # as that of a replay
+
+    passage.end_forward(time.perf_counter(), [])
+
+    assert passage.measure()["log"] < 60_000
+    assert [name for name, _, _ in passage.list_stages()] == ["log", "wait"]
+
+
+def test_stages_are_listed_with_their_times() -> None:
+    passage = make_passage(call := Call(7, inputs=1, callers=1))
+    logged_at = time.perf_counter() + 1
+    call.began_at, call.ended_at = logged_at + 2, logged_at + 5
+
+    passage.end_forward(logged_at, ["result"])
+
+    read, *later = passage.list_stages()
+    assert read[0] == "read"
+    assert read[1] < read[2] < logged_at
+    assert later == [
+        ("log", read[2], logged_at),
+        ("wait", logged_at, logged_at + 2),
+        ("predict", logged_at + 2, logged_at + 5),
+    ]
+
+
 def test_request_that_was_not_read_has_only_a_total() -> None:
     assert list(Passage().measure()) == ["total"]
 

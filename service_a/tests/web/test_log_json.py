@@ -23,6 +23,7 @@ ROW = LoggedInput(
     actual_price=215000.0,
     actual_at=NOON,
     prediction=None,
+    warnings=None,
     data='{"a":[1.10,"\\u0000\\ud7ff"]}',
 )
 
@@ -33,7 +34,8 @@ def test_input_is_written_with_its_data_as_it_was_sent() -> None:
         b'"outcome":"predicted","price":208500.0,"interval_lower":189000.0,'
         b'"interval_upper":230000.0,"model_version":"1","duration_ms":12.5,'
         b'"outcome_at":"2026-01-01T12:00:00.001500Z","actual_price":215000.0,'
-        b'"actual_at":"2026-01-01T12:00:00Z","prediction":null,"data":{"a":[1.10,"\\u0000\\ud7ff"]}}'
+        b'"actual_at":"2026-01-01T12:00:00Z","prediction":null,"warnings":null,'
+        b'"data":{"a":[1.10,"\\u0000\\ud7ff"]}}'
     )
 
 
@@ -41,6 +43,13 @@ def test_prediction_is_written_as_the_log_has_it_where_it_is_no_price() -> None:
     written = json.loads(write_input(ROW._replace(prediction='{"species":"setosa"}')))
 
     assert written["prediction"] == {"species": "setosa"}
+
+
+def test_warnings_are_written_as_the_log_has_them() -> None:
+    warnings = [{"fields": ["garage_cars"], "msg": "No garage"}]
+    written = json.loads(write_input(ROW._replace(warnings=json.dumps(warnings))))
+
+    assert written["warnings"] == warnings
 
 
 def test_earlier_attempts_are_written_when_they_are_given() -> None:

@@ -12,6 +12,10 @@ class Room(BaseModel):
     windows: int = Field(multiple_of=1)
 
 
+class Price(BaseModel):
+    price: float = Field(strict=True)
+
+
 class Flat(BaseModel):
     rooms: list[Room]
 
@@ -20,6 +24,16 @@ def find_problems(value: object) -> list[dict[str, object]]:
     with pytest.raises(InvalidInput) as caught:
         check(ProcessRequest, value, ["body"])
     return caught.value.problems
+
+
+@pytest.mark.parametrize("digits", [310, 401, 4300])
+def test_whole_number_too_large_for_a_float_is_told_as_that(digits: int) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check(Price, {"price": 10 ** (digits - 1)}, ["body"])
+
+    (problem,) = caught.value.problems
+    assert problem["loc"] == ["body", "price"]
+    assert problem["msg"] == "Input should be within the range of a 64-bit float"
 
 
 def test_instance_is_returned_when_the_value_fits() -> None:

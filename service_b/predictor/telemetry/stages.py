@@ -17,6 +17,13 @@ class Stages:
         """End a stage now. A request may go through a stage several times."""
         self._ends.append((name, time.perf_counter()))
 
+    def list_stages(self) -> list[tuple[str, float, float]]:
+        """Return each stage that a request went through: the name, when it began, and ended."""
+        begins = [self._began_at, *(at for _, at in self._ends)]
+        return [
+            (name, began_at, at) for began_at, (name, at) in zip(begins, self._ends, strict=False)
+        ]
+
     def write_header(self) -> bytes:
         """Return the value of `Server-Timing`, with `total` up to now."""
         milliseconds: dict[str, float] = {}

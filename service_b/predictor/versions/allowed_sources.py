@@ -4,6 +4,9 @@ import re
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
+LOCAL = "file://"
+"""What the address of a folder on this machine begins with; the rest is its path as it is."""
+
 _HOST_ONLY = re.compile(r"https?://[^/]+")
 
 
@@ -19,6 +22,9 @@ class AllowedSources:
 
     def allow(self, url: str) -> bool:
         """Say whether a source may be there, whoever the user is that the URL names."""
+        if url.startswith(LOCAL):
+            # Any character may be in a folder's name, so nothing in it is an escape or a query.
+            return ".." not in url.split("/") and url.startswith(self._complete)
         parts = urlsplit(url)
         if ".." in unquote(parts.path).split("/"):
             return False

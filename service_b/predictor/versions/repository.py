@@ -1,6 +1,7 @@
 """The model repository: a folder of versions, on any file system that fsspec can use."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -25,7 +26,7 @@ from predictor.version import (
     parse_checksums,
     read_file,
 )
-from predictor.versions.allowed_sources import ANY, AllowedSources
+from predictor.versions.allowed_sources import ANY, LOCAL, AllowedSources
 
 
 class ModelRepository:
@@ -53,8 +54,7 @@ class ModelRepository:
             ValueError: there is no such protocol.
         """
         self.location = location
-        self._files, path = url_to_fs(location, **_choose_options(location, allowed, max_bytes))
-        self._path = str(path).rstrip("/")
+        self._files, self._path = _open(location, allowed, max_bytes)
         self._allowed = allowed
         self._max_bytes = max_bytes
 
@@ -117,7 +117,7 @@ class ModelRepository:
         if not isinstance(self._files, LocalFileSystem):
             return path
         real = Path(path).resolve().as_posix()
-        if not self._allowed.allow(f"file://{real}"):
+        if not self._allowed.allow(f"{LOCAL}{real}"):
             raise ModelRefused(f"a link leads to {real}, which isn't allowed")
         return real
 
@@ -166,7 +166,7 @@ class ModelRepository:
                 continue
             parts.append(hashlib.sha256(content).hexdigest())
             parts += [self._look_at(f"{path}/{file}") for file in _list_files(name, content)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return hashlib.sha256(os.fsencode("\n".join(parts))).hexdigest()
 
     def _read(self, path: str) -> bytes:
         return read_file(self._files, self._follow(path), self._max_bytes)
@@ -188,13 +188,19 @@ def _describe(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
-def _choose_options(location: str, allowed: AllowedSources, max_bytes: int) -> dict[str, Any]:
-    if not location.startswith(("http://", "https://")):
-        return {}
-    # What it imports is installed only where it is needed.
-    from predictor.versions.http_client import make_options
+def _open(location: str, allowed: AllowedSources, max_bytes: int) -> tuple[Any, str]:
+    """Give the file system of a URL or path, and the path in it."""
+    if location.startswith((LOCAL, "/")):
+        # fsspec would take `::` in a folder's name for a URL within a URL.
+        return LocalFileSystem(), location.removeprefix(LOCAL).rstrip("/") or "/"
+    options = {}
+    if location.startswith(("http://", "https://")):
+        # What it imports is installed only where it is needed.
+        from predictor.versions.http_client import make_options
 
-    return make_options(allowed, max_bytes)
+        options = make_options(allowed, max_bytes)
+    files, path = url_to_fs(location, **options)
+    return files, str(path).rstrip("/")
 
 
 def _list_files(name: str, content: bytes) -> list[str]:

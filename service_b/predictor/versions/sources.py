@@ -1,6 +1,7 @@
 """The sources of a model, made from what models.yaml says."""
 
 import os.path
+import re
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,10 +10,13 @@ from urllib.parse import unquote
 from predictor.errors import ManifestError
 from predictor.telemetry.redaction import hide_secrets
 from predictor.version import MAX_BYTES, Source, Version
-from predictor.versions.allowed_sources import AllowedSources
+from predictor.versions.allowed_sources import LOCAL, AllowedSources
 from predictor.versions.manifest import ModelEntry
 from predictor.versions.mlflow_source import MlflowSource
 from predictor.versions.repository import ModelRepository
+
+# With `::`, fsspec reads one URL through another. All else is a folder, which may have a colon.
+_URL = re.compile(r"models:|[A-Za-z][A-Za-z0-9+.-]*(://|::.*://)")
 
 
 class ClassItself:
@@ -55,10 +59,10 @@ def build_sources(
 
 
 def _build(location: str, allowed: AllowedSources, max_bytes: int) -> Source:
-    # With `::`, fsspec reads one URL through another.
-    if not all(map(allowed.allow, location.split("::"))):
+    links = [location] if location.startswith(LOCAL) else location.split("::")
+    if not all(map(allowed.allow, links)):
         prefixes = ", ".join(allowed.prefixes)
-        raise ValueError(f"{location} begins with none of {prefixes} (PREDICTOR_ALLOWED_SOURCES)")
+        raise ValueError(f"{location}: begins with none of {prefixes} (PREDICTOR_ALLOWED_SOURCES)")
     if location.startswith("models:"):
         return MlflowSource(location, max_bytes)
     return ModelRepository(location, allowed, max_bytes)
@@ -66,17 +70,18 @@ def _build(location: str, allowed: AllowedSources, max_bytes: int) -> Source:
 
 def _complete(written: str, folder: Path) -> str:
     """Write a source as a URL without `..`, so that its beginning says where it leads."""
-    scheme, separator, rest = written.partition(":")
-    # A single letter is a drive of Windows.
-    if not separator or len(scheme) == 1:
+    if written.startswith("file:"):
+        return _write_url(Path(written.removeprefix("file:").removeprefix("//")))
+    if not _URL.match(written):
         return _write_url(folder / written)
-    if scheme == "file":
-        return _write_url(Path(rest.removeprefix("//")))
-    if ".." in unquote(rest).split("/"):
+    if ".." in unquote(written).split("/"):
         raise ValueError("must not have .. in it")
+    if re.search("[@?#]", written) and re.search(r"[\s\"']", written):
+        # Whatever shows the URL could not say where a secret in it ends.
+        raise ValueError("must have blanks as %20 and quotation marks as %22 or %27")
     return written
 
 
 def _write_url(path: Path) -> str:
     # Not `resolve`: where links lead is found with each look.
-    return f"file://{Path(os.path.abspath(path)).as_posix()}"
+    return f"{LOCAL}{Path(os.path.abspath(path)).as_posix()}"

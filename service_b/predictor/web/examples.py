@@ -9,12 +9,14 @@ from predictor.errors import InvalidInput
 from predictor.inference.card_model import CardModel
 from predictor.inference.served_model import ServedModel
 from predictor.web.answers import write_answer, write_result
+from predictor.web.schemas import BatchRequest
 from predictor.web.validation import check
 
 Json = dict[str, Any]
 Named = dict[str, Json]
 
 WRONG, ALL = "wrong", "all facts"
+NO_INPUTS: Json = {"inputs": []}
 UNAVAILABLE: Json = {"detail": "Model is not available"}
 UNAVAILABLE_FRAME: Json = {
     "error_code": "TEMPORARILY_UNAVAILABLE",
@@ -67,7 +69,11 @@ def answer_batch(model: ServedModel, inputs: Named) -> dict[str, Named]:
         if isinstance(model, CardModel):
             outcome = model.predict([checked])[0]
             answers[name] = {"results": [write_result(outcome, ["body", "inputs", 0])]}
-    return _to_json({"200": answers})
+    try:
+        check(BatchRequest[Any], NO_INPUTS, ["body"])
+    except InvalidInput as error:
+        return _to_json({"200": answers, "422": {"none": {"detail": error.problems}}})
+    raise AssertionError("a batch needs an input")
 
 
 def name_values(values: Mapping[str, Any]) -> Json:
@@ -78,7 +84,7 @@ def name_values(values: Mapping[str, Any]) -> Json:
 def add_examples(responses: Json, answers: Mapping[str, Named]) -> None:
     for status, named in answers.items():
         if named:
-            content = responses[status]["content"]["application/json"]
+            (content,) = responses[status]["content"].values()
             content["examples"] = name_values(named)
 
 

@@ -13,6 +13,7 @@ from predictor.inference.prediction import Prediction, PredictionWarning
 from predictor.inference.served_model import ServedModel
 from predictor.versions.registry import ModelRegistry
 from predictor.web.examples import (
+    NO_INPUTS,
     UNAVAILABLE,
     UNAVAILABLE_FRAME,
     add_examples,
@@ -24,6 +25,7 @@ from predictor.web.examples import (
 )
 from predictor.web.middleware.api_key import HEADER, OPEN_PATHS
 from predictor.web.schemas import MAX_BATCH, InvalidInputAnswer
+from predictor.web.state_examples import describe_states, refuse_parameter
 
 _REFERENCE = "#/components/schemas/{model}"
 _ONE, _MANY = "/models/{name}/predict", "/models/{name}/predict/batch"
@@ -97,6 +99,9 @@ class OpenApiDocument:
                 paths |= {path: {"post": operation} for path, operation in operations}
         if self._registry.default_name in loaded:
             _describe_invocations(paths["/invocations"]["post"], self._list_open(loaded))
+            hosted = [loaded[name] for name in self._registry.names if name in loaded]
+            hosted.sort(key=lambda model: model.name != self._registry.default_name)
+            _show_states(paths, describe_states(hosted, self._registry.names))
         document["tags"] = _TAGS
         if app.state.settings.api_key is not None:
             _describe_api_key(document)
@@ -107,6 +112,18 @@ class OpenApiDocument:
         default = self._registry.default_name
         others = [name for name in self._registry.names if name in self._endpoints]
         return [loaded[name] for name in dict.fromkeys((default, *others)) if name in loaded]
+
+
+def _show_states(paths: Json, states: Mapping[str, Json]) -> None:
+    for path, operations in paths.items():
+        for operation in operations.values():
+            responses = operation["responses"]
+            add_examples(responses, states.get(path, {}))
+            (content,) = responses["422"]["content"].values()
+            if "examples" not in content:
+                parameters = operation.get("parameters", [])
+                names = [each["name"] for each in parameters if each["in"] == "query"]
+                content["examples"] = name_values(refuse_parameter(names))
 
 
 def _describe_api_key(document: Json) -> None:
@@ -137,7 +154,7 @@ def _describe_operations(model: ServedModel, one: Json, many: Json) -> Iterator[
     inputs = list_inputs(model)
     first, batches = answer_one(model, inputs), answer_batch(model, inputs)
     single = {name: {"input": value} for name, value in inputs.items()}
-    several = {name: {"inputs": [value]} for name, value in inputs.items()}
+    several = {name: {"inputs": [value]} for name, value in inputs.items()} | {"none": NO_INPUTS}
     for path, template, body, answer, sent, answers in (
         (_ONE, one, "Request", "Answer", single, first),
         (_MANY, many, "BatchRequest", "BatchAnswer", several, batches),

@@ -113,7 +113,9 @@ class ScoringError(BaseModel):
 
 
 class ScoringAnswer(BaseModel):
-    predictions: list[Any] = Field(description="one for each row, in order")
+    predictions: list[Any] = Field(
+        description="one for each row, in order, as the model gives it; the examples are rounded"
+    )
 
 
 class InvalidInputAnswer(BaseModel):

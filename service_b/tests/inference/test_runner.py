@@ -37,7 +37,7 @@ class FakeModel:
         self.under_way += 1
         assert self.under_way == 1
         self.threads.append(threading.get_ident())
-        assert self.released.wait(30)
+        assert self.released.wait(60)
         self.under_way -= 1
         return inputs
 

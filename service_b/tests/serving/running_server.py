@@ -1,6 +1,7 @@
 """A real server in this process, which tests call over real sockets."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -68,6 +69,20 @@ def read_all(caller: socket.socket) -> bytes:
         while part := caller.recv(65536):
             parts.append(part)
     return b"".join(parts)
+
+
+def read_answer(caller: socket.socket) -> Answer:
+    """Read one answer, whose head and body may come in pieces, from a connection that stays."""
+    received = b""
+    while True:
+        part = caller.recv(65536)
+        assert part, received
+        received += part
+        head, end, body = received.partition(b"\r\n\r\n")
+        size = re.search(rb"content-length: (\d+)", head)
+        if end and size and len(body) >= int(size[1]):
+            (answer,) = split_answers(received)
+            return answer
 
 
 class RunningServer:

@@ -17,6 +17,7 @@ from tests.serving.running_server import (
     RunningServer,
     echo,
     read_all,
+    read_answer,
     split_answers,
 )
 
@@ -87,8 +88,7 @@ def test_callers_are_answered_and_told_to_leave_until_the_drain_ends(
     )
     with server.connect() as kept:
         kept.sendall(GET)
-        (answer,) = split_answers(kept.recv(65536))
-        assert "connection" not in answer.headers
+        assert "connection" not in read_answer(kept).headers
 
         server.stop()
         assert draining.wait(WAIT_SECONDS)

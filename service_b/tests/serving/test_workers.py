@@ -16,7 +16,7 @@ from tests.serving.running_server import wait_until
 
 
 def read_metrics(port: int) -> dict[str, float]:
-    caller = HTTPConnection("127.0.0.1", port, timeout=60)
+    caller = HTTPConnection("127.0.0.1", port, timeout=300)
     caller.request("GET", "/metrics")
     text = caller.getresponse().read().decode()
     caller.close()

@@ -138,10 +138,15 @@ def test_newest_inputs_are_dropped_when_too_many_wait(stage: Stage) -> None:
 
 
 def test_slow_challenger_is_waited_for_by_nobody(stage: Stage) -> None:
-    stage.challenge(FakeModel("2", then=lambda _: time.sleep(0.02)))
-    began = time.perf_counter()
+    released = threading.Event()
+
+    def wait(_: float) -> None:
+        assert released.wait(60)
+
+    stage.challenge(FakeModel("2", then=wait))
     stage.answer(8)
-    assert time.perf_counter() - began < 0.02 * 8
+    assert stage.count() == (0, 0, 0)
+    released.set()
     stage.wait_for(8, 0, 0)
 
 
@@ -156,7 +161,7 @@ def test_challenger_that_hangs_is_left_alone_until_another_comes(stage: Stage, b
     released = threading.Event()
 
     def hang(_: float) -> None:
-        while busy or not released.wait(20):
+        while busy or not released.wait(60):
             pass
 
     challenger = stage.challenge(FakeModel("2", then=hang))
@@ -172,18 +177,19 @@ def test_challenger_that_hangs_is_left_alone_until_another_comes(stage: Stage, b
     stage.answer(3)
     stage.wait_for(3, 0, 0)
     released.set()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     assert stage.count() == (3, 0, 0)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_callers_get_answers_when_no_thread_can_take_the_place_of_one_that_hangs(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     released = threading.Event()
 
     def hang(_: float) -> None:
-        released.wait(20)
+        released.wait(60)
 
     challenger = stage.challenge(FakeModel("2", then=hang))
     stage.answer(1)
@@ -241,7 +247,7 @@ def test_thread_ends_at_once_when_it_is_stopped_with_inputs_waiting(stage: Stage
     stage.answer(MOST_WAITING)
     thread: Any = stage.shadow._thread
     stage.shadow.stop()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -268,6 +274,6 @@ def test_service_ends_at_once_while_a_challenger_hangs_and_inputs_wait(
         assert len(request(port, "POST", "/predict/batch", body)[1]["results"]) == 54
         service.wait_for("challenger compared")  # so it has come to those at which it hangs
         service.signal(signal.SIGTERM)
-        began = time.monotonic()
-        assert service.wait()[0] == 0
-    assert time.monotonic() - began < 9
+        status, output = service.wait()
+    assert status == 0
+    assert "ended with work under way" not in output  # which would be after 9 s

@@ -38,3 +38,14 @@ def test_stage_that_comes_again_took_as_long_as_all_of_them() -> None:
 
 def test_there_is_a_total_without_any_stage() -> None:
     assert list(read(Stages().write_header())) == ["total"]
+
+
+def test_stages_are_listed_as_they_followed_each_other() -> None:
+    stages = Stages()
+    for name in ("check", "predict", "check"):
+        stages.end(name)
+
+    first, second, third = stages.list_stages()
+
+    assert [name for name, _, _ in (first, second, third)] == ["check", "predict", "check"]
+    assert first[1] <= first[2] == second[1] <= second[2] == third[1]

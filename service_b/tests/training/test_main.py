@@ -32,7 +32,7 @@ def start(*arguments: str | Path, **variables: str) -> subprocess.Popen[str]:
 
 def run(*arguments: str | Path, **variables: str) -> tuple[int, str, list[str]]:
     with start(*arguments, **variables) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     return process.returncode, out, err.splitlines()
 
 
@@ -157,14 +157,14 @@ def test_interrupt_ends_in_one_line_and_registers_nothing(
     models, work = tmp_path / "models", tmp_path / "work"
     # A proxy that takes the connection and never answers holds the download for as long as needed.
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(60)
+        silent.settimeout(300)
         proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with start("ames", "--models", models, "--work", work, HTTPS_PROXY=proxy) as process:
             connection, _ = silent.accept()
             # It is this process that has come here, and it waits for the answer.
             assert connection.recv(7) == b"CONNECT"
             process.send_signal(number)
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=300)
             connection.close()
     assert process.returncode == 130
     assert err.strip().splitlines() == ["error: interrupted; what was finished is kept"]
@@ -189,7 +189,7 @@ def test_interrupt_while_python_still_imports_ends_in_one_line(tmp_path: Path) -
         assert process.stdout is not None
         assert process.stdout.readline() == "imports\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert err.splitlines() == ["error: interrupted; what was finished is kept"]
 
@@ -249,7 +249,7 @@ def test_closed_pipe_ends_the_command_quietly() -> None:
         assert process.stdout is not None
         process.stdout.close()
         process.stdout = None
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (141, "")
 
 

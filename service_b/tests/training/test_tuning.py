@@ -89,7 +89,7 @@ def test_interrupted_search_ends_as_if_it_had_not_been_interrupted(tmp_path: Pat
             assert process.stdout is not None
             assert process.stdout.readline() == "waits\n"
             process.send_signal(number)
-            process.wait(timeout=60)
+            process.wait(timeout=300)
     made = []
 
     def note(parameters: Parameters, report: Callable[[float, int], None]) -> float:

@@ -64,7 +64,7 @@ def test_prices_that_rise_by_a_quarter_raise_alarms_on_error_and_coverage(
     error, coverage = judge(ames_card, inputs).alarms
     assert error.startswith("MAPE is ")
     assert error.endswith("%, more than 1.2 times the promised 6.8%")
-    assert "more than 3% below the promised 90%" in coverage
+    assert "more than 3 points below the promised 90%" in coverage
 
 
 def test_refused_inputs_raise_an_alarm_when_they_are_many(ames_card: ModelCard) -> None:

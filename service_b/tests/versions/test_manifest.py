@@ -129,7 +129,7 @@ def test_file_that_is_no_text_is_refused(file: Path) -> None:
         (
             "[models/ames]",
             "[models/ames, ftps://h/x]",
-            " line 6: models[0].sources[1]: ftps://h/x begins with none of file:, https:",
+            " line 6: models[0].sources[1]: ftps://h/x: begins with none of file:, https:",
         ),
     ],
 )

@@ -1,10 +1,11 @@
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from predictor.errors import ManifestError
+from predictor.errors import ManifestError, SourceUnavailable
 from predictor.version import Source
 from predictor.versions.manifest import ModelEntry
 from predictor.versions.sources import build_sources
@@ -41,6 +42,53 @@ def test_sources_keep_their_order_and_folders_are_relative_to_the_manifest(tmp_p
     ]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a::b",
+        "zip::http:",
+        "%2e%2e",
+        "quest?b#c",
+        "s3:x",
+        "x:y",
+        "~",
+        "[ab]*",
+        " a\tb\n",
+        "a@b",
+        "\\",
+        os.fsdecode(b"\xff"),
+    ],
+)
+def test_folder_with_any_name_is_a_source(tmp_path: Path, name: str) -> None:
+    if sys.platform in ("win32", "darwin"):
+        pytest.skip("its folders can't have all these names")
+    (tmp_path / name / "tiny" / "1").mkdir(parents=True)
+    allowed = (f"file://{tmp_path}/{name}/",)
+    forms = [f"{name}/tiny", f"{tmp_path}/{name}/tiny", f"file://{tmp_path}/{name}/tiny"]
+    for source in build(*forms, folder=tmp_path, allowed=allowed):
+        assert source.find().number == "1"
+        assert source.location == forms[-1]
+    with pytest.raises(ManifestError):
+        build(f"{name}/../tiny", folder=tmp_path, allowed=allowed)
+
+
+@pytest.mark.parametrize(
+    "written", ["file:///srv/models/::https://h/x", "s3:/etc", "models/tiny::zip:///etc/x.zip"]
+)
+def test_folder_that_looks_like_a_url_leads_nowhere_else(tmp_path: Path, written: str) -> None:
+    (source,) = build(written, folder=tmp_path, allowed=("file:",))
+    assert source.location.startswith(("file:///srv/models/", f"file://{tmp_path}/"))
+    with pytest.raises(SourceUnavailable):
+        source.find()
+    find_error(written, folder=tmp_path, allowed=("https:", "s3:", "zip:"))
+
+
+def test_url_within_a_url_needs_both_to_be_allowed(tmp_path: Path) -> None:
+    for written in ("zip://x::file:///etc/x.zip", "simplecache::file:///etc"):
+        find_error(written, folder=tmp_path, allowed=("zip:", "simplecache", "https:"))
+        find_error(written, folder=tmp_path, allowed=("file:",))
+
+
 def test_class_without_sources_is_its_own_and_never_changes(tmp_path: Path) -> None:
     entry = ModelEntry(name="double", class_path="formulas.Double")
     (source,) = build_sources(entry, tmp_path, ALLOWED)
@@ -53,8 +101,8 @@ def test_class_without_sources_is_its_own_and_never_changes(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        ("ftps://h/x", "ftps://h/x begins with none of file:, https:, models:"),
-        ("http://h/x", "http://h/x begins with none of"),
+        ("ftps://h/x", "ftps://h/x: begins with none of file:, https:, models:"),
+        ("http://h/x", "http://h/x: begins with none of"),
         ("https://h/models/%2E%2e/ames", "must not have .. in it"),
         ("https://h/../ames", "must not have .. in it"),
     ],
@@ -68,7 +116,10 @@ def test_error_names_the_source_that_is_wrong(tmp_path: Path, written: str, reas
 def test_error_names_no_password(tmp_path: Path) -> None:
     allowed = ("https://reader:secret@models/",)
     error = find_error("https://me:secret@h/x?token=secret", folder=tmp_path, allowed=allowed)
-    assert str(error).startswith("https://***@h/x?*** begins with none of https://***@models/")
+    assert str(error).startswith("https://***@h/x?***: begins with none of https://***@models/")
+    for blank in (" ", "\n", "'", '"'):
+        written = f"https://me:se{blank}cret@h/x"
+        assert "cret" not in str(find_error(written, folder=tmp_path))
 
 
 @pytest.mark.parametrize("written", ["models/../../secret", "file:///srv/models/../secret"])

@@ -72,7 +72,7 @@ class Callers:
 
     def _run(self, seed: int) -> None:
         chance = random.Random(seed)
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=300)
         while not self._stopped.is_set():
             try:
                 if chance.random() < 0.5:

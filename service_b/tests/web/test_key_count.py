@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,6 +22,13 @@ _TEXTS = st.recursive(
         )
     ),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keys_are_counted_in_short_texts() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(key_count, "_LEAST_BYTES", 0)
+        yield
 
 
 def describe(parser: Parser, body: bytes) -> object:

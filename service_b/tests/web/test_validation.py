@@ -22,6 +22,16 @@ def find_problems(value: object, *loc: str | int) -> list[dict[str, object]]:
     return caught.value.problems
 
 
+@pytest.mark.parametrize("digits", [310, 401, 4300])
+def test_whole_number_too_large_for_a_float_is_told_as_that(digits: int) -> None:
+    problem = {
+        "type": "float_type",
+        "loc": ["area"],
+        "msg": "Input should be within the range of a 64-bit float",
+    }
+    assert find_problems({"area": -(10 ** (digits - 1))})[0].items() >= problem.items()
+
+
 def test_valid_input_becomes_an_instance() -> None:
     assert check(Room, {"area": 10, "windows": [1]}, []) == Room(area=10, windows=[1])
 

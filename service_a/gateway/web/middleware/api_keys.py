@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 HEADER = "X-API-Key"
 
 # For whatever watches the gateway, and for whoever wants to learn how to call it.
-OPEN_PATHS = {"/health", "/metrics", "/docs", "/redoc", "/openapi.json", "/lab"}
+OPEN_PATHS = {"/health", "/livez", "/metrics", "/docs", "/redoc", "/openapi.json", "/lab"}
 _OPEN_FOLDERS = ("/static-offline-docs/", "/lab/")
 # The events are what the page shows, not a part of it, so they need a key. Their route also takes a
 # path that ends in a line break.

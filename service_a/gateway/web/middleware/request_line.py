@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
@@ -10,14 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.telemetry.log_lines import LineHandler
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.trace import read_trace
+from gateway.telemetry.trace import Trace, read_trace
 
 _HEADER = b"x-request-id"
 _RETRY_AFTER_SECONDS = 5
 
 _logger = logging.getLogger("gateway.request")
 # Probes, and Service A for its watchers, ask these again and again: not worth a line each time.
-_POLLED = {"/health", "/livez", "/metrics", "/models", "/faults"}
+POLLED = {"/health", "/livez", "/metrics", "/models", "/faults"}
 
 
 class RequestLine:
@@ -29,10 +30,17 @@ class RequestLine:
     traceback and answered with a bare 500, so that nothing of the inside gets out.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, lines: LineHandler) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        lines: LineHandler,
+        read: Callable[[str, str], Trace] = read_trace,
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._lines = lines
+        self._read = read
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,7 +48,7 @@ class RequestLine:
             return
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        trace = read_trace(
+        trace = self._read(
             headers.get(_HEADER, b"").decode("latin-1"),
             headers.get(b"traceparent", b"").decode("latin-1"),
         )
@@ -81,7 +89,7 @@ class RequestLine:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "unknown")
             self._metrics.count_request(route, scope["method"], status, seconds)
-            level = logging.DEBUG if scope["path"] in _POLLED and status == 200 else logging.INFO
+            level = logging.DEBUG if scope["path"] in POLLED and status == 200 else logging.INFO
             line = {
                 **ids,
                 "method": scope["method"],

@@ -8,7 +8,7 @@ from gateway.forwarding.circuit_breaker import CircuitState
 from gateway.intake.lanes import Lanes
 from gateway.intake.log_queue import LogQueue
 from gateway.telemetry.metrics import Metrics
-from gateway.web.schemas import HealthAnswer, RootAnswer
+from gateway.web.schemas import HealthAnswer, LivenessAnswer, RootAnswer
 
 # A scrape waits no longer for the quality, and then has what was computed before.
 _QUALITY_SECONDS = 0.5
@@ -43,6 +43,11 @@ async def read_health(request: Request, response: Response) -> HealthAnswer:
         response.status_code = 503
         return HealthAnswer(status="unhealthy", circuit_breaker=circuit)
     return HealthAnswer(status="healthy", circuit_breaker=circuit)
+
+
+@router.get("/livez", summary="Say that the process runs")
+async def read_liveness() -> LivenessAnswer:
+    return LivenessAnswer()
 
 
 @router.get(

@@ -18,7 +18,7 @@ CALLS = [
     ("POST", "/actuals"),
     ("GET", "/quality"),
 ]
-OPEN = ["/health", "/metrics", "/docs", "/redoc", "/openapi.json"]
+OPEN = ["/health", "/livez", "/metrics", "/docs", "/redoc", "/openapi.json"]
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_every_route_is_either_guarded_or_meant_to_be_open(guarded: TestClient) 
         for operation in methods.values()
         if "security" not in operation
     }
-    assert unguarded == {"/health", "/metrics"}
+    assert unguarded == {"/health", "/livez", "/metrics"}
 
 
 def test_anybody_may_call_when_no_key_is_set(start_gateway: StartGateway) -> None:

@@ -3,15 +3,17 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.intake import lanes
 from tests.stub_server import PREDICTION, Behaviour, Exchange, StubServer, answer, predict
 from tests.telemetry.test_metrics import read
 
 
-def process(client: TestClient, model: object) -> tuple[int, object]:
+def process(client: TestClient, model: object) -> tuple[int, Any]:
     reply = client.post("/process", json={"data": {}, "model": model})
     return reply.status_code, reply.json()
 
@@ -46,6 +48,25 @@ def test_any_model_may_predict_something_else_than_a_price(
     assert (record["outcome"], record["price"]) == ("predicted", None)
     assert (record["prediction"], record["model_version"]) == (progression["prediction"], "3")
     assert json.loads(client.get("/inputs/export").text) == record
+
+
+@pytest.mark.parametrize("model", [None, "ames"])
+def test_warnings_are_passed_on_logged_and_counted(
+    client: TestClient, stub: StubServer, model: str | None
+) -> None:
+    fields = ["garage_cars", "garage_type"]
+    warnings = [{"fields": fields, "msg": "Garage has 3 cars, but garage type says there is none"}]
+    stub.behave = answer(200, PREDICTION | {"warnings": warnings})
+    assert process(client, model)[1]["model_prediction"]["warnings"] == warnings
+    stub.behave = answer(200, PREDICTION)
+    assert process(client, model)[1]["model_prediction"] == PREDICTION
+
+    without, with_warnings = client.get("/inputs").json()["inputs"]
+    assert (with_warnings["warnings"], without["warnings"]) == (warnings, None)
+    exported = [json.loads(line) for line in client.get("/inputs/export").text.splitlines()]
+    assert exported == [with_warnings, without]
+    series = 'gateway_warnings_total{fields="garage_cars,garage_type",model="ames",version="1"} 1.0'
+    assert series in client.get("/metrics").text
 
 
 def test_caller_is_told_which_models_there_are_when_service_b_has_none_of_the_name(
@@ -145,7 +166,7 @@ def test_other_models_are_asked_when_the_calls_of_one_hang(
         slow = []
         for _ in range(2):  # as many calls as are under way at a time
             slow.append(callers.submit(process, client, "slow"))
-            assert called.acquire(timeout=10)
+            assert called.acquire(timeout=60)
         slow.append(callers.submit(process, client, "slow"))
 
         statuses = [process(client, name)[0] for name in (None, "ames", "new", None)]
@@ -153,6 +174,42 @@ def test_other_models_are_asked_when_the_calls_of_one_hang(
         assert statuses == [200] * 4
         assert not any(each.done() for each in slow)
         stub.released.set()
+
+
+def test_healthy_models_are_asked_at_once_when_more_than_are_remembered_hang(
+    client: TestClient, stub: StubServer
+) -> None:
+    called = threading.Semaphore(0)
+
+    def hang_until_released(exchange: Exchange) -> None:
+        called.release()
+        exchange.server.released.wait()
+        predict(exchange)
+
+    stub.behave = lambda exchange: (
+        hang_until_released if "/models/hangs" in exchange.received.line else predict
+    )(exchange)
+    with ThreadPoolExecutor(50) as callers:
+        hanging = [callers.submit(process, client, f"hangs-{number}") for number in range(50)]
+        for _ in hanging:
+            assert called.acquire(timeout=10)
+
+        statuses = [process(client, name)[0] for name in (None, "ames", "new", "ames", None)]
+
+        assert statuses == [200] * 5
+        assert not any(each.done() for each in hanging)
+        stub.released.set()
+
+
+def test_input_is_logged_and_refused_when_no_more_models_can_be_waited_for(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "_MAX_NAMED", 0)
+
+    assert process(client, "new") == (503, {"detail": "Service B is unavailable"})
+    assert client.get("/inputs").json()["inputs"][0]["outcome"] == "unavailable"
+    assert client.post("/inputs/replay").json()["unavailable"] == 1
+    assert process(client, None)[0] == 200
 
 
 def test_inputs_of_other_models_are_replayed_when_one_is_not_loaded(

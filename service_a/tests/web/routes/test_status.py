@@ -56,3 +56,14 @@ def test_health_is_503_when_the_gateway_is_about_to_stop(client: TestClient) -> 
 
     assert reply.status_code == 503
     assert reply.json().items() >= {"service": "Service A", "status": "draining"}.items()
+    assert client.get("/livez").status_code == 200
+
+
+def test_gateway_is_alive_when_it_can_not_log(client: TestClient, log_path: Path) -> None:
+    log_path.unlink()
+    log_path.mkdir()
+    assert client.get("/health").status_code == 503
+
+    reply = client.get("/livez")
+
+    assert (reply.status_code, reply.json()) == (200, {"status": "alive"})

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, get_args
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from pydantic_core import to_json
 
@@ -35,9 +36,17 @@ _FRAME = {
     "/ping",
     summary="Say whether the default model can predict",
     response_class=Response,
-    responses={503: {"model": ErrorAnswer, "description": "No version of it is loaded"}},
+    responses={
+        503: {
+            "model": ErrorAnswer,
+            "description": "No version of it is loaded, or the service is about to stop",
+        }
+    },
 )
 async def ping(request: Request) -> Response:
+    if request.app.state.draining.is_set():
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return JSONResponse({"detail": "The service is stopping"}, 503, headers)
     registry: ModelRegistry = request.app.state.registry
     _ = registry.default
     return Response("\n", media_type="application/json")

@@ -97,8 +97,8 @@ def _describe_all(request: Request) -> list[ModelState]:
     return [
         ModelState(
             name=each.name,
-            title=_read_text(loaded.get(each.name), "title"),
-            description=_read_text(loaded.get(each.name), "description"),
+            title=read_text(loaded.get(each.name), "title"),
+            description=read_text(loaded.get(each.name), "description"),
             default=each.name == registry.default_name,
             status="ready" if each.name in loaded else "unavailable",
             version=loaded[each.name].version if each.name in loaded else None,
@@ -120,7 +120,7 @@ def _describe_difference(difference: Difference) -> LargeDifference:
     )
 
 
-def _read_text(model: ServedModel | None, key: str) -> str | None:
+def read_text(model: ServedModel | None, key: str) -> str | None:
     """Read what a class may have left out of its metadata, or have as anything."""
     value = None if model is None else model.metadata.get(key)
     return None if value is None else str(value)

@@ -27,7 +27,7 @@ class FakeSlowEstimator:
 
     def predict(self, rows: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
         self.begun.set()
-        assert self.released.wait(30)
+        assert self.released.wait(60)
         return np.full(len(rows), 100_000.0)
 
 
@@ -304,7 +304,7 @@ def test_health_is_answered_while_an_estimator_predicts(
     with TestClient(slow_app) as client, ThreadPoolExecutor() as threads:
         waiting = [threads.submit(predict, client, house) for _ in range(5)]
         try:
-            assert slow.begun.wait(30)
+            assert slow.begun.wait(60)
             assert client.get("/health").status_code == 200
             assert predict(client, {})[0] == 422
             assert not any(each.done() for each in waiting)

@@ -46,6 +46,9 @@ def test_health_is_503_when_the_service_is_about_to_stop(client: TestClient) -> 
         "model": "tiny",
         "model_version": "1",
     }
+    ping = client.get("/ping")
+    assert (ping.status_code, ping.headers["Retry-After"]) == (503, "5")
+    assert ping.json() == {"detail": "The service is stopping"}
     assert client.get("/livez").status_code == 200
 
 
