@@ -12,8 +12,8 @@ from predictor.inference.evaluation import Evaluation
 from predictor.inference.input_schema import build_input_type
 from predictor.inference.prediction import Bounds, InputWarning, Prediction, PricePrediction
 from predictor.inference.relations import build_checks, find_warnings
-from predictor.inference.unusual import measure_factors, warn_of
-from predictor.typicality import NOBODY, Typicality
+from predictor.inference.unusual import Unusual
+from predictor.typicality import NOBODY
 
 
 class CardModel:
@@ -24,11 +24,11 @@ class CardModel:
     """
 
     def __init__(
-        self, card: ModelCard, evaluation: Evaluation, typicality: Typicality | None = None
+        self, card: ModelCard, evaluation: Evaluation, unusual: Unusual | None = None
     ) -> None:
         self.card = card
         self.evaluation = evaluation
-        self._typicality = typicality
+        self._unusual = unusual
         self.name = card.name
         self.version = card.version
         self.example: Mapping[str, Any] = card.example
@@ -49,18 +49,19 @@ class CardModel:
         Raises:
             ValueError: an estimator doesn't give one finite positive number for each input.
         """
-        results = [each.tolist() for each in self.evaluation.evaluate(inputs)]
-        shares, warnings = [None] * len(inputs), self._find_warnings(inputs)
-        if self.card.typical and self._typicality:
-            *results, shares, culprits = results
-            for row, culprit in enumerate(culprits):
+        warnings, results = self._find_warnings(inputs), self.evaluation.evaluate(inputs)
+        shares: list[float | None] = [None] * len(inputs)
+        factors = [1.0] * len(inputs)
+        if self._unusual:
+            *results, typical, culprits = results
+            shares, factors = typical.tolist(), self._unusual.measure_factors(typical)
+            for row, culprit in enumerate(culprits.tolist()):
                 if culprit != NOBODY:
-                    unusual = warn_of(self.card, self._typicality, culprit, shares[row])
-                    warnings[row] += (unusual,)
-        prices, *spreads = results
+                    warnings[row] += (self._unusual.warn(culprit, shares[row]),)
+        prices, *spreads = [each.tolist() for each in results]
         _require_positive("the estimator", "price", prices, len(inputs))
         currency, name, version = self.card.target.unit, self.name, self.version
-        intervals = self._find_intervals(inputs, shares, prices, *spreads)
+        intervals = self._find_intervals(inputs, factors, prices, *spreads)
         return [
             PricePrediction(price, currency, interval, name, version, warned, share)
             for price, interval, warned, share in zip(
@@ -76,7 +77,7 @@ class CardModel:
     def _find_intervals(
         self,
         inputs: Sequence[BaseModel],
-        shares: Sequence[Any],
+        factors: list[float],
         prices: list[float],
         spread: list[float] | None = None,
     ) -> Sequence[Bounds | None]:
@@ -89,13 +90,10 @@ class CardModel:
             scales = self._choose_scales(interval.log_scale, interval.bands, inputs)
             widths = [scale * each for scale, each in zip(scales, spread, strict=True)]
             _require_positive("the spread", "width", widths, len(prices))
-        if self.card.typical:
-            factors_of_width = measure_factors(self.card.typical, shares)
-            widths = [factor * each for factor, each in zip(factors_of_width, widths, strict=True)]
-        factors = map(math.exp, widths)
+        ratios = [math.exp(factor * width) for factor, width in zip(factors, widths, strict=True)]
         return [
-            Bounds(price / factor, price * factor, interval.coverage)
-            for price, factor in zip(prices, factors, strict=True)
+            Bounds(price / ratio, price * ratio, interval.coverage)
+            for price, ratio in zip(prices, ratios, strict=True)
         ]
 
     def _choose_scales(

@@ -11,6 +11,7 @@ from predictor.errors import ModelRefused
 from predictor.inference.card_model import CardModel
 from predictor.inference.evaluation import choose_evaluation
 from predictor.inference.pipelines import Pipelines
+from predictor.inference.unusual import Unusual
 from predictor.typicality import Typicality, read_arrays
 from predictor.version import CARD, Folder
 
@@ -35,11 +36,12 @@ def load_registered(name: str, folder: Folder, *, fast_path: bool = True) -> Car
     contents = [folder.read_checked(each.file, each.sha256, "the card") for each in card.artifacts]
     # Whatever a pickle or an estimator raises, the version can't be served.
     try:
-        typicality = None
+        typicality, unusual = None, None
         if card.typical:
             typicality = Typicality(read_arrays(contents.pop()), card.typical.warn_below)
+            unusual = Unusual(card, card.typical, typicality)
         estimators = [joblib.load(BytesIO(content)) for content in contents]
-        model = CardModel(card, Pipelines(card, estimators, typicality), typicality)
+        model = CardModel(card, Pipelines(card, estimators, typicality), unusual)
     except Exception as error:
         raise ModelRefused(f"{folder.path}: can't be loaded: {error!r}") from error
     _check_golden(model, folder.path)
