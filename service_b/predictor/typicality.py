@@ -99,7 +99,7 @@ class Typicality:
         # Interpolation wants them rising.
         self._levels, self._loneliness = -arrays.levels, -arrays.loneliness
 
-    def measure(self, rows: Numbers, loneliness: Numbers | None) -> tuple[Numbers, Places]:
+    def measure(self, rows: Numbers, loneliness: Numbers | None) -> tuple[Numbers, Numbers]:
         """Give the share of training rows that are as unusual as each row; and the culprits.
 
         A culprit is the number of the pair that surprises most, `LONELY` or `NOBODY`.
@@ -114,8 +114,8 @@ class Typicality:
         for row, share in enumerate(shares.tolist()):
             if share < self._bound:
                 is_lonely = lonely is not None and lonely[row] < surprised[row]
-                culprits[row] = LONELY if is_lonely else surprises[:, row].argmax()
-        return shares, np.array(culprits)
+                culprits[row] = LONELY if is_lonely else int(surprises[:, row].argmax())
+        return shares, np.array(culprits, dtype=np.float64)
 
     def surprise(self, rows: Numbers) -> tuple[Numbers, Numbers, Places]:
         """Give the surprise of each pair (pairs, rows), the level of each row, and its band."""

@@ -1,6 +1,5 @@
 """Learning how unusual inputs are: tables of pairs of fields, and how surprised they are."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from predictor.typicality import Arrays, Typicality, measure_loneliness
 from training.hidden_fields import Inputs, hide_fields, keep_required
 
 Numbers = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
 # The surprises of the combinations of two columns' parts, and their variance.
 Table = tuple[Numbers, float]
 
@@ -104,10 +104,12 @@ def _count(features: Sequence[Feature], rows: Numbers) -> Arrays:
     sizes = [len(each.categories or edges) for each in features]
     parts = rows.copy()
     parts[:, numbers] = np.sum(~(rows[:, numbers] <= edges[:, None]), axis=0)
-    pairs, tables = _choose_pairs(_count_together(parts, sizes))
-    for number, (first, second) in enumerate(pairs):
-        if first == second and features[first].required:
-            tables[number][0][tables[number][0] == _NEVER_SEEN] = _NEVER_SEEN_REQUIRED
+    counts, starts = _count_together(parts, sizes)
+    pairs = [*((each, each) for each in range(len(features))), *_choose_pairs(counts, starts)]
+    tables = [
+        _surprise(counts, starts, sizes, first, second, features[first].required)
+        for first, second in pairs
+    ]
     return Arrays(
         numbers=np.array(numbers, dtype=np.intp),
         edges=edges,
@@ -134,45 +136,61 @@ def _find_edges(values: Numbers) -> Numbers:
     return np.unique([np.nextafter(low - margin, -np.inf), *inner[inner < high], high + margin])
 
 
-def _count_together(parts: Numbers, sizes: Sequence[int]) -> dict[tuple[int, int], Numbers]:
-    """Give for each two columns how many rows have each combination of their parts."""
-    ends = np.cumsum([0, *sizes])
+def _count_together(parts: Numbers, sizes: Sequence[int]) -> tuple[Numbers, Places]:
+    """Count how many rows have each two parts of any columns; say where each column starts."""
     flags = np.hstack([parts[:, [i]] == np.arange(size) for i, size in enumerate(sizes)])
     # Whole numbers up to 2**24 are exact, and multiplied in little time.
-    together = flags.T.astype(np.float32) @ flags.astype(np.float32)
-    columns = range(len(sizes))
-    return {
-        (first, second): together[
-            ends[first] : ends[first + 1], ends[second] : ends[second + 1]
-        ].astype(np.float64)
-        for first in columns
-        for second in columns[: first + 1]
-    }
+    counts = (flags.T.astype(np.float32) @ flags.astype(np.float32)).astype(np.float64)
+    return counts, np.cumsum([0, *sizes[:-1]])
 
 
-def _choose_pairs(
-    counted: dict[tuple[int, int], Numbers],
-) -> tuple[list[tuple[int, int]], list[Table]]:
-    """Take each column on its own, and the pairs that say most of each other."""
-    alone = {
-        each: _surprise_alone(np.diagonal(counts))
-        for each, counts in counted.items()
-        if each[0] == each[1]
-    }
-    together = {
-        each: _surprise_together(counts)
-        for each, counts in counted.items()
-        if each[0] != each[1] and counts.any()
-    }
-    telling = sorted(together, key=lambda each: together[each][2], reverse=True)[:_MOST_PAIRS]
-    tables = alone | {each: together[each][:2] for each in telling if together[each][2] > 0}
-    return list(tables), list(tables.values())
+def _choose_pairs(counts: Numbers, starts: Places) -> list[tuple[int, int]]:
+    """Take the pairs of columns that have most information of each other."""
+
+    def add(values: Any, *axes: int) -> Numbers:
+        for axis in axes:
+            values = np.add.reduceat(values, starts, axis=axis)
+        return np.asarray(values, dtype=np.float64)
+
+    def spread(values: Numbers, *axes: int) -> Numbers:
+        for axis in axes:
+            values = values.repeat(np.diff([*starts, len(counts)]), axis=axis)
+        return values
+
+    above, beside, totals = add(counts, 0), add(counts, 1), add(counts, 0, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratios = counts * spread(totals, 0, 1) / (spread(above, 0) * spread(beside, 1))
+        terms = np.where(counts > 0, counts * np.log(ratios), 0)
+        # So much of it is found where there is none.
+        degrees = (add(above > 0, 1) - 1) * (add(beside > 0, 0) - 1)
+        information = np.tril((add(terms, 0, 1) - degrees / 2) / totals, -1)
+    information[~(information > 0)] = 0
+    telling = np.argsort(-information, axis=None, kind="stable")[:_MOST_PAIRS]
+    first, second = np.unravel_index(telling[information.flat[telling] > 0], information.shape)
+    return list(zip(first.tolist(), second.tolist(), strict=True))
 
 
-def _surprise_alone(counts: Numbers) -> Table:
+def _surprise(
+    counts: Numbers,
+    starts: Places,
+    sizes: Sequence[int],
+    first: int,
+    second: int,
+    is_required: bool,
+) -> Table:
+    rows, columns = (slice(starts[each], starts[each] + sizes[each]) for each in (first, second))
+    own = counts[rows, columns]
+    if first == second:
+        return _surprise_alone(
+            np.diagonal(own), _NEVER_SEEN_REQUIRED if is_required else _NEVER_SEEN
+        )
+    return _surprise_together(own)
+
+
+def _surprise_alone(counts: Numbers, never_seen: float) -> Table:
     seen = counts > 0
     shares = counts[seen] / counts.sum()
-    surprises = np.full(len(counts), _NEVER_SEEN)
+    surprises = np.full(len(counts), never_seen)
     surprises[seen] = -np.log(shares) + np.sum(shares * np.log(shares))
     variance = float(np.sum(shares * surprises[seen] ** 2))
     table = np.zeros((len(counts), len(counts)))
@@ -180,14 +198,9 @@ def _surprise_alone(counts: Numbers) -> Table:
     return table, variance
 
 
-def _surprise_together(counts: Numbers) -> tuple[Numbers, float, float]:
-    """Give the table, its variance, and the information that one column has of the other."""
+def _surprise_together(counts: Numbers) -> Table:
     total = counts.sum()
     expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / total
     gains = np.log((counts + _PRIOR_ROWS) / (expected + _PRIOR_ROWS))
     table = np.sum(counts * gains) / total - gains
-    seen = counts > 0
-    information = np.sum(counts[seen] * np.log(counts[seen] / expected[seen])) / total
-    degrees = math.prod(np.count_nonzero(counts.sum(axis=axis)) - 1 for axis in (0, 1))
-    # So much of it is found where there is none.
-    return table, float(np.sum(counts * table**2) / total), information - degrees / (2 * total)
+    return table, float(np.sum(counts * table**2) / total)

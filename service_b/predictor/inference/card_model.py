@@ -57,7 +57,7 @@ class CardModel:
             shares, factors = typical.tolist(), self._unusual.measure_factors(typical)
             for row, culprit in enumerate(culprits.tolist()):
                 if culprit != NOBODY:
-                    warnings[row] += (self._unusual.warn(culprit, shares[row]),)
+                    warnings[row] += (self._unusual.warn(int(culprit), typical[row]),)
         prices, *spreads = [each.tolist() for each in results]
         _require_positive("the estimator", "price", prices, len(inputs))
         currency, name, version = self.card.target.unit, self.name, self.version
