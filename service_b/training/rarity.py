@@ -32,8 +32,9 @@ FOLDS = 5
 # About so many real rows get a warning.
 WARN_BELOW = 0.01
 # A little more than the 85% that are wanted, for the factors are lowered afterwards.
-_COVERAGE_OF_NEW_PLACES = 0.9
-_BANDS = (1e-4, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+_COVERAGE_OF_NEW_PLACES = 0.91
+# What is more usual than the last gets no factor: most rows must not pay for a few.
+_BANDS = (1e-4, 0.003, 0.01, 0.03, 0.1, 0.3)
 # With fewer rows of new places a band says nothing.
 _LEAST_ROWS = 50
 
@@ -100,12 +101,12 @@ def learn_rarity(
     errors /= spread.measure_half_width(inputs)
     factors = []
     for low, high in pairwise(_BANDS):
-        own = errors[(typical >= low) & ((typical < high) | (high == 1))]
+        own = errors[(typical >= low) & (typical < high)]
         enough = len(own) >= _LEAST_ROWS
         factors.append(max(1.0, float(np.quantile(own, _COVERAGE_OF_NEW_PLACES)) if enough else 1))
     # What is more unusual is never sure of a narrower interval.
-    factors = np.maximum.accumulate(factors[::-1])[::-1].tolist()
-    knots = [float(np.sqrt(low * high)) for low, high in pairwise(_BANDS)]
+    factors = [*np.maximum.accumulate(factors[::-1])[::-1].tolist(), 1.0]
+    knots = [*(float(np.sqrt(low * high)) for low, high in pairwise(_BANDS)), _BANDS[-1]]
     widening = _join(knots, factors)
     lowered = conformal_quantile(spread.errors / _interpolate(widening, shares), COVERAGE)
     return replace(rarity, widening=_join(knots, [lowered * factor for factor in factors]))
