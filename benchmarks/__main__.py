@@ -57,7 +57,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         "--base",
         default="HEAD",
         metavar="REVISION",
-        help="what `revisions` and `watchers` compare the working tree with (HEAD)",
+        help="what `revisions` compares the working tree with (HEAD)",
     )
     parser.add_argument(
         "--data",

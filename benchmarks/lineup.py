@@ -41,16 +41,24 @@ class Lineup:
         return self.make_server(name, self._root / "service_b", ["main.py"], environment)
 
     def make_service_a(
-        self, b: Server, *, log: str = "inputs.db", workers: int | None = None
+        self,
+        b: Server,
+        *,
+        log: str = "inputs.db",
+        workers: int | None = None,
+        lab_page: bool = True,
     ) -> Server:
         """Service A in front of `b`; with `workers`, so many processes on one log."""
         name, workers_environment = _name_processes("Service A", "worker", workers)
+        if not lab_page:
+            name += " without its page"
         environment = (
             self._environment
             | workers_environment
             | {
                 "SERVICE_B_URL": f"{b.url}/predict",
                 "INPUT_LOG_URL": f"sqlite:///{self.scratch / log}",
+                "GATEWAY_LAB_PAGE": str(int(lab_page)),
             }
         )
         return self.make_server(name, self._root / "service_a", ["main.py"], environment)

@@ -175,9 +175,9 @@ SECTIONS = [
     Section(
         "watchers",
         "What does it cost that somebody may watch, or does?",
-        "The first row of each load is a revision without the events of `GET /lab/events`; speed"
-        " and processor time per request are compared with it in the same rounds. Whoever watches"
-        " reads as fast as the events come, on the same two cores.",
+        "`off` is a Service A with `GATEWAY_LAB_PAGE=0`; speed and processor time per request are"
+        " compared with it in the same rounds. Whoever watches reads as fast as the events come,"
+        " on the same two cores.",
         list,
     ),
     Section(

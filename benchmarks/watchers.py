@@ -11,10 +11,8 @@ from functools import partial
 from benchmarks import summary
 from benchmarks.answers import check_answers
 from benchmarks.bench import Bench
-from benchmarks.lineup import Lineup
 from benchmarks.measurement import Case, Sample, running
 from benchmarks.report import Result
-from benchmarks.revisions import check_out, find_base
 from benchmarks.server import Server
 from benchmarks.summary import Row, compare_rounds, read_cpu, read_speed, summarise
 from benchmarks.variants import LOG_ONLY, PROCESS, PROCESS_ALONE, Workload
@@ -25,18 +23,15 @@ _CHECKED_HOUSES = 20
 
 
 def measure_watchers(bench: Bench) -> Result:
-    """Watchers of the events: none, 1 and 20, beside the revision that --base names."""
-    scratch = bench.plan.scratch
-    base = find_base(bench.plan)
-    with check_out(base, scratch / "checkout") as root:
-        before = _make_services(Lineup(scratch / "before", root=root))
-        now = _make_services(Lineup(scratch / "now"))
-        groups = [_make_cases(bench, workload, base, before, now) for workload in _WORKLOADS]
-        cases = [case for group in groups for case in group]
-        with running([*reversed(before), *reversed(now)], bench.plan.say):
-            subjects = [case.subject for case in cases]
-            check_answers(subjects, bench.houses[:_CHECKED_HOUSES])
-            samples = bench.measure(cases)
+    """Service A without its page and events, and with them while none, 1 and 20 watch."""
+    b = bench.lineup.make_service_b()
+    off = bench.lineup.make_service_a(b, log="off.db", lab_page=False)
+    a = bench.lineup.make_service_a(b)
+    groups = [_make_cases(bench, workload, off, a, b) for workload in _WORKLOADS]
+    cases = [case for group in groups for case in group]
+    with running([b, off, a], bench.plan.say):
+        check_answers([case.subject for case in cases], bench.houses[:_CHECKED_HOUSES])
+        samples = bench.measure(cases)
     rows = [
         row
         for workload, group in zip(_WORKLOADS, groups, strict=True)
@@ -45,24 +40,13 @@ def measure_watchers(bench: Bench) -> Result:
     return Result("watchers", "Watchers of the events", rows, samples=samples)
 
 
-def _make_services(lineup: Lineup) -> tuple[Server, Server]:
-    lineup.scratch.mkdir(parents=True)
-    return lineup.make_services()
-
-
-def _make_cases(
-    bench: Bench,
-    workload: Workload,
-    base: str,
-    before: tuple[Server, Server],
-    now: tuple[Server, Server],
-) -> list[Case]:
-    """Make the case of the other revision, and one for each number of watchers."""
-    first = bench.make_case(workload.make_subject(*before), f"{workload.name}: {base}")
-    case, port = bench.make_case(workload.make_subject(*now)), now[0].port
+def _make_cases(bench: Bench, workload: Workload, off: Server, a: Server, b: Server) -> list[Case]:
+    """Make the case without events, and one for each number of watchers."""
+    first = bench.make_case(workload.make_subject(off, b), f"{workload.name}: off")
+    case = bench.make_case(workload.make_subject(a, b))
     watched = [
         replace(
-            case, label=f"{workload.name}: {count} watching", around=partial(watch, port, count)
+            case, label=f"{workload.name}: {count} watching", around=partial(watch, a.port, count)
         )
         for count in _WATCHERS
     ]
@@ -97,14 +81,14 @@ def _read(watchers: Sequence[socket.socket], stopped: threading.Event) -> None:
 def make_rows(
     workload: Workload, cases: Sequence[Case], samples: Sequence[Sample]
 ) -> Iterator[Row]:
-    """Compare each case with the first, which is the other revision."""
+    """Compare each case with the first, which is without events."""
     first = summary.select(samples, cases[0])
     for case, row in zip(cases, summarise(cases, samples), strict=True):
         own = summary.select(samples, case)
         speed, cpu = (compare_rounds(own, first, read) for read in (read_speed, read_cpu))
         yield {
             "load": str(workload),
-            "revision": case.label.partition(": ")[2],
+            "events": case.label.partition(": ")[2],
             "requests/s": row["requests/s"],
             "speed": f"{speed.median - 1:+.1%}",
             "speed, rounds": f"{speed.lowest - 1:+.1%} to {speed.highest - 1:+.1%}",

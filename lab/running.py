@@ -25,20 +25,28 @@ def run(shell: Shell, *, faults: bool = False) -> None:
         wants_key = call(f"{service_a}/").status == 401
         # They may have been asked for in .env too.
         has_faults = '"/faults"' in call(f"{service_a}/openapi.json").text
-        print(_write_welcome(settings, shell, wants_key, has_faults))
+        has_page = call(f"{service_a}/lab").status == 200
+        print(
+            write_welcome(
+                settings, shell, wants_key=wants_key, has_faults=has_faults, has_page=has_page
+            )
+        )
         watch(services, parent)
 
 
-def _write_welcome(settings: Settings, shell: Shell, wants_key: bool, has_faults: bool) -> str:
+def write_welcome(
+    settings: Settings, shell: Shell, *, wants_key: bool, has_faults: bool, has_page: bool
+) -> str:
+    """Say where the services are, and how to try them."""
     a, b = (f"http://localhost:{port}" for port in (settings.a_port, settings.b_port))
     header = shell.any_key if wants_key else ""
     body = f'{{"data": {HOUSE}}}'
-    faults = f"\n  Faults are on: break both services at {a}/lab#break\n" if has_faults else ""
+    page = f"\n  {a}/lab  shows what happens in a browser\n" if has_page else ""
+    place = f"{a}/lab#break" if has_page else f"{a}/docs"
+    faults = f"\n  Faults are on: break both services at {place}\n" if has_faults else ""
     return f"""
 Both services are up. Ctrl-C stops them.
-
-  {a}/lab  shows what happens in a browser
-{faults}
+{page}{faults}
   Service A  {a}  {a}/docs
   Service B  {b}  {b}/docs
 

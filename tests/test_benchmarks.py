@@ -86,7 +86,7 @@ def test_as_many_watch_as_a_row_says(tmp_path: Path) -> None:
 
     assert finished.returncode == 0, finished.stderr
     rows = json.loads((tmp_path / "watchers.json").read_text())["rows"]
-    assert [row["revision"] for row in rows][1:4] == ["0 watching", "1 watching", "20 watching"]
+    assert [row["events"] for row in rows] == ["off", "0 watching", "1 watching", "20 watching"] * 3
     assert [row["failures"] for row in rows] == [0] * 12
 
 

@@ -670,16 +670,20 @@ def test_log_survives_when_containers_are_removed(stack: Stack, house: dict[str,
     assert stack.read_logged(request_id) == record
 
 
-def test_faults_can_be_switched_on_when_lab_faults_is_set(stack: Stack) -> None:
-    faults = [f"{stack.urls[service]}/faults" for service in SERVICES]
-    assert [requests.get(url, timeout=WAIT_SECONDS).status_code for url in faults] == [404, 404]
+def test_faults_and_the_page_are_there_as_the_settings_say(stack: Stack) -> None:
+    urls = [f"{stack.urls[service]}/faults" for service in SERVICES]
+    urls.append(f"{stack.urls['service_a']}/lab")
+    assert [requests.get(url, timeout=WAIT_SECONDS).status_code for url in urls] == [404, 404, 200]
 
-    stack.environment["LAB_FAULTS"] = "1"
+    changes = {"LAB_FAULTS": "1", "GATEWAY_LAB_PAGE": "0"}
+    stack.environment.update(changes)
     try:
         stack.up()
-        assert [requests.get(url, timeout=WAIT_SECONDS).status_code for url in faults] == [200, 200]
+        answers = [requests.get(url, timeout=WAIT_SECONDS) for url in urls]
+        assert [answer.status_code for answer in answers] == [200, 200, 404]
     finally:
-        del stack.environment["LAB_FAULTS"]
+        for name in changes:
+            del stack.environment[name]
 
 
 def test_price_comes_by_mlflow_s_protocol_when_another_model_s_columns_are_named(

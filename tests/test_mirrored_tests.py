@@ -17,7 +17,6 @@ COVERED = {
     "lab/checks.py": "tests/test_scripts.py",
     "lab/errors.py": "tests/lab/test_main.py",
     "lab/help.py": "tests/lab/test_main.py",
-    "lab/running.py": "tests/test_scripts.py",
     "service_a/gateway/errors.py": "service_a/tests/web/routes/test_process.py",
     "service_a/gateway/forwarding/joined_sends.py": "service_a/tests/forwarding/test_deadline.py",
     "service_a/gateway/forwarding/model_server.py": "service_a/tests/test_mlflow.py",

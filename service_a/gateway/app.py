@@ -103,10 +103,11 @@ _logger = logging.getLogger(__name__)
 _ABOUT = """Logs every input and, on request, has Service B predict for it.
 
 **Begin with `POST /process`**: open it, press *Try it out*, choose an example, press *Execute*.
-[/redoc](redoc) shows every field of a house at once, and [/lab](lab) what happens inside.
+[/redoc](redoc) shows every field of a house at once{page}.
 
 In the lab, [Service B](http://localhost:8001/docs) predicts. The documents are in the project's
 folder `docs`: begin with `walkthrough.md`."""
+_ABOUT_PAGE = ", and [/lab](lab) what happens inside"
 _RETRY_SHARE = 0.2
 _RETRY_WINDOW_SECONDS = 30
 # Requests leave nothing for the collector, and looking all the time would slow large batches.
@@ -151,7 +152,8 @@ class Gateway(FastAPI):
         export: SpanExport | None = self.state.span_export
         read = read_span if export else read_trace
         layers = RequestLine(layers, self.state.metrics, self.state.lines, read)
-        layers = RequestEvents(layers, self.state.watchers, self.state.latencies)
+        if settings.lab_page:
+            layers = RequestEvents(layers, self.state.watchers, self.state.latencies)
         if export:
             layers = RequestSpans(layers, export.tracer)
         if settings.root_path:
@@ -222,7 +224,9 @@ def create_app(settings: Settings) -> FastAPI:
         if columns is not None:
             compare_models(settings.instances_model, columns.name)
             await asyncio.to_thread(ping, exchanges, settings.connect_timeout_seconds)
-        tasks = [asyncio.create_task(each.run()) for each in (retention, lab_state)]
+        tasks = [asyncio.create_task(retention.run())]
+        if settings.lab_page:
+            tasks.append(asyncio.create_task(lab_state.run()))
         yield
         for task in tasks:
             task.cancel()
@@ -236,7 +240,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = Gateway(
         title="Service A - Input Logger",
-        description=_ABOUT,
+        description=_ABOUT.format(page=_ABOUT_PAGE if settings.lab_page else ""),
         version=__version__,
         lifespan=lifespan,
         docs_url=None,
@@ -260,8 +264,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.at_stop = [watchers.close, faults.end_all]
     app.state.lines = lines
     app.state.span_export = export
-    for group in (status, process, price, instances, inputs, actuals, quality, lab):
+    for group in (status, process, price, instances, inputs, actuals, quality):
         app.include_router(group.router)
+    if settings.lab_page:
+        app.include_router(lab.router)
     if settings.faults:
         # Service B's come first: the other routes would match their paths too.
         app.include_router(service_b_faults.router)

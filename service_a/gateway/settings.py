@@ -292,6 +292,9 @@ class Settings(BaseSettings):
     max_connections: int = Field(default=1000, ge=1, le=1_000_000)
     """Most open connections, or 100 to 300 fewer than the files that a process may open."""
 
+    lab_page: bool = True
+    """Whether there are the page `/lab` and the events that it shows."""
+
     faults: Annotated[bool, BeforeValidator(_false_if_empty)] = Field(
         default=False, validation_alias="LAB_FAULTS"
     )
@@ -355,7 +358,8 @@ def _describe(error: ValidationError) -> Iterator[str]:
     """Yield a line for each variable with a wrong value."""
     problems = {problem["loc"][0]: problem for problem in reversed(error.errors(include_url=False))}
     for field, problem in sorted(problems.items(), key=lambda each: str(each[0])):
-        name = str(field) if str(field).isupper() else f"GATEWAY_{str(field).upper()}"
+        # A value that was given is named by its alias, a default by its field.
+        name = str(field) if str(field).isupper() else _name(str(field))
         secret = _is_secret(name, str(problem["input"]))
         given = "" if secret else hide_secrets(f" (was {problem['input']!r})")
         yield f"{name}: {problem['msg']}{given}"

@@ -61,6 +61,7 @@ def test_defaults_fit_a_service_b_on_the_same_machine() -> None:
         ("GATEWAY_BODY_TIMEOUT_SECONDS", "1.5", "body_timeout_seconds", 1.5),
         ("GATEWAY_HEAD_TIMEOUT_SECONDS", "2.5", "head_timeout_seconds", 2.5),
         ("GATEWAY_MAX_CONNECTIONS", "7", "max_connections", 7),
+        ("GATEWAY_LAB_PAGE", "0", "lab_page", False),
         ("LAB_FAULTS", "1", "faults", True),
         ("LAB_FAULTS", "", "faults", False),
         ("GATEWAY_MLFLOW_COLUMNS", "my.json", "mlflow_columns", Path("my.json")),
@@ -168,6 +169,7 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("ROOT_PATH", "/la//b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
+        ("GATEWAY_LAB_PAGE", ""),
         ("LAB_FAULTS", "2"),
         ("SERVICE_B_URL", "service_b:8001"),
         ("SERVICE_B_URL", "ftp://service_b/predict"),
@@ -246,7 +248,7 @@ def test_too_old_a_sqlite_stops_the_start_with_the_version_that_is_needed(
     if starts:
         load_settings()
         return
-    with pytest.raises(SettingsError, match=r"INPUT_LOG_URL: .*SQLite 3\.35 .* has 3\.34\.1;"):
+    with pytest.raises(SettingsError, match=r"^INPUT_LOG_URL: .*SQLite 3\.35 .* has 3\.34\.1;"):
         load_settings()
 
 

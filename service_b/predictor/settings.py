@@ -270,7 +270,8 @@ def _describe(error: ValidationError) -> Iterator[str]:
     """Yield a line for each variable with a wrong value."""
     problems = {problem["loc"][0]: problem for problem in reversed(error.errors(include_url=False))}
     for field, problem in sorted(problems.items(), key=lambda each: str(each[0])):
-        name = str(field) if str(field).isupper() else f"PREDICTOR_{str(field).upper()}"
+        # A value that was given is named by its alias, a default by its field.
+        name = str(field) if str(field).isupper() else _name(str(field))
         # Neither a key nor a URL with a password in it belongs in a log.
         secret = "API_KEY" in name or "@" in str(problem["input"])
         given = "" if secret else hide_secrets(f" (was {problem['input']!r})")

@@ -29,6 +29,7 @@ _GROUPS: list[Json] = [
     {"name": "lab", "description": "The page that shows both services at work."},
     {"name": "status", "description": "For whatever watches the service."},
 ]
+_GROUPS_WITHOUT_PAGE = [each for each in _GROUPS if each["name"] != "lab"]
 
 
 def refer_to_body(name: str) -> Json:
@@ -48,7 +49,8 @@ def build_openapi(app: FastAPI) -> Json:
             _put_required_first(schema)
         other_model = app.state.settings.instances_model != _DESCRIBED_MODEL
         show_examples(app.openapi_schema, {"/api/v1/predict"} if other_model else set())
-        app.openapi_schema["tags"] = _GROUPS
+        groups = _GROUPS if app.state.settings.lab_page else _GROUPS_WITHOUT_PAGE
+        app.openapi_schema["tags"] = groups
         if app.state.settings.api_keys:
             _describe_keys(app.openapi_schema)
     return app.openapi_schema

@@ -2,7 +2,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 from fastapi import FastAPI
@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from gateway.app import create_app
 from gateway.settings import load_settings
 from gateway.telemetry.events import MAX_WATCHERS
+from gateway.web.middleware.request_line import RequestLine
 from tests.asgi_calls import AsgiCall
 from tests.conftest import StartGateway
 from tests.stub_server import PREDICTION, REJECTION, StubServer, answer
@@ -226,3 +227,20 @@ def test_page_of_another_site_cannot_take_a_place(client: TestClient) -> None:
     reply = client.get("/lab/events", headers={"Sec-Fetch-Site": "cross-site"})
 
     assert reply.status_code == 403
+
+
+@pytest.mark.parametrize("keys", ["", "k1"])
+def test_neither_page_nor_events_exist_when_they_are_switched_off(
+    start_gateway: StartGateway, keys: str
+) -> None:
+    client = start_gateway(GATEWAY_LAB_PAGE="0", GATEWAY_API_KEYS=keys)
+    app = cast(FastAPI, client.app)
+
+    for path in ("/lab", "/lab/index.html", "/lab/main.js", "/lab/events"):
+        reply = client.get(path, headers={"X-API-Key": keys})
+        assert (reply.status_code, reply.json()) == (404, {"detail": "Not Found"}), path
+    document = client.get("/openapi.json").json()
+    assert "lab" not in [group["name"] for group in document["tags"]]
+    assert "(lab)" not in document["info"]["description"]
+    # Nothing is around what every call needs.
+    assert type(app.middleware_stack) is RequestLine
