@@ -130,6 +130,8 @@ def _count(features: Sequence[Feature], rows: Numbers) -> Arrays:
 
 def _find_edges(values: Numbers) -> Numbers:
     known = values[~np.isnan(values)]
+    if not len(known):
+        return np.array([np.inf])
     low, high = known.min(), known.max()
     margin = _MARGIN * (high - low)
     inner = np.quantile(known, _LEVELS, method="inverted_cdf")

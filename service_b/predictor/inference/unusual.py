@@ -1,5 +1,7 @@
 """What follows from how unusual an input is: a warning in words, and a wider interval."""
 
+import math
+
 import numpy as np
 
 from predictor.card import ModelCard, Typical
@@ -25,7 +27,8 @@ class Unusual:
 
     def warn(self, culprit: int, share: float) -> InputWarning:
         """Say how unusual an input is, and which of its fields are so most of all."""
-        rarity = f"Only {share:.1%} of what the model has learnt from is as unusual"
+        share = math.ceil(1000 * share) / 1000
+        rarity = f"At most {share:.1%} of the rows that the model learnt from are as unusual"
         if culprit == LONELY:
             return InputWarning(self._place, f"{rarity}: it has no neighbours where it lies")
         first, second = self._pairs[culprit]
