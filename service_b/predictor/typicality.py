@@ -49,17 +49,20 @@ def write_arrays(arrays: Arrays) -> bytes:
     return file.getvalue()
 
 
-def read_arrays(content: bytes) -> Arrays:
-    """Read plain arrays; nothing is unpickled.
+def read_arrays(content: bytes, columns: int) -> Arrays:
+    """Read plain arrays of so many columns; nothing is unpickled.
 
     Raises:
         ModelRefused: it doesn't hold them.
     """
     try:
         with np.load(BytesIO(content), allow_pickle=False) as file:
-            return Arrays(*[file[name] for name in Arrays._fields])
+            arrays = Arrays(*[file[name] for name in Arrays._fields])
     except Exception as error:  # numpy and zipfile raise many kinds
         raise ModelRefused(f"can't be read as arrays: {error!r}") from error
+    if len(arrays.sizes) != columns:
+        raise ModelRefused(f"arrays of {len(arrays.sizes)} columns, the card has {columns}")
+    return arrays
 
 
 def measure_loneliness(nearest: Numbers, farther: Numbers) -> Numbers:

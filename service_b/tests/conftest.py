@@ -247,12 +247,12 @@ def write_typical(write_version: WriteVersion) -> WriteVersion:
 
     def write(version: str = "1", *, content: bytes | None = None, **changes: Any) -> Path:
         if content is None:
-            rows = np.array([sale[:-1] for sale in SALES], dtype=object)
+            rows = np.array([sale[:-1] for sale in 25 * SALES], dtype=object)
             inputs = ModelCard.model_validate(describe_model(b"")).inputs
             arrays, _ = fit_typicality(inputs, rows, None, 0, seed=0)
             content = write_arrays(arrays)
         artifact = {"file": "typical.npz", "sha256": hashlib.sha256(content).hexdigest()}
-        widening = [{"typical": 0.01, "factor": 3}, {"typical": 0.5, "factor": 1}]
+        widening = [{"typical": 0.01, "factor": 3}, {"typical": 0.1, "factor": 1}]
         typical = {"artifact": artifact, "warn_below": 0.1, "widening": widening}
         folder = write_version(version, typical=typical, **changes)
         (folder / "typical.npz").write_bytes(content)

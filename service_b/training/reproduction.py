@@ -60,7 +60,8 @@ def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, 
     if card.interval and spread:
         rarity = again.rarity
         if card.typical and rarity:
-            arrays = read_arrays(_read_checked(folder, card.typical.artifact))
+            content = _read_checked(folder, card.typical.artifact)
+            arrays = read_arrays(content, len(card.inputs))
             rarity = replace(rarity, arrays=arrays, widening=card.typical.widening)
         measured = Spread(spread[0], card.interval.log_scale or 0, card.interval.bands)
         differences["width"] = max(

@@ -38,7 +38,8 @@ def load_registered(name: str, folder: Folder, *, fast_path: bool = True) -> Car
     try:
         typicality, unusual = None, None
         if card.typical:
-            typicality = Typicality(read_arrays(contents.pop()), card.typical.warn_below)
+            arrays = read_arrays(contents.pop(), len(card.inputs))
+            typicality = Typicality(arrays, card.typical.warn_below)
             unusual = Unusual(card, card.typical, typicality)
         estimators = [joblib.load(BytesIO(content)) for content in contents]
         model = CardModel(card, Pipelines(card, estimators, typicality), unusual)
