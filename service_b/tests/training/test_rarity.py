@@ -105,14 +105,14 @@ def test_version_says_the_same_of_a_row_as_its_training(
     trained: Trained, parts: tuple[Data, Data, Data], tmp_path: Path
 ) -> None:
     new = parts[2]
-    contents = CONTENTS | {"features": FEATURES, "example": {}, "libraries": {}}
+    inputs = [dict(zip(("size", "east", "north"), row, strict=True)) for row in new.inputs]
+    contents = CONTENTS | {"features": FEATURES, "example": inputs[0], "libraries": {}}
     folder = register(trained, contents, (), tmp_path)
     card = read_card(folder)
     assert card.typical is not None
     file = (folder / card.typical.artifact.file).read_bytes()
     assert card.typical.artifact.sha256 == hashlib.sha256(file).hexdigest()
     assert card.typical.place == ("east", "north")
-    inputs = [dict(zip(("size", "east", "north"), row, strict=True)) for row in new.inputs]
     for fast_path in (False, True):
         model = load_registered(
             "tiny", Folder(LocalFileSystem(), str(folder), "1"), fast_path=fast_path
@@ -120,9 +120,8 @@ def test_version_says_the_same_of_a_row_as_its_training(
         assert bool(model.quick_batch) is fast_path
         found = model.predict([model.input_type.model_validate(each) for each in inputs])
         assert trained.rarity is not None
-        np.testing.assert_allclose(
-            [each.typical for each in found], trained.rarity.measure(new.inputs), rtol=1e-9
-        )
+        shares = np.array([each.typical for each in found], dtype=np.float64)
+        np.testing.assert_allclose(shares, trained.rarity.measure(new.inputs), rtol=1e-9)
         widths = [math.log(each.interval.upper / each.price) for each in found if each.interval]
         np.testing.assert_allclose(widths, trained.measure_half_width(new.inputs), rtol=1e-9)
         lonely = [each for each in found if (each.typical or 0) < WARN_BELOW]
