@@ -35,8 +35,7 @@ RECIPE: Recipe = replace(
     place={"east": 1.0, "north": 1.0}, spaces=({"east": 1.0, "north": 1.0},), neighbours=(1, 10),
 )  # fmt: skip
 PARAMETERS = Parameters(
-    trees=10, learning_rate=0.5, spread_trees=3, features_per_split=1.0, derived=False,
-    nearby=True, typical=True,
+    trees=10, learning_rate=0.5, spread_trees=3, features_per_split=1.0, nearby=True, typical=True,
 )  # fmt: skip
 
 
