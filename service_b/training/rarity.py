@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from predictor.card import Feature, Widening
@@ -110,6 +111,20 @@ def learn_rarity(
     widening = _join(knots, factors)
     lowered = conformal_quantile(spread.errors / _interpolate(widening, shares), COVERAGE)
     return replace(rarity, widening=_join(knots, [lowered * factor for factor in factors]))
+
+
+def measure_scrambled(rarity: Rarity, inputs: Inputs, seed: int) -> dict[str, Any]:
+    """Say how well rows are told from the same with each column shuffled on its own."""
+    random = np.random.default_rng(seed)
+    scrambled = np.column_stack([random.permutation(column) for column in inputs.T])
+    real, shuffled = rarity.measure(inputs), rarity.measure(scrambled)
+    is_real = np.repeat([1, 0], len(inputs))
+    return {
+        "auc": round(float(roc_auc_score(is_real, np.concatenate([real, shuffled]))), 4),
+        "warned_share": round(float(np.mean(real < WARN_BELOW)), 4),
+        "scrambled_warned_share": round(float(np.mean(shuffled < WARN_BELOW)), 4),
+        "widening": [each.model_dump() for each in rarity.widening],
+    }
 
 
 def name_places(recipe: Recipe, features: Sequence[Feature], inputs: Inputs) -> list[str]:

@@ -52,6 +52,8 @@ def write_report(
             *_describe_limits(metrics),
             *_describe_tuning(metrics["tuning"]),
         ]
+    if "unusual" in metrics:
+        parts += _describe_unusual(metrics["unusual"])
     parts += _describe_steps(metrics.get("steps", ()))
     parts += [
         "## The more is known",
@@ -213,6 +215,22 @@ def _describe_limits(metrics: Mapping[str, Any]) -> list[str]:
         "Trained without any row of the place, or of the time, that is then judged. This is what "
         "to expect of a place or a year that isn't in the data:",
         format_table(columns),
+    ]
+
+
+def _describe_unusual(unusual: Mapping[str, Any]) -> list[str]:
+    widening = unusual["widening"]
+    return [
+        "## Unusual inputs",
+        "A prediction says which share of the training rows is as unusual as its input. Rows held "
+        f"out are told from the same with each column shuffled on its own with an AUC of "
+        f"{unusual['auc']:.4f}. {unusual['warned_share']:.1%} of the real rows and "
+        f"{unusual['scrambled_warned_share']:.1%} of the shuffled ones get a warning. Half the "
+        "interval, on the log scale, is multiplied by:",
+        "\n".join(
+            ["| share as unusual | factor |", "|---:|---:|"]
+            + [f"| {each['typical']:.2%} | {each['factor']:.2f} |" for each in widening]
+        ),
     ]
 
 

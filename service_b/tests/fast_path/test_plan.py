@@ -26,6 +26,7 @@ from tests.training.test_shipped import MODELS, read_real
 from training.commands import RECIPES
 from training.features import to_request
 from training.hidden_fields import hide_fields, keep_required
+from training.versions import find_versions
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -41,8 +42,8 @@ class Shipped:
         model = load_registered(self.name, Folder(files, str(folder), folder.name))
         self.card = model.card
         self.input_type = model.input_type
-        estimators = [joblib.load(folder / each.file) for each in self.card.artifacts]
-        self.pipelines = Pipelines(self.card, estimators)
+        plain = load_registered(self.name, Folder(files, str(folder), folder.name), fast_path=False)
+        self.pipelines = plain.evaluation
         assert isinstance(model.evaluation, FastPath)
         self.fast_path = model.evaluation
 
@@ -57,7 +58,8 @@ class Shipped:
 
 @pytest.fixture(scope="module", params=MODELS)
 def shipped(request: pytest.FixtureRequest) -> Shipped:
-    return Shipped(SERVICE_FOLDER / "models" / request.param / "1")
+    family = SERVICE_FOLDER / "models" / request.param
+    return Shipped(family / find_versions(family)[-1])
 
 
 def test_fast_path_gives_the_same_for_every_row_of_the_data(shipped: Shipped) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
-from sklearn.metrics import roc_auc_score
 
 from predictor.typicality import LONELY, NOBODY, Arrays, Numbers, Typicality, measure_loneliness
 from tests.training.test_shipped import MODELS, read_real
@@ -15,7 +14,7 @@ from training.clusters import place_rows
 from training.commands import RECIPES
 from training.evaluation import Data
 from training.hidden_fields import Inputs, keep_required, keep_some
-from training.rarity import WARN_BELOW
+from training.rarity import WARN_BELOW, Rarity, measure_scrambled
 from training.recipe import Recipe
 from training.typicality import encode, fit_typicality
 
@@ -82,11 +81,10 @@ def fit(name: str) -> Fitted:
 
 
 def test_scrambled_rows_are_told_from_real_ones(fitted: Fitted) -> None:
-    random, rows = np.random.default_rng(1), fitted.unseen.inputs
-    scrambled = np.column_stack([random.permutation(column) for column in rows.T])
-    shares = [fitted.measure(each)[0] for each in (rows, scrambled)]
-    is_real = np.repeat([1, 0], len(rows))
-    assert roc_auc_score(is_real, np.concatenate(shares)) >= 0.95
+    rarity = Rarity(fitted.recipe, fitted.unseen.features, fitted.arrays, fitted.points)
+    measured = measure_scrambled(rarity, fitted.unseen.inputs, seed=1)
+    assert measured["auc"] >= 0.95
+    assert measured["scrambled_warned_share"] > 20 * measured["warned_share"]
 
 
 def test_so_many_unseen_rows_get_a_warning_as_the_bound_says(fitted: Fitted) -> None:
