@@ -17,7 +17,7 @@ Places = npt.NDArray[np.intp]
 # The surprises of the combinations of two columns' parts, and their variance.
 Table = tuple[Numbers, float]
 
-_FOLDS = 5
+FOLDS = 5
 _PARTIAL_VIEWS = 3
 # A column of numbers ends its parts at these shares of its values, and at its ends.
 _LEVELS = (0.0, 0.002, 0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98, 0.998)
@@ -52,7 +52,7 @@ def fit_typicality(
         encode(features, keep_required(features, inputs)),
     ]
     levels, bands, loneliness = [], [], []
-    folds = list(KFold(_FOLDS, shuffle=True, random_state=seed).split(rows))
+    folds = list(KFold(FOLDS, shuffle=True, random_state=seed).split(rows))
     for known, unseen in folds:
         typicality = Typicality(_count(features, rows[known]))
         measured = [typicality.surprise(view[unseen])[1:] for view in views]
