@@ -91,12 +91,13 @@ class Typicality:
         heights, widths = arrays.sizes[arrays.pairs] + 1
         self._widths = widths[:, None]
         self._starts = np.cumsum([0, *(heights * widths)[:-1]])[:, None]
-        # By cell: how surprising it is, and the variance of its pair, of which an unknown has none.
+        # By cell: how surprising it is, and as imaginary part the variance of its pair, of which an
+        # unknown has none. Side by side, both are found by one look into memory.
         variances = [
             np.pad(np.full((height - 1, width - 1), variance), (0, 1)).ravel()
             for height, width, variance in zip(heights, widths, arrays.variances, strict=True)
         ]
-        self._cells = np.stack([arrays.surprises, np.concatenate(variances)]).astype(np.float64)
+        self._cells = arrays.surprises + 1j * np.concatenate(variances)
         self._bands = arrays.bands * arrays.variances.sum()
         self._shares, self._either = arrays.shares, arrays.either
         # Interpolation wants them rising.
@@ -133,10 +134,11 @@ class Typicality:
         cells *= self._widths
         cells += parts.take(self._second, axis=0)
         cells += self._starts
-        found = self._cells.take(cells, axis=1)
-        levels, variances = np.add.reduce(found, axis=1)
-        levels /= np.sqrt(np.maximum(variances, _TINY))
-        return found[0], levels, self._bands.searchsorted(variances)
+        found = self._cells.take(cells)
+        sums = np.add.reduce(found, axis=0)
+        variances = sums.imag
+        levels = sums.real / np.sqrt(np.maximum(variances, _TINY))
+        return found.real, levels, self._bands.searchsorted(variances)
 
     def share_surprised(self, levels: Numbers, bands: Places) -> Numbers:
         """Give the share of training rows of the same band that reach each level."""
