@@ -15,24 +15,26 @@ from benchmarks.lineup import ROOT
 from benchmarks.machine import read_machine, read_packages
 from benchmarks.page import make_table, write_page
 from benchmarks.parts import PARTS
+from benchmarks.processor_limit import LimitRefused
 from benchmarks.report import Result, write_result, write_table
 from benchmarks.server import ServerFailed
 
 FOLDER = ROOT / "benchmarks"
 _CHARTS = ("compare", "peers", "quality")
 _QUICK = ("compare", "health", "memory", "start")
-_ONLY_IF_NAMED = ("compare", "revisions", "watchers", "shadow", "quality")
+_ONLY_IF_NAMED = ("compare", "revisions", "watchers", "traces", "shadow", "scale", "quality")
 _WITHOUT_LOAD = ("model", "quality")
 
 _EPILOG = """\
 parts:
 {parts}
 
-Without a part it runs all except compare, which peers contains, revisions, watchers, shadow and
-quality: well over an hour. --quick runs {quick} in about two minutes; it only shortens parts
-that are named. The load comes from wrk, on one thread, and goes to 127.0.0.1 only. Each part
-writes PART.json to the results, and their README.md anew. Needs Linux, and wrk (apt install wrk),
-which model and quality do without. In quality, a round is a split.
+Without a part it runs all except compare, which peers contains, revisions, watchers, traces,
+shadow, scale and quality: well over an hour. --quick runs {quick} in about
+two minutes; it only shortens parts that are named. The load comes from wrk and goes to 127.0.0.1
+only. Each part writes PART.json to the results, and their README.md anew. Needs Linux, and wrk
+(apt install wrk), which model and quality do without; scale needs root, and PostgreSQL for copies
+of Service A. In quality, a round is a split.
 """
 
 
@@ -122,7 +124,7 @@ def _run(part: str, options: argparse.Namespace, scratch: Path) -> None:
     try:
         plan = Plan(rounds, seconds, options.quick, options.base, scratch, say, options.data)
         result = PARTS[part](Bench(plan))
-    except (ServerFailed, WrongAnswer, subprocess.CalledProcessError) as error:
+    except (ServerFailed, WrongAnswer, LimitRefused, subprocess.CalledProcessError) as error:
         sys.exit(f"{part}: {error}")
     facts |= read_packages(part)
     if part in _CHARTS:

@@ -27,18 +27,24 @@ class Lineup:
         self._root = root
         self._environment = {"PORT": "{port}", "LAB_PLAIN": plain}
 
-    def make_services(self) -> tuple[Server, Server]:
-        """Service A, and the Service B that it asks."""
-        b = self.make_service_b()
-        return self.make_service_a(b), b
+    def make_services(self, settings: Mapping[str, str] | None = None) -> tuple[Server, Server]:
+        """Service A, and the Service B that it asks; with settings that both have."""
+        b = self.make_service_b(settings=settings)
+        return self.make_service_a(b, settings=settings), b
 
-    def make_service_b(self, *, replicas: int | None = None, models: Path | None = None) -> Server:
-        """Service B, with its own or other models; as `replicas` processes behind one port."""
+    def make_service_b(
+        self,
+        *,
+        replicas: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+    ) -> Server:
+        """Service B; as `replicas` processes behind one port."""
         name, workers_environment = _name_processes("Service B", "replica", replicas)
-        environment = self._environment | workers_environment
-        if models:
-            environment |= {"PREDICTOR_MODELS": str(models)}
-        return self.make_server(name, self._root / "service_b", ["main.py"], environment)
+        environment = self._environment | workers_environment | {"HOST": host, **(settings or {})}
+        folder = self._root / "service_b"
+        return self.make_server(name, folder, ["main.py"], environment, host=host, port=port)
 
     def make_service_a(
         self,
@@ -46,22 +52,25 @@ class Lineup:
         *,
         log: str = "inputs.db",
         workers: int | None = None,
-        lab_page: bool = True,
+        settings: Mapping[str, str] | None = None,
+        within: Sequence[str] = (),
     ) -> Server:
-        """Service A in front of `b`; with `workers`, so many processes on one log."""
+        """Service A in front of `b`; with `workers`, so many processes on one log.
+
+        `within` is a command that runs it.
+        """
         name, workers_environment = _name_processes("Service A", "worker", workers)
-        if not lab_page:
-            name += " without its page"
         environment = (
             self._environment
             | workers_environment
             | {
                 "SERVICE_B_URL": f"{b.url}/predict",
                 "INPUT_LOG_URL": f"sqlite:///{self.scratch / log}",
-                "GATEWAY_LAB_PAGE": str(int(lab_page)),
+                **(settings or {}),
             }
         )
-        return self.make_server(name, self._root / "service_a", ["main.py"], environment)
+        folder = self._root / "service_a"
+        return self.make_server(name, folder, ["main.py"], environment, within=within)
 
     def make_limits(self) -> list[Subject]:
         """Servers that only give the request back, on the packages of Service A."""
@@ -105,15 +114,20 @@ class Lineup:
         *,
         python: Path | None = None,
         health: str = "/health",
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        within: Sequence[str] = (),
     ) -> Server:
         """Make a server that is run in `folder`, by the Python of the venv there."""
         return Server(
             name,
-            [python or folder / ".venv/bin/python", *arguments],
+            [*within, python or folder / ".venv/bin/python", *arguments],
             cwd=folder,
             output=self.scratch / f"{name}.log",
             environment=environment,
             health=health,
+            host=host,
+            port=port,
         )
 
     def write_row(self, house: House) -> House:

@@ -116,6 +116,7 @@ def _load(case: Case, seconds: float) -> Load:
     return run_wrk(
         case.subject.url,
         case.bodies,
+        ports=case.subject.ports,
         connections=case.connections,
         seconds=seconds,
         pause_ms=case.pause_ms,

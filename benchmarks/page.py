@@ -181,12 +181,32 @@ SECTIONS = [
         list,
     ),
     Section(
+        "traces",
+        "What does it cost to send traces?",
+        "Speed and processor time per request of both services are compared with those without"
+        " traces, in the same rounds. What receives the spans counts them on the same two cores,"
+        " and takes all. `/process` makes five in Service A, and Service B three for each call;"
+        " with fewer than five per request, Service A has dropped some, because it makes more than"
+        " its thread can send. A trace of 1 in 100 requests is what a sampler keeps.",
+        list,
+    ),
+    Section(
         "shadow",
         "What does a challenger in the shadow cost callers?",
         "Service B alone; the challenger is a copy of the model that answers. Speed and the 99th"
         " percentile are compared with those without a challenger in the same rounds, with the"
         " lowest and the highest change. Callers without pauses leave a shadow no time: nearly all"
         " of its inputs are dropped.",
+        list,
+    ),
+    Section(
+        "scale",
+        "Do workers and copies share the work?",
+        "Each worker or copy of the service that is named gets part of a processor, and no more, so"
+        " that two cores have room for three of them and for all else: the other service, the"
+        " database and the callers. `times one` is taken within the same rounds: three that share"
+        " the work well answer three times as much. `processor used` is that of all of them; less"
+        " than they may use means that something else holds them up, such as the log's disk.",
         list,
     ),
     Section(

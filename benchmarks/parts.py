@@ -10,8 +10,10 @@ from benchmarks.model_speed import measure_model
 from benchmarks.quality import measure_quality
 from benchmarks.report import Result
 from benchmarks.revisions import compare_revisions
-from benchmarks.scale import measure_log_sizes, measure_replicas, measure_workers
+from benchmarks.scale import measure_scale
 from benchmarks.shadow import measure_shadow
+from benchmarks.sizes import measure_log_sizes, measure_replicas, measure_workers
+from benchmarks.traces import measure_traces
 from benchmarks.tricks import measure_tricks
 from benchmarks.watchers import measure_watchers
 
@@ -21,7 +23,9 @@ PARTS: dict[str, Callable[[Bench], Result]] = {
     "tricks": measure_tricks,
     "revisions": compare_revisions,
     "watchers": measure_watchers,
+    "traces": measure_traces,
     "shadow": measure_shadow,
+    "scale": measure_scale,
     "fields": measure_fields,
     "batches": measure_batches,
     "model": measure_model,

@@ -7,7 +7,8 @@ CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 case " $* " in
     *' --help '* | *' -h '*) ;; # needs no packages
     *)
-        ./run_services.sh --prepare requirements.txt service_a service_b
+        # With the driver for PostgreSQL and what exports spans; only scale and traces use them.
+        ./run_services.sh --prepare requirements-tracing.txt service_a service_b
         # Whatever is compared runs on the same Python.
         export PYTHON=$PWD/service_a/.venv/bin/python
         ./run_services.sh --prepare requirements.txt benchmarks

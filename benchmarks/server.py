@@ -41,9 +41,12 @@ class Server:
         output: Path,
         environment: Mapping[str, str] | None = None,
         health: str = "/health",
+        host: str = "127.0.0.1",
+        port: int | None = None,
     ) -> None:
         self.name = name
-        self.port = find_free_port()
+        self.host = host
+        self.port = port or find_free_port()
         self._command = [str(part).replace("{port}", str(self.port)) for part in command]
         self._environment = {
             key: value.replace("{port}", str(self.port))
@@ -56,7 +59,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def start(self) -> float:
         """Start, and return how many seconds it took until it was healthy.
@@ -86,7 +89,7 @@ class Server:
         return time.monotonic() - started
 
     def _is_healthy(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
         try:
             connection.request("GET", self._health)
             return connection.getresponse().status == 200

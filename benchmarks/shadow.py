@@ -73,7 +73,7 @@ def _make_server(bench: Bench, share: float | None) -> Server:
         entry["challenger"] = {"share": share}
     models = folder / "models.yaml"  # JSON is YAML, too
     models.write_text(json.dumps({"models": [entry]}), encoding="utf-8")
-    server = bench.lineup.make_service_b(models=models)
+    server = bench.lineup.make_service_b(settings={"PREDICTOR_MODELS": str(models)})
     server.name = name
     return server
 

@@ -16,7 +16,8 @@ class Subject:
     """A server, the others that it needs, and one kind of request to it.
 
     `write_body` takes a house, or the houses of a batch. `read_price` finds the price of the house
-    in an answer; it is None where there is none.
+    in an answer; it is None where there is none. Of `servers`, the first `copies` are copies of
+    one server, which share the load.
     """
 
     name: str
@@ -25,10 +26,16 @@ class Subject:
     write_body: Callable[[Any], object]
     read_price: Callable[[Any], float] | None = None
     settings: str = ""
+    copies: int = 1
 
     @property
     def url(self) -> str:
         return self.servers[0].url + self.path
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports of all copies."""
+        return [server.port for server in self.servers[: self.copies]]
 
 
 def make_process(a: Server, b: Server) -> Subject:

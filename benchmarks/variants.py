@@ -1,6 +1,6 @@
 """Two variants of both services under the same load, in turn."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -23,7 +23,15 @@ from benchmarks.subject import (
     make_process_log_only,
     make_public_batch,
 )
-from benchmarks.summary import Ratios, compare_rounds, read_cpu, read_speed, select
+from benchmarks.summary import (
+    Ratios,
+    Row,
+    compare_rounds,
+    read_cpu,
+    read_speed,
+    select,
+    summarise,
+)
 
 _CHECKED_HOUSES = 20
 
@@ -121,3 +129,24 @@ def _make_figure(
     return Figure(
         median(map(read, first)), median(map(read, second)), compare_rounds(second, first, read)
     )
+
+
+def compare_with_first(
+    what: str, workload: Workload, cases: Sequence[Case], samples: Sequence[Sample]
+) -> Iterator[Row]:
+    """Compare each case under a workload with the first of them; what varies ends their labels."""
+    first = select(samples, cases[0])
+    for case, row in zip(cases, summarise(cases, samples), strict=True):
+        own = select(samples, case)
+        speed, cpu = (compare_rounds(own, first, read) for read in (read_speed, read_cpu))
+        yield {
+            "load": str(workload),
+            what: case.label.partition(": ")[2],
+            "requests/s": row["requests/s"],
+            "speed": f"{speed.median - 1:+.1%}",
+            "speed, rounds": f"{speed.lowest - 1:+.1%} to {speed.highest - 1:+.1%}",
+            "CPU": f"{cpu.median - 1:+.1%}",
+            "CPU, rounds": f"{cpu.lowest - 1:+.1%} to {cpu.highest - 1:+.1%}",
+            "p99 ms": row["p99 ms"],
+            "failures": row["failures"],
+        }

@@ -8,14 +8,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from benchmarks import summary
 from benchmarks.answers import check_answers
 from benchmarks.bench import Bench
-from benchmarks.measurement import Case, Sample, running
+from benchmarks.measurement import Case, running
 from benchmarks.report import Result
 from benchmarks.server import Server
-from benchmarks.summary import Row, compare_rounds, read_cpu, read_speed, summarise
-from benchmarks.variants import LOG_ONLY, PROCESS, PROCESS_ALONE, Workload
+from benchmarks.variants import LOG_ONLY, PROCESS, PROCESS_ALONE, Workload, compare_with_first
 
 _WATCHERS = (0, 1, 20)
 _WORKLOADS = (PROCESS, PROCESS_ALONE, LOG_ONLY)
@@ -25,7 +23,7 @@ _CHECKED_HOUSES = 20
 def measure_watchers(bench: Bench) -> Result:
     """Service A without its page and events, and with them while none, 1 and 20 watch."""
     b = bench.lineup.make_service_b()
-    off = bench.lineup.make_service_a(b, log="off.db", lab_page=False)
+    off = bench.lineup.make_service_a(b, log="off.db", settings={"GATEWAY_LAB_PAGE": "0"})
     a = bench.lineup.make_service_a(b)
     groups = [_make_cases(bench, workload, off, a, b) for workload in _WORKLOADS]
     cases = [case for group in groups for case in group]
@@ -35,7 +33,7 @@ def measure_watchers(bench: Bench) -> Result:
     rows = [
         row
         for workload, group in zip(_WORKLOADS, groups, strict=True)
-        for row in make_rows(workload, group, samples)
+        for row in compare_with_first("events", workload, group, samples)
     ]
     return Result("watchers", "Watchers of the events", rows, samples=samples)
 
@@ -76,24 +74,3 @@ def _read(watchers: Sequence[socket.socket], stopped: threading.Event) -> None:
         for watcher in select.select(watchers, (), (), 0.1)[0]:
             if not watcher.recv(1 << 20):
                 raise ConnectionError("Service A has ended a watcher's stream")
-
-
-def make_rows(
-    workload: Workload, cases: Sequence[Case], samples: Sequence[Sample]
-) -> Iterator[Row]:
-    """Compare each case with the first, which is without events."""
-    first = summary.select(samples, cases[0])
-    for case, row in zip(cases, summarise(cases, samples), strict=True):
-        own = summary.select(samples, case)
-        speed, cpu = (compare_rounds(own, first, read) for read in (read_speed, read_cpu))
-        yield {
-            "load": str(workload),
-            "events": case.label.partition(": ")[2],
-            "requests/s": row["requests/s"],
-            "speed": f"{speed.median - 1:+.1%}",
-            "speed, rounds": f"{speed.lowest - 1:+.1%} to {speed.highest - 1:+.1%}",
-            "CPU": f"{cpu.median - 1:+.1%}",
-            "CPU, rounds": f"{cpu.lowest - 1:+.1%} to {cpu.highest - 1:+.1%}",
-            "p99 ms": row["p99 ms"],
-            "failures": row["failures"],
-        }

@@ -11,6 +11,15 @@ if pause_ms > 0 then
     end
 end
 
+-- wrk calls this once for each thread: every thread loads a port of its own.
+local ports = string.gmatch(os.getenv("PORTS") or "", "%d+")
+function setup(thread)
+    local port = ports()
+    if port then
+        thread.addr = wrk.lookup(wrk.host, port)[1]
+    end
+end
+
 function init(arguments)
     if not arguments[1] then
         requests[1] = wrk.format("GET")

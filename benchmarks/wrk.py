@@ -1,9 +1,10 @@
-"""The load generator wrk, with one thread: https://github.com/wg/wrk."""
+"""The load generator wrk, with one thread for each server: https://github.com/wg/wrk."""
 
 import json
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,17 +34,25 @@ def is_installed() -> bool:
 
 
 def run_wrk(
-    url: str, bodies: Path | None, *, connections: int, seconds: float, pause_ms: int = 0
+    url: str,
+    bodies: Path | None,
+    *,
+    connections: int,
+    seconds: float,
+    pause_ms: int = 0,
+    ports: Sequence[int] = (),
 ) -> Load:
     """Post the bodies, one after the other on each connection, for so long; without, get.
 
-    Before each request, a connection pauses for `pause_ms` in the mean.
+    Before each request, a connection pauses for `pause_ms` in the mean. With `ports`, each gets
+    the same share of the connections.
     """
-    command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds:.0f}s"]
-    command += [f"--timeout={_TIMEOUT_SECONDS}s", f"--script={_SCRIPT}", url]
+    command = ["wrk", f"--threads={len(ports) or 1}", f"--connections={connections}"]
+    command += [f"--duration={seconds:.0f}s", f"--timeout={_TIMEOUT_SECONDS}s"]
+    command += [f"--script={_SCRIPT}", url]
     if bodies:
         command += ["--", str(bodies)]
-    environment = os.environ | {"PAUSE_MS": str(pause_ms)}
+    environment = os.environ | {"PAUSE_MS": str(pause_ms), "PORTS": " ".join(map(str, ports))}
     finished = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     result = json.loads(finished.stdout.splitlines()[-1])
     return Load(

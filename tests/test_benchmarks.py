@@ -11,14 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from benchmarks.bench import Bench, Plan
 from benchmarks.measurement import Cost, Sample
 from benchmarks.page import make_table, write_page
+from benchmarks.postgres import is_installed, running_postgres
+from benchmarks.processor_limit import limited
 from benchmarks.revisions import make_rows
+from benchmarks.scale import make_gateways, make_predictors, measure_group
+from benchmarks.scale import make_rows as make_scale_rows
+from benchmarks.span_receiver import count_spans
 from benchmarks.summary import Ratios, compare_rounds, read_cpu, read_speed
+from benchmarks.traces import measure_traces
 from benchmarks.tricks import TRICKS, Trick, make_row, measure_trick
-from benchmarks.variants import LOG_ONLY, PREDICT, PROCESS, Comparison, Figure
+from benchmarks.variants import LOG_ONLY, PREDICT, PROCESS, PROCESS_ALONE, Comparison, Figure
 from benchmarks.wrk import Load
 from tests.running_lab import ROOT
 
@@ -99,6 +109,80 @@ def test_challenger_predicts_when_callers_pause(tmp_path: Path) -> None:
     assert [row["challenger"] for row in rows] == ["no challenger", "share 0.2", "share 1"] * 2
     assert [row["failures"] + row["failed"] for row in rows] == [0] * 6
     assert [row["compared"] > 0 for row in rows[3:]] == [False, True, True]
+
+
+@measures
+def test_all_spans_of_a_lone_caller_are_received_and_few_with_a_sampler(tmp_path: Path) -> None:
+    plan = Plan(rounds=1, seconds=1, quick=True, base="HEAD", scratch=tmp_path, say=print)
+
+    result = measure_traces(Bench(plan), [PROCESS_ALONE])
+
+    assert [row["failures"] for row in result.rows] == [0, 0, 0]
+    assert [row["traces"] for row in result.rows] == ["none", "all", "1 in 100"]
+    none, every, few = (float(row["spans per request"]) for row in result.rows)
+    assert (none, round(every)) == (0, 5 + 3)
+    assert few < 1
+
+
+def test_spans_are_counted_as_protobuf_has_them() -> None:
+    spans = [Span(name="x" * 200, trace_id=b"t" * 16) for _ in range(300)]
+    scope = InstrumentationScope(name="a scope")
+    scopes = [ScopeSpans(scope=scope, spans=spans), ScopeSpans(spans=spans[:1], schema_url="u")]
+    resource = Resource(attributes=[KeyValue(key="service.name")])
+    resources = [ResourceSpans(resource=resource, scope_spans=scopes), ResourceSpans()]
+
+    content = ExportTraceServiceRequest(resource_spans=resources).SerializeToString()
+
+    assert count_spans(content) == 301
+
+
+limits = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or os.geteuid() != 0 or "CI" not in os.environ,
+    reason="only root may limit a processor; runs only in CI",
+)
+
+
+@limits
+def test_process_gets_its_part_of_a_processor_and_no_more() -> None:
+    loop = "from time import *\nend = time() + 0.5\nwhile time() < end: pass\nprint(process_time())"
+    command = [sys.executable, "-c", loop]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE) as process,
+        limited([process.pid], 0.1),
+    ):
+        seconds, _ = process.communicate()
+
+    assert 0 < float(seconds) < 0.2
+
+
+@measures
+@limits
+def test_two_copies_of_service_b_keep_to_their_part_of_a_processor(tmp_path: Path) -> None:
+    bench = Bench(Plan(rounds=1, seconds=1, quick=True, base="HEAD", scratch=tmp_path, say=print))
+    group = make_predictors(bench, [2])
+
+    (sample,) = measure_group(bench, group)
+
+    (row,) = make_scale_rows(group, [sample])
+    assert (row["number"], row["failures"]) == (2, 0)
+    assert 0 < float(row["processor used"]) < 1.5 * 2 * group.share
+    used = [sample.costs[b.name].cpu_us_per_request for b in group.limited]
+    assert min(used) > max(used) / 4, "one copy does the work"
+
+
+@measures
+@limits
+@pytest.mark.skipif(not is_installed(), reason="needs PostgreSQL")
+def test_two_copies_of_service_a_answer_on_one_log(tmp_path: Path) -> None:
+    bench = Bench(Plan(rounds=1, seconds=1, quick=True, base="HEAD", scratch=tmp_path, say=print))
+    with running_postgres() as url:
+        group = make_gateways(bench, [2], url)
+
+        (sample,) = measure_group(bench, group)
+
+    assert sample.load.failures == 0
+    used = [sample.costs[a.name].cpu_us_per_request for a in group.limited]
+    assert min(used) > max(used) / 4, "one copy does the work"
 
 
 @measures

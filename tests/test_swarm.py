@@ -30,7 +30,12 @@ RELEASES = {  # and how they differ from the image of the version
     # They end at their start, as a setting is wrong.
     "ml-lab-service-a:bad": "ENV GATEWAY_FORWARD_CALLS=many",
     "ml-lab-service-b:bad": "ENV PREDICTOR_MAX_ROWS=many",
+    # They run and never get healthy: they listen where nobody asks.
+    "ml-lab-service-a:deaf": "ENV HOST=127.0.0.2",
+    "ml-lab-service-b:deaf": "ENV HOST=127.0.0.2",
 }
+# A copy has so long to get healthy; the settings' own 30 and 60 s would only be waited for.
+SHORT_START = "--health-start-period=1s --health-retries=2"
 
 if "SWARM_NODES" not in os.environ:
     pytest.skip("makes several Docker engines: only by .ci/run swarm", allow_module_level=True)
@@ -203,10 +208,13 @@ def test_no_acknowledged_input_is_lost_when_releases_copies_and_a_machine_come_a
             swarm.shell(update_b)
             assert swarm.read_update("service_b") == ("completed", "1.0.1")
         for update, letter in ((update_a, "A"), (update_b, "B")):
-            with swarm.step(f"a bad release of Service {letter} rolled back"):
-                swarm.shell(f"{update.replace('1.0.1', 'bad')} || true")
-                service = f"service_{letter.lower()}"
-                assert swarm.read_update(service) == ("rollback_completed", "1.0.1")
+            for release, what in (("bad", "that ends"), ("deaf", "that never gets healthy")):
+                with swarm.step(f"a release of Service {letter} {what} rolled back"):
+                    flags = SHORT_START if release == "deaf" else ""
+                    command = update.replace("update", f"update {flags}", 1)
+                    swarm.shell(f"{command.replace('1.0.1', release)} || true")
+                    service = f"service_{letter.lower()}"
+                    assert swarm.read_update(service) == ("rollback_completed", "1.0.1")
         with swarm.step("Service B scaled to 1"):
             swarm.shell(scale_b.replace("=3", "=1"))
         with swarm.step("Service B scaled to 3, each copy called"):

@@ -190,17 +190,34 @@ class Artifact(_Strict):
     sha256: Annotated[str, AfterValidator(str.lower), Field(pattern=r"^[0-9a-fA-F]{64}$")]
 
 
+class Band(_Strict):
+    """Another factor of the interval's width, for inputs of which little is known."""
+
+    given_at_most: int = Field(ge=0, description="so many fields, the identifier aside")
+    log_scale: float = Field(gt=0)
+
+
 class Interval(_Strict):
     """Conformal interval: price times e**-width to price times e**width.
 
     The width is `log_half_width` for every input, or else `log_scale` times what a second
-    estimator, the `artifact`, gives for the input.
+    estimator, the `artifact`, gives for the input. The first of `bands` that holds for an input has
+    its own `log_scale`.
     """
 
     coverage: float = Field(gt=0, lt=1)
     log_half_width: float | None = Field(default=None, gt=0)
     log_scale: float | None = Field(default=None, gt=0)
     artifact: Artifact | None = None
+    # What the cards of older versions don't have.
+    bands: tuple[Band, ...] = ()
+
+    @model_validator(mode="after")
+    def check_bands(self) -> Self:
+        edges = [each.given_at_most for each in self.bands]
+        if edges != sorted(set(edges)) or (edges and self.log_scale is None):
+            raise ValueError("bands need rising given_at_most, and log_scale beside them")
+        return self
 
     @model_validator(mode="after")
     def check_width(self) -> Self:

@@ -15,6 +15,8 @@ Matrix = npt.NDArray[np.float64]
 
 # A category of few rows is placed as if so many average rows belonged to it.
 _AVERAGE_ROWS = 10
+# An ordered category with a smaller share of the known rows isn't told from the next one.
+_RARE_SHARE = 0.025
 # Numbers that span more than this factor are taken by their logarithm in a linear model.
 _WIDE_FACTOR = 20
 
@@ -24,14 +26,26 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     `categories` has an entry per column: None for a number, else its categories. Their places
     follow the mean of what is predicted, so that a tree can part cheap from dear by one split.
+    Where `ordered`, which has an entry per column as well, says so, they are in order already: then
+    a rare one takes the place of the next, for its few rows say more of themselves than of it.
     """
 
-    def __init__(self, categories: tuple[tuple[str | int, ...] | None, ...]) -> None:
+    def __init__(
+        self,
+        categories: tuple[tuple[str | int, ...] | None, ...],
+        ordered: tuple[bool, ...] | None = None,
+    ) -> None:
         self.categories = categories
+        self.ordered = ordered
 
     def fit(self, rows: npt.NDArray[np.object_], targets: Matrix) -> Self:
+        ordered = self.ordered or (False,) * len(self.categories)
         self.places_ = [
-            None if each is None else _order(each, rows[:, column], targets)
+            None
+            if each is None
+            else _join_rare(each, rows[:, column])
+            if ordered[column]
+            else _order(each, rows[:, column], targets)
             for column, each in enumerate(self.categories)
         ]
         return self
@@ -56,6 +70,19 @@ def _order(
         own = targets[values == category]
         means[category] = (own.sum() + _AVERAGE_ROWS * overall) / (len(own) + _AVERAGE_ROWS)
     return {each: float(place) for place, each in enumerate(sorted(means, key=means.__getitem__))}
+
+
+def _join_rare(
+    categories: tuple[str | int, ...], values: npt.NDArray[np.object_]
+) -> dict[str | int, float]:
+    counts = [int(np.count_nonzero(values == category)) for category in categories]
+    common = [
+        place for place, count in enumerate(counts) if count >= _RARE_SHARE * sum(counts)
+    ] or [0]
+    return {
+        category: float(next((each for each in common if each >= place), common[-1]))
+        for place, category in enumerate(categories)
+    }
 
 
 class Derived(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -209,12 +236,19 @@ class LinearDesign(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     a second time multiplied by the share of unknown fields: the model can trust a field more
     when it is one of few known, where otherwise one weight would have to serve both cases.
 
-    `sizes` has an entry per column: None for a number, else how many categories it has.
+    `sizes` has an entry per column: None for a number, else how many categories it has. The numbers
+    in the columns `straight` have no square (it is always 0), so their effect has one direction.
     """
 
-    def __init__(self, sizes: tuple[int | None, ...], gated: bool) -> None:
+    # Those that were pickled before it existed have none of their own.
+    straight: tuple[int, ...] = ()
+
+    def __init__(
+        self, sizes: tuple[int | None, ...], gated: bool, straight: tuple[int, ...] = ()
+    ) -> None:
         self.sizes = sizes
         self.gated = gated
+        self.straight = straight
 
     def fit(self, matrix: Matrix, targets: Matrix | None = None) -> Self:  # noqa: ARG002
         self.numbers_ = [column for column, size in enumerate(self.sizes) if size is None]
@@ -235,7 +269,8 @@ class LinearDesign(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         unknown = np.isnan(matrix)
         numbers = (self._scale(matrix[:, self.numbers_]) - self.means_) / self.deviations_
         known = ~unknown[:, self.numbers_]
-        columns = [np.where(known, numbers, 0), np.where(known, numbers**2 - 1, 0)]
+        squared = known & ~np.isin(self.numbers_, self.straight)
+        columns = [np.where(known, numbers, 0), np.where(squared, numbers**2 - 1, 0)]
         for column, size in enumerate(self.sizes):
             if size is not None:
                 columns.append(matrix[:, [column]] == np.arange(size))

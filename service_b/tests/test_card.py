@@ -119,6 +119,22 @@ def test_card_says_in_one_way_how_wide_the_interval_is(width: dict[str, Any]) ->
         Interval.model_validate({"coverage": 0.9} | width)
 
 
+@pytest.mark.parametrize(
+    "interval",
+    [
+        {"log_half_width": 0.1, "bands": [{"given_at_most": 4, "log_scale": 1.0}]},
+        {
+            "log_scale": 1.1,
+            "artifact": ARTIFACT,
+            "bands": [{"given_at_most": each, "log_scale": 1.0} for each in (4, 4)],
+        },
+    ],
+)
+def test_bands_of_an_interval_rise_and_stand_beside_a_factor(interval: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="bands need rising given_at_most"):
+        Interval.model_validate({"coverage": 0.9} | interval)
+
+
 def test_sha256_may_be_in_capitals() -> None:
     assert Artifact(file="model.joblib", sha256="AB" * 32).sha256 == "ab" * 32
 

@@ -14,6 +14,20 @@ _PARTIAL = replace(_PLAIN, whole_copies=2, partial_copies=6)
 _FOREST = replace(_PLAIN, weights={"forest": 1.0}, trees=100, rows_per_leaf=1)
 _LINEAR = replace(_PLAIN, weights={"linear": 1.0})
 _BLEND = replace(_PARTIAL, weights={"boosting": 0.65, "linear": 0.35})
+# What the search for version 1 found, on the rows that `split` gives for training.
+_FOUND = replace(
+    _BLEND,
+    weights={"boosting": 0.6, "linear": 0.4},
+    derived=False,
+    learning_rate=0.0878,
+    leaves_per_tree=22,
+    rows_per_leaf=35,
+    features_per_split=0.173,
+    penalty=2.37,
+    linear_penalty=13.0,
+    spread_bands=True,
+)
+_QUALITY = ("Po", "Fa", "TA", "Gd", "Ex")
 
 RECIPE = Recipe(
     name="ames",
@@ -63,6 +77,15 @@ RECIPE = Recipe(
         ("lot_area", "gr_liv_area"),
         ("bsmt_unf_sf", "total_bsmt_sf"),
     ),
+    places={"neighborhood": 0},
+    later=("yr_sold", 2010),
+    rises={
+        "garage_cars": (0, 1, 2),
+        "full_bath": (0, 1, 2),
+        "kitchen_qual": _QUALITY,
+        "bsmt_qual": _QUALITY,
+        "bsmt_cond": _QUALITY,
+    },
     candidates={
         "linear, median": replace(_LINEAR, imputation="median", linear_gated=False),
         "linear, mean flagged": replace(
@@ -79,6 +102,9 @@ RECIPE = Recipe(
         "boosting, no derived columns": replace(_PARTIAL, derived=False),
         "blend of boosting and linear": _BLEND,
         "blend of boosting and linear, no derived columns": replace(_BLEND, derived=False),
+        "blend, required copies, two seeds, sensible steps": replace(
+            _FOUND, required_copies=4, seeds=2, rising=True
+        ),
     },
     search={
         "weights.linear": Range(0.1, 0.6),

@@ -72,6 +72,8 @@ RECIPE = Recipe(
     ),
     neighbours=(1, 3, 5, 10, 20),
     place=_weigh_place(1),
+    places={"longitude": 0.25, "latitude": 0.25},
+    rises={"median_income": (0.5, 1, 2, 3, 4, 6, 8, 10)},
     candidates={
         "linear, median": replace(
             _PLAIN, weights={"linear": 1.0}, imputation="median", linear_gated=False
@@ -93,6 +95,9 @@ RECIPE = Recipe(
             _NEARBY, weights={"boosting": 0.9, "linear": 0.1}
         ),
         "blend of mean and median boosting, nearby": _BLEND,
+        "blend of mean and median boosting, nearby, more trees": replace(
+            _BLEND, trees=450, spread_bands=True
+        ),
         "blend of mean and median boosting, nearby and clusters": replace(_BLEND, clusters=True),
     },
     search={

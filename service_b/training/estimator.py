@@ -4,7 +4,7 @@ It takes an object array of shape (rows, inputs), columns in the card's order: n
 a category exactly as in the card's `categories`, NaN for anything unknown. It gives USD.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,12 @@ from predictor.estimators import (
     NearbyTargets,
 )
 from training.clusters import choose, cluster, place_rows
-from training.hidden_fields import Inputs, hide_fields
+from training.hidden_fields import Inputs, hide_fields, keep_required
 from training.parameters import Parameters
 from training.recipe import Recipe
 
 Prices = npt.NDArray[np.float64]
+Rises = Mapping[str, Sequence[object]]
 
 # The smallest error that the spread learns from: below it the logarithm says nothing more.
 _LEAST_LOG_ERROR = 1e-4
@@ -49,21 +50,30 @@ def fit_estimator(
 
     No prediction lies beyond half the cheapest or twice the dearest price.
     """
-    copies = [inputs] * parameters.whole_copies + [
-        hide_fields(features, inputs, np.random.default_rng([seed, number]))
-        for number in range(parameters.partial_copies)
+    copies = [
+        *[inputs] * parameters.whole_copies,
+        *(
+            hide_fields(features, inputs, np.random.default_rng([seed, number]))
+            for number in range(parameters.partial_copies)
+        ),
+        *[keep_required(features, inputs)] * parameters.required_copies,
     ]
     columns = _build_columns(recipe, features, inputs, seed, parameters)
     added = sum(each.added for each in columns)
-    members = [
-        (name, _build_member(name, features, added, seed, parameters))
-        for name, weight in parameters.weights.items()
-        if weight
-    ]
-    blend = VotingRegressor(members, weights=[parameters.weights[name] for name, _ in members])
+    rises = recipe.rises if parameters.rising else {}
+    members: list[tuple[str, Any]] = []
+    weights = []
+    for name, weight in parameters.weights.items():
+        times = 1 if name == "linear" else parameters.seeds
+        for number in range(times if weight else 0):
+            own = seed + number
+            member = _build_member(name, features, added, rises, own, parameters)
+            members.append((f"{name} {number + 1}", member))
+            weights.append(weight / times)
+    blend = VotingRegressor(members, weights=weights)
     # Learning the logarithm makes an error of 10% weigh the same for a cheap and a dear house.
     estimator = TransformedTargetRegressor(
-        regressor=make_pipeline(_build_encoder(features), *columns, blend),
+        regressor=make_pipeline(_build_encoder(features, rises), *columns, blend),
         func=np.log,
         inverse_func=BoundedExp(float(prices.min()) / 2, float(prices.max()) * 2),
         check_inverse=False,
@@ -94,15 +104,28 @@ def fit_spread(
         random_state=seed,
     )
     estimator = TransformedTargetRegressor(
-        regressor=make_pipeline(_build_encoder(features), _build_derived(recipe, features), trees),
+        regressor=make_pipeline(
+            _build_encoder(features, {}), _build_derived(recipe, features), trees
+        ),
         func=np.log,
         inverse_func=np.exp,
     )
     return estimator.fit(inputs, np.maximum(log_errors, _LEAST_LOG_ERROR))
 
 
-def _build_encoder(features: Sequence[Feature]) -> Encoder:
-    return Encoder(tuple(feature.categories for feature in features))
+def _build_encoder(features: Sequence[Feature], rises: Rises) -> Encoder:
+    return Encoder(
+        tuple(
+            each.categories and tuple(sorted(each.categories, key=_rank(rises.get(each.name, ()))))
+            for each in features
+        ),
+        tuple(each.name in rises for each in features),
+    )
+
+
+def _rank(order: Sequence[object]) -> Callable[[object], int]:
+    """Rank what isn't in the order first: the category for none."""
+    return lambda each: order.index(each) if each in order else -1
 
 
 def _build_derived(recipe: Recipe, features: Sequence[Feature]) -> Derived:
@@ -133,13 +156,20 @@ def _build_columns(
 
 
 def _build_member(
-    name: str, features: Sequence[Feature], added: int, seed: int, parameters: Parameters
+    name: str,
+    features: Sequence[Feature],
+    added: int,
+    rises: Rises,
+    seed: int,
+    parameters: Parameters,
 ) -> Any:
     """One of those that are averaged; it gets `added` columns behind those of the features."""
+    rising = (*(each.name in rises for each in features), *[False] * added)
     if name != "linear":
         return make_pipeline(*_impute(parameters), _build_trees(name, seed, parameters))
     sizes = [None if f.categories is None else len(f.categories) for f in features]
-    design = LinearDesign((*sizes, *[None] * added), gated=parameters.linear_gated)
+    straight = tuple(np.flatnonzero(rising).tolist())
+    design = LinearDesign((*sizes, *[None] * added), parameters.linear_gated, straight)
     return make_pipeline(*_impute(parameters), design, Ridge(alpha=parameters.linear_penalty))
 
 

@@ -17,10 +17,9 @@ from tqdm import tqdm
 
 from predictor.card import Feature
 from training.estimator import Prices, fit_estimator
-from training.hidden_fields import Inputs, keep_required, keep_some
+from training.hidden_fields import Inputs, keep_some
 from training.interval import Spread, calibrate
-from training.measures import Measures, measure, part_by_thirds, summarize
-from training.parallel import run_each
+from training.measures import Measures, measure, part_by_thirds
 from training.parameters import Parameters
 from training.recipe import Recipe, Slice
 
@@ -54,9 +53,6 @@ class Trained:
     def predict(self, inputs: Inputs) -> Prices:
         return np.asarray(self.estimator.predict(inputs), dtype=np.float64)
 
-    def measure(self, inputs: Inputs, prices: Prices) -> Measures:
-        return measure(prices, self.predict(inputs), self.spread.measure_half_width(inputs))
-
 
 def train(recipe: Recipe, data: Data, seed: int, parameters: Parameters) -> Trained:
     """Train both estimators on all the rows given."""
@@ -70,58 +66,74 @@ def split_rows(rows: int, seed: int = SPLIT_SEED) -> tuple[Rows, Rows]:
     return known, unseen
 
 
-def measure_hold_out(trained: Trained, data: Data, seed: int) -> dict[str, Any]:
-    """Measure on rows held out: whole, with required fields only, and by how many are known."""
-    predicted = trained.predict(data.inputs)
-    widths = trained.spread.measure_half_width(data.inputs)
-    scant = keep_required(data.features, data.inputs)
-    thirds = part_by_thirds(data.prices)
+@dataclass(frozen=True)
+class Judged:
+    """Predictions and half widths of intervals, of shape (views, rows).
+
+    The views are the rows with the shares `KNOWN_SHARES` of their optional fields known: the first
+    has only the required fields, the last all.
+    """
+
+    predicted: npt.NDArray[np.float64]
+    widths: npt.NDArray[np.float64]
+
+
+def judge(trained: Trained, data: Data, seed: int) -> Judged:
+    """Predict rows held out, with more and more fields known."""
+    views = [
+        keep_some(data.features, data.inputs, share, np.random.default_rng(seed))
+        for share in KNOWN_SHARES
+    ]
+    return Judged(
+        np.array([trained.predict(view) for view in views]),
+        np.array([trained.spread.measure_half_width(view) for view in views]),
+    )
+
+
+def measure_judged(prices: Prices, judged: Judged) -> dict[str, Any]:
+    """Measure whole rows, those with required fields only, and by how many are known."""
+    by_share = {
+        f"{share:g}": measure(prices, predicted, widths)
+        for share, predicted, widths in zip(
+            KNOWN_SHARES, judged.predicted, judged.widths, strict=True
+        )
+    }
+    predicted, widths = judged.predicted[-1], judged.widths[-1]
+    thirds = part_by_thirds(prices)
     return {
-        "rows": len(data.prices),
-        **measure(data.prices, predicted, widths),
+        "rows": len(prices),
+        **by_share["1"],
         "interval_coverage_share_by_price_third": [
-            measure(data.prices[own], predicted[own], widths[own])["interval_coverage_share"]
+            measure(prices[own], predicted[own], widths[own])["interval_coverage_share"]
             for own in (thirds == third for third in range(3))
         ],
-        "required_fields_only": trained.measure(scant, data.prices),
-        "by_share_of_optional_fields_known": {
-            f"{share:g}": trained.measure(
-                keep_some(data.features, data.inputs, share, np.random.default_rng(seed)),
-                data.prices,
-            )
-            for share in KNOWN_SHARES
-        },
+        "required_fields_only": by_share["0"],
+        "by_share_of_optional_fields_known": by_share,
     }
 
 
-def measure_other_splits(
-    recipe: Recipe, data: Data, seed: int, parameters: Parameters, splits: int
-) -> dict[str, Any]:
-    """Train and measure anew on `splits` other random splits; give mean and spread."""
-    whole, scant, thirds = [], [], []
-    calls = [
-        (_measure_split, (recipe, data, seed, parameters, number))
-        for number in range(1, splits + 1)
-    ]
-    for measured in run_each(calls, "other splits"):
-        whole.append({name: measured[name] for name in measured["required_fields_only"]})
-        scant.append(measured["required_fields_only"])
-        thirds.append(measured["interval_coverage_share_by_price_third"])
-    return {
-        "splits": splits,
-        "all_fields": summarize(whole),
-        "required_fields_only": summarize(scant),
-        "interval_coverage_share_by_price_third": [
-            round(float(mean), 4) for mean in np.mean(thirds, axis=0)
-        ],
-    }
-
-
-def _measure_split(
-    recipe: Recipe, data: Data, seed: int, parameters: Parameters, number: int
-) -> dict[str, Any]:
-    known, unseen = (data.take(rows) for rows in split_rows(len(data.prices), number))
-    return measure_hold_out(train(recipe, known, seed, parameters), unseen, seed)
+def measure_steps(
+    predict: Callable[[Inputs], Prices], data: Data, recipe: Recipe
+) -> list[dict[str, Any]]:
+    """Give by how much prices rise on average where a field alone goes up a step, in percent."""
+    names = [feature.name for feature in data.features]
+    steps = []
+    for name, values in recipe.rises.items():
+        prices = []
+        for value in values:
+            rows = data.inputs.copy()
+            rows[:, names.index(name)] = value if isinstance(value, str) else float(value)
+            prices.append(predict(rows))
+        steps += [
+            {
+                "feature": name,
+                "from": low,
+                "to": high,
+                "mean_change_percent": round(100 * float(np.mean(after / before - 1)), 4),
+            }
+            for (low, before), (high, after) in pairwise(zip(values, prices, strict=True))
+        ]
+    return steps
 
 
 def measure_slices(

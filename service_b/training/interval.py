@@ -4,7 +4,8 @@ Every row is priced by an estimator that never saw it, once as it is, with some 
 with the required fields only. From these errors a second estimator, the spread, learns how large
 they are for which rows. The factor by which its word has to be multiplied so that the wanted share
 of errors stays below is measured on rows that it never saw either (Vovk 2015, "Cross-conformal
-predictors"; Romano et al. 2019, "Conformalized quantile regression").
+predictors"; Romano et al. 2019, "Conformalized quantile regression"). There is one factor for each
+band of how many fields are known: what holds for whole descriptions need not hold for scant ones.
 """
 
 import math
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import KFold
 
-from predictor.card import Feature
+from predictor.card import Band, Feature
 from training.errors import TrainingError
 from training.estimator import Prices, fit_estimator, fit_spread
 from training.hidden_fields import Inputs, hide_fields, keep_required
@@ -27,18 +28,33 @@ from training.recipe import Recipe
 COVERAGE = 0.9
 FOLDS = 5
 _PARTIAL_VIEWS = 3
+# Up to which shares of the optional fields the bands go; beyond the last, nearly all is known.
+_BAND_SHARES = (0.1, 0.4, 0.7, 0.95)
+# With fewer errors a band has no factor of its own.
+_LEAST_ERRORS = 100
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The second estimator and its conformal factor."""
+    """The second estimator and its conformal factors, as a card has them."""
 
     estimator: Any
     log_scale: float
+    bands: tuple[Band, ...] = ()
 
     def measure_half_width(self, inputs: Inputs) -> Prices:
         """Give half the width of each row's interval, on the log scale."""
-        return np.asarray(self.log_scale * self.estimator.predict(inputs), dtype=np.float64)
+        edges = [each.given_at_most for each in self.bands]
+        scales = np.array([*(each.log_scale for each in self.bands), self.log_scale])
+        own = scales[np.searchsorted(edges, count_known(inputs))]
+        return np.asarray(own * self.estimator.predict(inputs), dtype=np.float64)
+
+
+def count_known(inputs: Inputs) -> npt.NDArray[np.intp]:
+    """Count the known fields of each row."""
+    # Only what is unknown isn't equal to itself.
+    known: npt.NDArray[np.intp] = np.count_nonzero(inputs == inputs, axis=1)
+    return known
 
 
 def calibrate(
@@ -85,12 +101,33 @@ def calibrate(
         known = errors[:, chosen].ravel()
         return fit_spread(recipe, features, seen, known, COVERAGE, seed, parameters)
 
-    scores = np.empty(rows)
+    scores = np.empty(errors.shape)
     for number in range(FOLDS):
         own = fold_of_row == number
-        scores[own] = errors[0, own] / learn(~own).predict(inputs[own])
+        learned = learn(~own)
+        for view, seen in enumerate(views):
+            scores[view, own] = errors[view, own] / learned.predict(seen[own])
     everything = np.ones(rows, dtype=np.bool_)
-    return Spread(learn(everything), conformal_quantile(scores, COVERAGE))
+    bands: tuple[Band, ...] = ()
+    if parameters.spread_bands:
+        known = np.array([count_known(view) for view in views])
+        bands = _measure_bands(features, known.ravel(), scores.ravel())
+    return Spread(learn(everything), conformal_quantile(scores[0], COVERAGE), bands)
+
+
+def _measure_bands(
+    features: Sequence[Feature], known: npt.NDArray[np.intp], scores: npt.NDArray[np.float64]
+) -> tuple[Band, ...]:
+    required = sum(each.required for each in features)
+    edges = sorted({required + int(s * (len(features) - required)) for s in _BAND_SHARES})
+    bands = []
+    last = -1
+    for edge in edges:
+        own = scores[(known > last) & (known <= edge)]
+        if len(own) >= _LEAST_ERRORS:
+            bands.append(Band(given_at_most=edge, log_scale=conformal_quantile(own, COVERAGE)))
+            last = edge
+    return tuple(bands)
 
 
 def _fit_and_predict(arguments: tuple[Any, ...], views: list[Inputs]) -> npt.NDArray[np.float64]:

@@ -9,7 +9,7 @@ from scipy import stats
 
 from predictor.card import ModelCard
 from training.estimator import Prices
-from training.measures import measure
+from training.measures import lead, measure
 
 ERROR, COVERAGE = "error of the prices", "coverage of the intervals"
 """The names of the tests."""
@@ -110,7 +110,7 @@ def judge_quality(sales: Sales, card: ModelCard) -> dict[str, float]:
 
 def promise_errors(sales: Sales, card: ModelCard) -> npt.NDArray[np.float64]:
     """Give the MAPE that the card promises for so much as was known of each house."""
-    by_share = card.metrics["by_share_of_optional_fields_known"]
+    by_share = lead(card.metrics)["by_share_of_optional_fields_known"]
     shares = [float(share) for share in by_share]
     errors = [each["mape_percent"] for each in by_share.values()]
     return np.asarray(np.interp(sales.known_shares, shares, errors), dtype=np.float64)

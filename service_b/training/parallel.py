@@ -39,13 +39,14 @@ def run_each(calls: Sequence[Call[Result]], title: str | None = None) -> Iterato
     hidden = title is None or _is_nested.get()
     with tqdm(desc=title, total=len(calls), disable=hidden) as progress:
         for start in range(0, len(calls), at_once):
+            batch = calls[start : start + at_once]
             if at_once > 1:
                 resource_tracker.ensure_running()  # it lets SIGINT through when it starts
             try:
                 with _hold_interrupts():
-                    under_way = joblib.Parallel(n_jobs=at_once, return_as="generator")(
-                        joblib.delayed(_call)(function, *arguments)
-                        for function, arguments in calls[start : start + at_once]
+                    # One that is left over stays in this process: what it runs can be side by side.
+                    under_way = joblib.Parallel(n_jobs=len(batch), return_as="generator")(
+                        joblib.delayed(_call)(function, *arguments) for function, arguments in batch
                     )
                 results = list(under_way)
             except TerminatedWorkerError as error:

@@ -17,11 +17,17 @@ class Parameters:
     weights: Mapping[str, float] = field(default_factory=lambda: {"boosting": 1.0})
     whole_copies: int = 1
     partial_copies: int = 0
+    # Copies of which only the required fields are known.
+    required_copies: int = 0
     # How trees meet an unknown field: `native` learns the better side of each split.
     imputation: Literal["native", "median", "median_flagged"] = "native"
     derived: bool = True
     nearby: bool = False
     clusters: bool = False
+    # Whether the recipe's `rises` hold: see `estimator.py`.
+    rising: bool = False
+    # So many of each member with trees are averaged, each with its own seed.
+    seeds: int = 1
     trees: int = 300
     learning_rate: float = 0.1
     leaves_per_tree: int = 16
@@ -32,6 +38,8 @@ class Parameters:
     linear_penalty: float = 10.0
     spread_trees: int = 80
     spread_leaves_per_tree: int = 8
+    # Whether the interval has a factor for each band of how many fields are known.
+    spread_bands: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Give all fields as JSON holds them."""

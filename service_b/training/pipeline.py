@@ -19,7 +19,7 @@ _ESTIMATORS = _TRAINING.parent / "predictor" / "estimators.py"
 _MODEL_CODE = ("estimator", "clusters", "hidden_fields", "parameters")
 # Beside those on which a version depends: they read the rows and choose the parameters.
 _LIBRARIES = ("pandas", "optuna")
-_MODEL_RECIPE = ("sums", "products", "ratios", "spaces", "neighbours", "place")
+_MODEL_RECIPE = ("sums", "products", "ratios", "spaces", "neighbours", "place", "rises")
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ STEPS = {
             "evaluate",
             steps.evaluate,
             ("prepare", "split", "relate", "select", "tune"),
-            ("evaluation", "measures", "interval", "plots", "report", *_MODEL_CODE),
-            (*_MODEL_RECIPE, "slices", "price_edges"),
+            ("evaluation", "resampling", "measures", "interval", "plots", "report", *_MODEL_CODE),
+            (*_MODEL_RECIPE, "slices", "price_edges", "places", "later"),
             ("seed", "splits"),
         ),
         Step(

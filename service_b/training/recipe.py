@@ -34,9 +34,13 @@ class Recipe:
 
     `sums` holds {feature: weight} per new column; `spaces` the same for each way to measure which
     rows are near, and `neighbours` how many of them are averaged. `place` holds the weights of the
-    coordinates, where there are any: clusters are made in them. Of the `relations` the card gets
-    those that the rows confirm. The first of `candidates` that
-    scores best is tuned within `search`; a name like `weights.linear` is a member's weight.
+    coordinates, where there are any: clusters are made in them. `rises` holds the features with
+    which people expect the price to rise, each with its values, least first: of a category, all but
+    the one for none. `places` holds what names a place, {feature: size of its steps, 0 for its
+    values}, and `later` a feature and its value from which on rows are later than the others: with
+    them the limits of the model are measured. Of the `relations` the card gets those that the rows
+    confirm. The first of `candidates` that scores best is tuned within `search`; a name like
+    `weights.linear` is a member's weight.
     """
 
     name: str
@@ -58,4 +62,7 @@ class Recipe:
     spaces: tuple[Mapping[str, float], ...] = field(default=())
     neighbours: tuple[int, ...] = ()
     place: Mapping[str, float] = field(default_factory=dict)
+    places: Mapping[str, float] = field(default_factory=dict)
+    later: tuple[str, float] | None = None
+    rises: Mapping[str, tuple[str, ...] | tuple[float, ...]] = field(default_factory=dict)
     relations: tuple[Relation, ...] = ()

@@ -45,6 +45,7 @@ def register(
             "interval": {
                 "coverage": COVERAGE,
                 "log_scale": trained.spread.log_scale,
+                "bands": trained.spread.bands,
                 "artifact": _write(trained.spread.estimator, unfinished, SPREAD),
             },
         }

@@ -5,7 +5,7 @@ from typing import Any
 
 from predictor.card import Relation
 from training.clusters import SAMPLE
-from training.measures import MEASURES, Measures, format_table
+from training.measures import MEASURES, Measures, format_table, lead
 from training.relations import LEAST_SHARE, is_confirmed
 
 _SLICE_MEASURES = (
@@ -33,6 +33,7 @@ def write_report(
     """Give the report as Markdown. The figures are those in the card, where both have them."""
     parts = [
         f"# {title}: evaluation",
+        *_lead_with_all_rows(metrics),
         f"Measured on {metrics['rows']:,} rows held out, which neither the choice of the model nor "
         "its tuning has seen. The interval is meant to hold 90% of prices.",
         *(["They are the newest from the log: " + "; ".join(remarks) + "."] if remarks else []),
@@ -43,19 +44,22 @@ def write_report(
                 "plain forest, all fields": metrics["random_forest_baseline"],
             }
         ),
-        "Interval coverage in the cheapest, middle and dearest third: "
-        + ", ".join(f"{each:.3f}" for each in metrics["interval_coverage_share_by_price_third"])
-        + ".",
+        _say_thirds(metrics),
     ]
-    if "other_splits" in metrics:
-        parts += _describe_splits(metrics["other_splits"])
+    if "five_fold" in metrics:
+        parts += [
+            *_describe_splits(metrics["other_splits"]),
+            *_describe_limits(metrics),
+            *_describe_tuning(metrics["tuning"]),
+        ]
+    parts += _describe_steps(metrics.get("steps", ()))
     parts += [
         "## The more is known",
         "Each optional field is known with this chance:",
         format_table(
             {
                 f"{float(share):.0%}": measures
-                for share, measures in metrics["by_share_of_optional_fields_known"].items()
+                for share, measures in lead(metrics)["by_share_of_optional_fields_known"].items()
             },
             ("mape_percent", "rmsle", "interval_coverage_share", "interval_relative_width"),
         ),
@@ -130,6 +134,39 @@ def _describe_clusters(clusters: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def _lead_with_all_rows(metrics: Mapping[str, Any]) -> list[str]:
+    if "five_fold" not in metrics:
+        return []
+    found = metrics["five_fold"]
+    dominant = found["dominant_rows"]
+    rows = " and ".join(
+        f"row {each['row']:,} (sold for {each['price']:,.0f} USD, predicted "
+        f"{each['predicted']:,.0f})"
+        for each in dominant["rows"]
+    )
+    columns = {
+        f"{title}: {statistic}": figures
+        for title, whole, key in (
+            ("all fields", found, "all_fields"),
+            ("required only", found["required_fields_only"], "required_fields_only"),
+        )
+        for statistic, figures in (
+            ("all rows", whole),
+            ("deviation of folds", _take(found["spread"][key], "deviation")),
+        )
+    }
+    return [
+        f"Every one of {found['rows']:,} rows was predicted once, by a model trained on the other "
+        f"{found['folds'] - 1} of {found['folds']} parts. These are the figures to expect; the "
+        "deviation says how much they differ from part to part:",
+        format_table(columns),
+        _say_thirds(found),
+        f"R² is at the mercy of few rows: {rows} make {dominant['share_of_squared_error']:.0%} of "
+        f"all squared error. Without them R² is {dominant['r2_without_them']:.4f}.",
+        "## The fixed split",
+    ]
+
+
 def _describe_relations(relations: Sequence[Relation]) -> list[str]:
     if not relations:
         return []
@@ -147,20 +184,87 @@ def _describe_relations(relations: Sequence[Relation]) -> list[str]:
 
 def _describe_splits(splits: Mapping[str, Any]) -> list[str]:
     columns = {
-        f"{title}: {statistic}": {
-            name: values[statistic] for name, values in splits[key].items() if name in MEASURES
-        }
+        f"{title}: {statistic}": _take(splits[key], statistic)
         for title, key in (("all", "all_fields"), ("required", "required_fields_only"))
         for statistic in ("mean", "deviation")
     }
+    better = splits["share_of_splits_better_than_the_fixed_one"]
     return [
         "## Other splits",
-        f"The same, trained and measured anew on {splits['splits']} other random splits:",
+        f"Trained and measured anew on {splits['splits']} random splits, none left out:",
         format_table(columns),
-        "Mean coverage in the cheapest, middle and dearest third: "
-        + ", ".join(f"{each:.3f}" for each in splits["interval_coverage_share_by_price_third"])
-        + ".",
+        f"The fixed split above is one draw like these: {better['mape_percent']:.0%} of them have "
+        f"a smaller MAPE, and {better['r2']:.0%} a larger R².",
     ]
+
+
+def _describe_limits(metrics: Mapping[str, Any]) -> list[str]:
+    """Say how good prices are where new rows aren't like a random draw of the old ones."""
+    found, places, later = metrics["five_fold"], metrics["new_places"], metrics["later"]
+    columns = {
+        "all rows, random parts": found,
+        f"new places ({places['places']} in all)": places,
+        f"required only, new places ({places['places']})": places["required_fields_only"],
+    }
+    if later:
+        columns[f"{later['feature']} from {later['from']:g}"] = later
+    return [
+        "## Limits",
+        "Trained without any row of the place, or of the time, that is then judged. This is what "
+        "to expect of a place or a year that isn't in the data:",
+        format_table(columns),
+    ]
+
+
+def _describe_tuning(tuning: Mapping[str, Any]) -> list[str]:
+    if not tuning["changed"]:
+        return ["## Tuning", "The search found nothing better than what it began with."]
+    change, error = tuning["score_change"], tuning["score_change_standard_error"]
+    verdict = (
+        "it brings something" if tuning["brings_something"] else "it brings nothing that is certain"
+    )
+    return [
+        "## Tuning",
+        f"On the same five folds the tuned parameters change the score of the candidate untuned, "
+        f"{tuning['untuned_score']:.3f}, by {change:+.3f} (standard error {error:.3f}): {verdict}.",
+    ]
+
+
+def _describe_steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not steps:
+        return []
+    down = [each for each in steps if each["mean_change_percent"] < 0]
+    return [
+        "## Steps",
+        "By how much the price changes on average where a field alone is changed in all rows held "
+        "out, and people expect a rise. "
+        + (
+            f"It isn't always so: {len(down)} of {len(steps)} steps go down."
+            if down
+            else f"None of the {len(steps)} steps goes down."
+        ),
+        "\n".join(
+            ["| field | from | to | change, % |", "|---|---:|---:|---:|"]
+            + [
+                f"| {each['feature']} | {_say(each['from'])} | {_say(each['to'])} | "
+                f"{each['mean_change_percent']:+.2f} |"
+                for each in steps
+            ]
+        ),
+    ]
+
+
+def _take(summary: Mapping[str, Measures], statistic: str) -> Measures:
+    return {name: values[statistic] for name, values in summary.items() if name in MEASURES}
+
+
+def _say_thirds(measured: Mapping[str, Any]) -> str:
+    shares = measured["interval_coverage_share_by_price_third"]
+    return (
+        "Interval coverage in the cheapest, middle and dearest third: "
+        + ", ".join(f"{each:.3f}" for each in shares)
+        + "."
+    )
 
 
 def _format_slice(measured: Mapping[str, Measures]) -> str:

@@ -15,6 +15,8 @@ from training.errors import TrainingError
 from training.estimator import Prices
 from training.evaluation import Data, train
 from training.features import complete_features, read_descriptions
+from training.hidden_fields import keep_required
+from training.interval import Spread
 from training.labelled import read_labelled
 from training.parameters import Parameters
 from training.parts import join_rows, part_rows
@@ -54,8 +56,11 @@ def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, 
 
     differences = {"price": _differ(registered.predict(rows.inputs), again.predict(rows.inputs))}
     if card.interval and spread:
-        widths = card.interval.log_scale * spread[0].predict(rows.inputs)
-        differences["width"] = _differ(widths, again.spread.measure_half_width(rows.inputs))
+        measured = Spread(spread[0], card.interval.log_scale or 0, card.interval.bands)
+        differences["width"] = max(
+            _differ(measured.measure_half_width(each), again.spread.measure_half_width(each))
+            for each in (rows.inputs, keep_required(inputs, rows.inputs))
+        )
     largest = ", ".join(f"{name} {difference:.1e}" for name, difference in differences.items())
     summary = f"{card.name} version {card.version}, largest relative difference over " + (
         f"{len(rows.prices):,} rows: {largest}"

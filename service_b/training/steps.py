@@ -11,23 +11,31 @@ from training import plots, relations
 from training.clusters import cluster, describe, place_rows
 from training.dataset import read_dataset
 from training.evaluation import (
+    judge,
     measure_calibration,
     measure_forest,
-    measure_hold_out,
     measure_importance,
-    measure_other_splits,
+    measure_judged,
     measure_slices,
+    measure_steps,
     train,
 )
 from training.features import complete_features, read_descriptions
 from training.labelled import KEPT, read_labelled
-from training.measures import format_table
+from training.measures import format_table, lead
 from training.parameters import Parameters
 from training.parts import join_rows, part_rows
 from training.preparation import prepare
 from training.price_level import measure_price_level
 from training.registration import REPORT
 from training.report import format_candidates, write_report
+from training.resampling import (
+    measure_five_fold,
+    measure_later,
+    measure_new_places,
+    measure_other_splits,
+    measure_tuning,
+)
 from training.run import RELATIONS, TRAINED, Run
 from training.selection import cross_validate, score
 from training.tuning import search
@@ -156,18 +164,17 @@ def tune(run: Run, folder: Path) -> None:
 
 
 def evaluate(run: Run, folder: Path) -> None:
-    """Measure on the rows held out, and on other splits; draw and report."""
+    """Measure on the rows held out, and all rows in other ways; draw and report."""
     recipe, seed = run.recipe, run.options.seed
     parameters = Parameters.from_json(run.read_json("tune", "parameters.json"))
     known, unseen = run.take("train"), run.take("hold_out")
     trained = train(recipe, known, seed, parameters)
     joblib.dump(trained, folder / TRAINED)
-    metrics = measure_hold_out(trained, unseen, seed)
+    metrics = measure_judged(unseen.prices, judge(trained, unseen, seed))
     metrics["random_forest_baseline"] = measure_forest(known, unseen)
-    if run.options.splits:
-        metrics["other_splits"] = measure_other_splits(
-            recipe, run.take("all"), seed, parameters, run.options.splits
-        )
+    metrics["steps"] = measure_steps(trained.predict, unseen, recipe)
+    if run.options.splits and run.labelled is None:
+        metrics |= _measure_anew(run, parameters, metrics)
     slices = measure_slices(trained, unseen, recipe.slices, recipe.price_edges)
     importance = measure_importance(trained.predict, unseen, seed)
     names = plots.draw_all(
@@ -197,6 +204,20 @@ def evaluate(run: Run, folder: Path) -> None:
         run.relations,
     )
     (folder / REPORT).write_text(report, encoding="utf-8")
-    columns = {"all fields": metrics, "required only": metrics["required_fields_only"]}
+    leading = lead(metrics)
+    columns = {"all fields": leading, "required only": leading["required_fields_only"]}
     print(format_table(columns | {"plain forest": metrics["random_forest_baseline"]}))
     print(f"    the whole report: {run.workspace.locate('evaluate', REPORT)}")
+
+
+def _measure_anew(run: Run, parameters: Parameters, fixed: dict[str, Any]) -> dict[str, Any]:
+    arguments = (run.recipe, run.take("all"), run.options.seed)
+    five_fold = measure_five_fold(*arguments, parameters)
+    untuned = Parameters.from_json(run.read_json("select", "parameters.json"))
+    return {
+        "five_fold": five_fold,
+        "tuning": measure_tuning(*arguments, untuned, parameters, five_fold["by_fold"]),
+        "other_splits": measure_other_splits(*arguments, parameters, run.options.splits, fixed),
+        "new_places": measure_new_places(*arguments, parameters),
+        "later": measure_later(*arguments, parameters),
+    }

@@ -8,7 +8,7 @@ from predictor.errors import ModelRefused
 from predictor.version import CHAMPION
 from training import alias
 from training.errors import TrainingError
-from training.measures import format_table
+from training.measures import format_table, lead
 
 _UNKNOWN = "not in the card"
 
@@ -112,7 +112,7 @@ def list_versions(family: Path) -> str:
     for version in find_versions(family):
         card = read_version(family, version)
         mark = "*" if version == champion else " "
-        metrics = card.metrics
+        metrics = lead(card.metrics)
         lines.append(
             f"{mark} {family.name} {version:>3}"
             f"  trained {card.training.trained_at:%Y-%m-%d %H:%M} UTC"
@@ -143,7 +143,10 @@ def show(family: Path, version: str | None) -> str:
         *(f"{name:<24}{value}" for name, value in training.parameters.items()),
         "",
         format_table(
-            {"all fields": card.metrics, "required only": card.metrics["required_fields_only"]}
+            {
+                "all fields": lead(card.metrics),
+                "required only": lead(card.metrics)["required_fields_only"],
+            }
         ),
     ]
     chosen = alias.read_alias(family)
@@ -158,7 +161,7 @@ def show(family: Path, version: str | None) -> str:
 def compare(family: Path, first: str, second: str) -> str:
     """Lay two versions side by side: their metrics, and the parameters in which they differ."""
     cards = [read_version(family, version) for version in (first, second)]
-    lines = [format_table({f"version {card.version}": card.metrics for card in cards}), ""]
+    lines = [format_table({f"version {card.version}": lead(card.metrics) for card in cards}), ""]
     one, two = (
         {**card.training.parameters, "seed": card.training.seed, **card.libraries}
         | {"data": card.training.data_sha256[:12], "code": card.training.code_revision[:12]}

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -22,6 +22,8 @@ from typing import cast
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from gateway.serving import server as server_module
 from gateway.serving.http_protocol import HTTPProtocol
@@ -30,9 +32,7 @@ from gateway.serving.server import serve
 from gateway.settings import SERVICE_FOLDER, load_settings
 from gateway.telemetry.log_lines import LineFormatter, LineHandler
 from tests.log_file import read_inputs
-from tests.serving.running_server import wait_until
-
-WAIT_SECONDS = 120
+from tests.serving.running_server import WAIT_SECONDS, RunningServer, wait_until
 
 
 @contextmanager
@@ -186,6 +186,33 @@ def test_next_request_of_a_connection_is_answered_after_a_bad_one(port: int) -> 
     assert statuses == [422, 200]
 
 
+def test_callers_that_come_together_get_their_first_answers_together(server: RunningServer) -> None:
+    answered: list[str] = []
+    begun, together = Event(), Event()
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        together.wait(WAIT_SECONDS)  # meanwhile the server takes nobody in
+        answered.append(scope["path"])
+        await JSONResponse({})(scope, receive, send)
+
+    server.use(answer)
+    paths = [f"/{number}" for number in range(40)]
+    with server.connect() as first, ExitStack() as stack:
+        first.sendall(b"GET /first HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert begun.wait(WAIT_SECONDS)
+        callers = [stack.enter_context(server.connect()) for _ in paths]
+        for caller, path in zip(callers, paths, strict=True):
+            requests = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n" * 39
+            last = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            caller.sendall((requests + last).encode())
+        together.set()
+        for caller in callers:
+            read_all(caller)
+
+    assert max(answered.index(path) for path in paths) < 3 * len(paths)
+
+
 @pytest.mark.parametrize(
     ("plain", "protocol"), [("0", JoinedWritesProtocol), ("joined_writes", HTTPProtocol)]
 )
@@ -199,7 +226,9 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
             protocols.append(cast(partial[asyncio.Protocol], config.http).func)
 
         def run(self, sockets: list[socket.socket]) -> None:
-            sockets[0].close()
+            assert len(sockets) > 1
+            for each in sockets:
+                each.close()
 
     monkeypatch.setenv("PORT", str(free_port))
     monkeypatch.setenv("LAB_PLAIN", plain)

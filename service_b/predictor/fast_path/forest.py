@@ -34,7 +34,7 @@ Columns = npt.NDArray[np.intp]
 _ROWS_AT_ONCE = 128
 # From this many rows on, a search in each column is faster than one search in all of them.
 _MANY_ROWS = 32
-_MAX_TABLE_BYTES = 32 * 2**20
+_MAX_TABLE_BYTES = 48 * 2**20
 
 
 class Forest:

@@ -1,12 +1,13 @@
 """A model with a card: from checked inputs to prices with their intervals."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
-from predictor.card import ModelCard
+from predictor.card import Band, ModelCard
 from predictor.inference.evaluation import Evaluation
 from predictor.inference.input_schema import build_input_type
 from predictor.inference.prediction import Bounds, InputWarning, Prediction, PricePrediction
@@ -31,6 +32,7 @@ class CardModel:
         self.input_type = build_input_type(card)
         self.prediction_type = Prediction
         self._checks = build_checks(card.relations, card.features)
+        self._identifiers = [each.name for each in card.features if each.kind == "identifier"]
 
     @property
     def quick_batch(self) -> int:
@@ -45,7 +47,7 @@ class CardModel:
         prices, *spreads = [each.tolist() for each in self.evaluation.evaluate(inputs)]
         _require_positive("the estimator", "price", prices, len(inputs))
         currency, name, version = self.card.target.unit, self.name, self.version
-        intervals = self._find_intervals(prices, *spreads)
+        intervals = self._find_intervals(inputs, prices, *spreads)
         return [
             PricePrediction(price, currency, interval, name, version, warnings)
             for price, interval, warnings in zip(
@@ -59,7 +61,7 @@ class CardModel:
         return [find_warnings(self._checks, each) for each in inputs]
 
     def _find_intervals(
-        self, prices: list[float], spread: list[float] | None = None
+        self, inputs: Sequence[BaseModel], prices: list[float], spread: list[float] | None = None
     ) -> Sequence[Bounds | None]:
         interval = self.card.interval
         if interval is None:
@@ -67,13 +69,27 @@ class CardModel:
         if interval.log_scale is None or spread is None:
             widths = [interval.log_half_width or 0.0] * len(prices)
         else:
-            widths = [interval.log_scale * each for each in spread]
+            scales = self._choose_scales(interval.log_scale, interval.bands, inputs)
+            widths = [scale * each for scale, each in zip(scales, spread, strict=True)]
             _require_positive("the spread", "width", widths, len(prices))
         factors = map(math.exp, widths)
         return [
             Bounds(price / factor, price * factor, interval.coverage)
             for price, factor in zip(prices, factors, strict=True)
         ]
+
+    def _choose_scales(
+        self, log_scale: float, bands: Sequence[Band], inputs: Sequence[BaseModel]
+    ) -> Sequence[float]:
+        if not bands:
+            return [log_scale] * len(inputs)
+        scales = [*(each.log_scale for each in bands), log_scale]
+        edges = [each.given_at_most for each in bands]
+        return [scales[bisect_left(edges, self._count_given(each))] for each in inputs]
+
+    def _count_given(self, values: BaseModel) -> int:
+        fields = values.model_fields_set
+        return len(fields) - sum(name in fields for name in self._identifiers)
 
 
 def _require_positive(part: str, number: str, values: list[float], count: int) -> None:

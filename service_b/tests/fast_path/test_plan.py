@@ -22,8 +22,7 @@ from predictor.settings import SERVICE_FOLDER
 from predictor.version import Folder
 from tests.conftest import WriteVersion
 from tests.test_any_input import make_houses
-from tests.training.test_shipped import MODELS, read_real
-from training.commands import RECIPES
+from tests.training.test_shipped import VERSIONS, read_real
 from training.features import to_request
 from training.hidden_fields import hide_fields, keep_required
 
@@ -55,13 +54,13 @@ class Shipped:
         np.testing.assert_allclose(np.hstack(alone), expected[:, :100], rtol=1e-9)
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=VERSIONS)
 def shipped(request: pytest.FixtureRequest) -> Shipped:
-    return Shipped(SERVICE_FOLDER / "models" / request.param / "1")
+    return Shipped(request.param)
 
 
 def test_fast_path_gives_the_same_for_every_row_of_the_data(shipped: Shipped) -> None:
-    real = read_real(RECIPES[shipped.name]).data
+    real = read_real(shipped.name).data
     random = np.random.default_rng(0)
     names = [feature.name for feature in real.features]
     for rows in (

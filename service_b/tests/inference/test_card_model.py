@@ -41,6 +41,20 @@ def predict(
     return prediction
 
 
+def test_interval_has_the_factor_of_how_many_fields_are_given(
+    card: ModelCard, house: dict[str, Any]
+) -> None:
+    # The identifier isn't one of them.
+    bands = [{"given_at_most": len(house) - 2, "log_scale": 0.5}]
+    contents = card.model_dump() | {"interval": ADAPTIVE | {"bands": bands}}
+    less = {name: value for name, value in house.items() if name != "lot_frontage"}
+    for given, scale in ((less, 0.5), (house, 1.5)):
+        prediction = predict(contents, given, spread=0.0001)
+        width = math.exp(scale * 0.0001 * house["first_flr_sf"])
+        assert prediction.interval is not None
+        assert prediction.interval.upper == pytest.approx(prediction.price * width)
+
+
 def test_batch_is_answered_in_order_by_one_call(card: ModelCard, house: dict[str, Any]) -> None:
     evaluation = FakeEvaluation()
     model = CardModel(card, evaluation)

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from predictor.serving.limits import Limits
+from predictor.serving.server import copy_listener
 
 WAIT_SECONDS = 120
 
@@ -112,7 +113,8 @@ class RunningServer:
         )
         self._server = make_server(config)
         self._connections: set[Any] = self._server.server_state.connections
-        self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
+        listeners = copy_listener(listener)
+        self._thread = threading.Thread(target=self._server.run, args=[listeners], daemon=True)
         self._thread.start()
 
     def use(

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -18,6 +19,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from predictor.app import create_app
 from predictor.command import main
@@ -35,7 +38,7 @@ from tests.service_process import (
     request,
     start,
 )
-from tests.serving.running_server import RunningServer
+from tests.serving.running_server import WAIT_SECONDS, RunningServer
 
 
 def write_head(*fields: bytes, length: int) -> bytes:
@@ -150,6 +153,33 @@ def test_bad_setting_stops_the_start_with_one_line(monkeypatch: pytest.MonkeyPat
     )
 
 
+def test_callers_that_come_together_get_their_first_answers_together(server: RunningServer) -> None:
+    answered: list[str] = []
+    begun, together = Event(), Event()
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        together.wait(WAIT_SECONDS)  # meanwhile the server takes nobody in
+        answered.append(scope["path"])
+        await JSONResponse({})(scope, receive, send)
+
+    server.use(answer)
+    paths = [f"/{number}" for number in range(40)]
+    with server.connect() as first, ExitStack() as stack:
+        first.sendall(b"GET /first HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert begun.wait(WAIT_SECONDS)
+        callers = [stack.enter_context(server.connect()) for _ in paths]
+        for caller, path in zip(callers, paths, strict=True):
+            requests = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n" * 39
+            last = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            caller.sendall((requests + last).encode())
+        together.set()
+        for caller in callers:
+            read_all(caller)
+
+    assert max(answered.index(path) for path in paths) < 3 * len(paths)
+
+
 @pytest.mark.parametrize(
     ("plain", "protocol"), [("0", JoinedWritesProtocol), ("joined_writes", HTTPProtocol)]
 )
@@ -163,7 +193,9 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
             protocols.append(cast(partial[asyncio.Protocol], config.http).func)
 
         def run(self, sockets: list[socket.socket]) -> None:
-            sockets[0].close()
+            assert len(sockets) > 1
+            for each in sockets:
+                each.close()
 
     monkeypatch.setenv("PORT", str(find_free_port()))
     monkeypatch.setenv("LAB_PLAIN", plain)

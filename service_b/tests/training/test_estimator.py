@@ -91,10 +91,69 @@ def test_rare_category_is_placed_near_the_middle() -> None:
     np.testing.assert_array_equal(encoder.transform(rows)[:, 1], [1, 0, 2])
 
 
+def test_rare_ordered_category_takes_the_place_of_the_next() -> None:
+    inputs, prices = make_sales()
+    inputs[inputs[:, 1] == "A", 1] = "B"
+    inputs[0, 1] = "A"
+    encoder = Encoder(
+        tuple(feature.categories for feature in FEATURES), (False, True, False, False)
+    ).fit(inputs, prices)
+    rows = np.array([[900.0, place, 20, 5.0] for place in "ABC"], dtype=object)
+    # B is the cheapest: by price it would stand before A.
+    np.testing.assert_array_equal(encoder.transform(rows)[:, 1], [1, 1, 2])
+
+
+def test_price_rises_where_people_expect_it_though_a_few_rows_say_otherwise() -> None:
+    inputs, prices = make_sales()
+    # The oldest are dearer again, as a parabola would have it; the one of kind A is dear.
+    ages = inputs[:, 3].astype(float)
+    prices = prices * np.where(ages < 20, 1.1, 1 + ages / 200)
+    inputs[inputs[:, 1] == "A", 1] = "C"
+    inputs[0, 1] = "A"
+    recipe = replace(RECIPE, rises={"age": (0, 20), "place": ("A", "B", "C")})
+    steps = {}
+    for rising in (False, True):
+        parameters = replace(PARAMETERS, weights={"linear": 1.0}, rising=rising, derived=False)
+        estimator = fit_estimator(recipe, FEATURES, inputs, prices, 0, parameters)
+        for column, low, high in ((3, 0.0, 20.0), (1, "A", "B")):
+            below, above = inputs.copy(), inputs.copy()
+            below[:, column], above[:, column] = low, high
+            change = estimator.predict(above) / estimator.predict(below) - 1
+            steps[rising, column] = float(np.mean(change))
+    assert steps[False, 3] < 0 < steps[True, 3]
+    assert steps[False, 1] < 0
+    assert steps[True, 1] == 0
+
+
+def test_each_member_with_trees_is_averaged_over_so_many_seeds() -> None:
+    inputs, prices = make_sales(100)
+    alone = replace(PARAMETERS, weights={"boosting": 1.0}, partial_copies=0, trees=5)
+    alone = replace(alone, features_per_split=0.5)
+    first, second, both = (
+        fit_estimator(RECIPE, FEATURES, inputs, prices, seed, each).predict(inputs)
+        for seed, each in ((7, alone), (8, alone), (7, replace(alone, seeds=2)))
+    )
+    np.testing.assert_allclose(both, np.sqrt(first * second), rtol=1e-9)
+    assert not np.allclose(first, second)
+
+
+def test_training_on_required_fields_alone_helps_where_nothing_else_is_known() -> None:
+    inputs, prices = make_sales()
+    inputs[:, 3] = np.round(prices / 5_000)
+    errors = {}
+    for copies in (0, 4):
+        parameters = replace(PARAMETERS, partial_copies=0, required_copies=copies)
+        estimator = fit_estimator(RECIPE, FEATURES, inputs[:300], prices[:300], 0, parameters)
+        scant = estimator.predict(keep_required(FEATURES, inputs[300:]))
+        errors[copies] = np.mean(np.abs(scant / prices[300:] - 1))
+    assert errors[4] < errors[0]
+
+
 @pytest.mark.parametrize(
     "parameters",
     [
         PARAMETERS,
+        replace(PARAMETERS, rising=True, seeds=2, required_copies=2),
         replace(PARAMETERS, weights={"linear": 1.0}),
         replace(PARAMETERS, weights={"boosting": 0.5, "median_boosting": 0.5}, derived=False),
         replace(PARAMETERS, weights={"forest": 1.0}, rows_per_leaf=1, imputation="median_flagged"),

@@ -25,8 +25,9 @@ FEATURES = (
 # Columns of its own kind: nothing derived, no neighbours.
 RECIPE: Recipe = replace(AMES, sums=(), products=(), ratios=())
 PARAMETERS = Parameters(
-    trees=30, whole_copies=1, partial_copies=2, spread_trees=40, features_per_split=1.0
-)
+    trees=30, whole_copies=1, partial_copies=2, spread_trees=40, features_per_split=1.0,
+    spread_bands=True,
+)  # fmt: skip
 
 
 def make_sales(count: int, seed: int) -> tuple[Inputs, np.ndarray]:
@@ -74,6 +75,23 @@ def test_interval_is_wider_when_fewer_fields_are_given(spread: Spread) -> None:
     quiet = inputs[inputs[:, 1].astype(float) < 1.5]
     scant = keep_required(FEATURES, quiet)
     assert spread.measure_half_width(scant).mean() > 1.3 * spread.measure_half_width(quiet).mean()
+
+
+def test_each_band_of_known_fields_has_the_factor_that_its_own_rows_need(spread: Spread) -> None:
+    assert [each.given_at_most for each in spread.bands] == [1, 2]
+    known, prices = make_sales(1_500, 0)
+    estimator = fit_estimator(RECIPE, FEATURES, known, prices, 0, PARAMETERS)
+    inputs, actual = make_sales(3_000, 4)
+    scant = keep_required(FEATURES, inputs)
+    errors = np.abs(np.log(estimator.predict(scant) / actual))
+    assert np.mean(errors <= spread.measure_half_width(scant)) == pytest.approx(0.9, abs=0.03)
+    np.testing.assert_allclose(
+        spread.measure_half_width(scant),
+        spread.bands[0].log_scale * spread.estimator.predict(scant),
+    )
+    np.testing.assert_allclose(
+        spread.measure_half_width(inputs), spread.log_scale * spread.estimator.predict(inputs)
+    )
 
 
 def test_interval_covers_new_rows_as_often_as_it_says(spread: Spread) -> None:

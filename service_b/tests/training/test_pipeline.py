@@ -32,14 +32,14 @@ from training.recipe import Recipe
 from training.report import write_report
 from training.reproduction import reproduce
 from training.run import Options, Run
-from training.versions import show
+from training.versions import list_versions, show
 from training.workspace import Workspace
 
 ROWS = 80
 # Two relations, of which the invented sales confirm one.
 MONTHS = AtMost(fields=("mo_sold", "yr_sold"), says="Months are fewer than years", message="no")
 ROOMS = AtMost(fields=("bedroom_abv_gr", "tot_rms_abv_grd"), says="Rooms are more", message="no")
-QUICK = Parameters(trees=3, whole_copies=1, partial_copies=1, spread_trees=2)
+QUICK = Parameters(trees=3, partial_copies=1, spread_trees=2, spread_bands=True)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -82,6 +82,7 @@ def recipe(folder: Path) -> Recipe:
     return replace(
         AMES,
         dataset=Dataset("sales.txt", "http://localhost/sales.txt", sha256),
+        later=("yr_sold", 2020),
         place={"gr_liv_area": 1.0, "lot_area": 0.1},
         relations=(ROOMS, MONTHS),
         candidates={
@@ -108,7 +109,9 @@ def start(folder: Path, recipe: Recipe, **options: Any) -> Run:
 def done(folder: Path, recipe: Recipe) -> Run:
     """The pipeline after one whole run."""
     run = start(folder, recipe)
-    run_pipeline(run, ())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.resampling.FOLDS", 2)  # each trains six models
+        run_pipeline(run, ())
     return run
 
 
@@ -254,9 +257,29 @@ def test_version_whose_file_was_changed_is_not_unpickled(
         reproduce(recipe, read_card(version), version, done.options.data, folder / "work")
 
 
+def test_every_row_is_judged_once_and_shown_by_the_list_of_versions(
+    folder: Path, done: Run
+) -> None:
+    metrics = done.read_json("evaluate", "metrics.json")
+    five = metrics["five_fold"]
+    assert (five["rows"], five["folds"], len(five["by_fold"])) == (ROWS, 2, 2)
+    assert metrics["new_places"]["rows"] == ROWS
+    assert 0 < metrics["later"]["rows"] < ROWS
+    assert 0 <= five["dominant_rows"]["share_of_squared_error"] <= 1
+    spread = five["spread"]["all_fields"]["mape_percent"]
+    assert spread["mean"] == pytest.approx(five["mape_percent"], rel=1e-3)
+    assert f"MAPE {five['mape_percent']:.2f}%" in list_versions(folder / "models" / "ames")
+
+
+def test_every_step_up_of_the_recipe_is_measured(recipe: Recipe, done: Run) -> None:
+    steps = done.read_json("evaluate", "metrics.json")["steps"]
+    assert len(steps) == sum(len(values) - 1 for values in recipe.rises.values())
+    assert {each["feature"] for each in steps} == {*recipe.rises}
+
+
 def test_report_leaves_out_what_was_not_measured(done: Run) -> None:
     metrics = done.read_json("evaluate", "metrics.json")
-    del metrics["other_splits"]
+    del metrics["five_fold"], metrics["steps"]
     report = write_report("Few sales", metrics, {}, {}, [], [], {}, [])
     titles = [line for line in report.splitlines() if line.startswith("## ")]
     assert titles == ["## The more is known", "## Importance", "## Parameters"]
@@ -281,8 +304,17 @@ def test_every_step_leaves_what_can_be_read(done: Run) -> None:
         "clusters.png",
     }
     report = (evaluation / "report.md").read_text(encoding="utf-8")
-    for title in ("## Other splits", "## Price band, USD", "## Neighbourhood", "## Clusters"):
-        assert title in report
+    titles = [line for line in report.splitlines() if line.startswith("## ")]
+    assert titles[:6] == [
+        "## The fixed split",
+        "## Other splits",
+        "## Limits",
+        "## Tuning",
+        "## Steps",
+        "## The more is known",
+    ]
+    assert {"## Price band, USD", "## Neighbourhood", "## Clusters"} <= {*titles}
+    assert f"Every one of {ROWS} rows was predicted once" in report.partition("## ")[0]
     assert [each["name"] for each in done.read_json("select", "candidates.json")] == [
         "linear",
         "boosting",
@@ -410,8 +442,10 @@ def test_step_alone_names_the_missing_one_before_it(tmp_path: Path, recipe: Reci
 
 
 @pytest.mark.usefixtures("done")
-def test_search_goes_on_where_it_was_stopped(folder: Path, recipe: Recipe) -> None:
-    more = start(folder, recipe, trials=3)
+def test_search_goes_on_where_it_was_stopped(folder: Path, recipe: Recipe, tmp_path: Path) -> None:
+    # In a copy: the other tests go on from what two trials made.
+    work = Workspace(shutil.copytree(folder / "work", tmp_path / "work"))
+    more = replace(start(folder, recipe, trials=3), workspace=work)
     run_pipeline(more, ["tune"])
     record = more.read_json("tune", "trials.json")
     assert [each["number"] for each in record] == [0, 1, 2]

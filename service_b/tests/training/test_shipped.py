@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,20 @@ from training.dataset import read_dataset
 from training.evaluation import Data
 from training.features import complete_features, read_descriptions, to_request
 from training.hidden_fields import keep_required, keep_some
-from training.measures import measure
+from training.measures import lead, measure
 from training.preparation import Prepared, prepare
 from training.recipe import Recipe
 from training.relations import count_rows, is_confirmed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-MODELS = ("ames", "california")
+VERSIONS = [
+    pytest.param(card.parent, id=f"{name}-{card.parent.name}")
+    for name in ("ames", "california")
+    for card in sorted((SERVICE_FOLDER / "models" / name).glob("*/card.json"))
+]
+AMES = [each for each in VERSIONS if str(each.id).startswith("ames")]
+CALIFORNIA = [each for each in VERSIONS if each not in AMES]
 
 
 @dataclass(frozen=True)
@@ -45,26 +52,40 @@ class Shipped:
 
 @dataclass(frozen=True)
 class Real:
-    """The real data, read with and without repairs."""
+    """The real data."""
 
     prepared: Prepared
-    unrepaired: Prepared
     data: Data
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=VERSIONS)
 def shipped(request: pytest.FixtureRequest) -> Shipped:
-    folder = SERVICE_FOLDER / "models" / request.param / "1"
-    return Shipped(RECIPES[request.param], read_card(folder), folder)
+    return read_shipped(request.param)
 
 
-def read_real(recipe: Recipe) -> Real:
+@pytest.fixture(scope="module", params=AMES)
+def ames(request: pytest.FixtureRequest) -> Shipped:
+    return read_shipped(request.param)
+
+
+@pytest.fixture(scope="module", params=CALIFORNIA)
+def california(request: pytest.FixtureRequest) -> Shipped:
+    return read_shipped(request.param)
+
+
+def read_shipped(folder: Path) -> Shipped:
+    return Shipped(RECIPES[folder.parent.name], read_card(folder), folder)
+
+
+@cache
+def read_real(model: str) -> Real:
     """Find the data: it is not part of the project.
 
     A copy named by AMES_DATA or CALIFORNIA_DATA, what a training has downloaded, or a folder of
     shared data beside the project.
     """
-    variable = f"{recipe.name.upper()}_DATA"
+    recipe = RECIPES[model]
+    variable = f"{model.upper()}_DATA"
     name = recipe.dataset.file_name
     files = [
         Path(os.environ.get(variable, SERVICE_FOLDER / ".training" / name)),
@@ -75,24 +96,15 @@ def read_real(recipe: Recipe) -> Real:
         pytest.skip(f"no {name} here: name a copy with {variable}")
     raw = read_dataset(recipe.dataset, file, Path())
     descriptions = read_descriptions(recipe.features_file)
-    prepared, unrepaired = (
-        prepare(raw, recipe.separator, descriptions, recipe.target.column, repairs)
-        for repairs in (recipe.repairs, ())
-    )
+    prepared = prepare(raw, recipe.separator, descriptions, recipe.target.column, recipe.repairs)
     features = complete_features(descriptions, prepared.frame)
     inputs = tuple(each for each in features if each.kind != "identifier")
-    return Real(prepared, unrepaired, Data(inputs, prepared.inputs, prepared.target))
+    return Real(prepared, Data(inputs, prepared.inputs, prepared.target))
 
 
 @pytest.fixture(scope="module")
 def real(shipped: Shipped) -> Real:
-    return read_real(shipped.recipe)
-
-
-@pytest.fixture(scope="module")
-def ames() -> tuple[Any, Data]:
-    folder = SERVICE_FOLDER / "models" / "ames" / "1"
-    return joblib.load(folder / "model.joblib"), read_real(RECIPES["ames"]).data
+    return read_real(shipped.recipe.name)
 
 
 def change(data: Data, name: str, values: Any) -> Any:
@@ -104,8 +116,8 @@ def change(data: Data, name: str, values: Any) -> Any:
     return rows
 
 
-def test_shipped_ames_is_good_enough() -> None:
-    metrics = read_card(SERVICE_FOLDER / "models" / "ames" / "1").metrics
+def test_shipped_ames_is_good_enough(ames: Shipped) -> None:
+    metrics = ames.card.metrics
     assert metrics["rows"] == 586
     assert metrics["r2"] >= 0.93
     assert metrics["mape_percent"] <= 7.0
@@ -113,8 +125,8 @@ def test_shipped_ames_is_good_enough() -> None:
     assert metrics["required_fields_only"]["mape_percent"] <= 11.5
 
 
-def test_shipped_california_is_good_enough() -> None:
-    metrics = read_card(SERVICE_FOLDER / "models" / "california" / "1").metrics
+def test_shipped_california_is_good_enough(california: Shipped) -> None:
+    metrics = california.card.metrics
     assert metrics["rows"] == 4128
     assert metrics["r2"] >= 0.88
     assert metrics["mape_percent"] <= 13.2
@@ -128,14 +140,17 @@ def test_shipped_version_beats_a_plain_forest(shipped: Shipped) -> None:
 
 
 def test_shipped_interval_covers_what_it_should(shipped: Shipped) -> None:
-    splits = shipped.card.metrics["other_splits"]
-    assert splits["splits"] >= 5
-    assert 0.88 <= splits["all_fields"]["interval_coverage_share"]["mean"] <= 0.92
-    assert all(0.85 <= each <= 0.95 for each in splits["interval_coverage_share_by_price_third"])
+    metrics = shipped.card.metrics
+    assert metrics["other_splits"]["splits"] >= 5
+    # Version 1 measured it on other splits only.
+    measured = metrics.get("five_fold") or metrics["other_splits"]
+    spread = measured.get("spread", measured)["all_fields"]
+    assert 0.88 <= spread["interval_coverage_share"]["mean"] <= 0.92
+    assert all(0.85 <= each <= 0.95 for each in measured["interval_coverage_share_by_price_third"])
 
 
 def test_shipped_version_is_better_the_more_is_known(shipped: Shipped) -> None:
-    known = shipped.card.metrics["by_share_of_optional_fields_known"].values()
+    known = lead(shipped.card.metrics)["by_share_of_optional_fields_known"].values()
     errors = [each["mape_percent"] for each in known]
     assert errors == sorted(errors, reverse=True)
 
@@ -149,17 +164,18 @@ def test_shipped_version_says_what_it_was_made_of(shipped: Shipped) -> None:
     assert "-dirty" not in training.code_revision
 
 
-def test_every_candidate_of_the_recipe_stands_in_the_shipped_report(shipped: Shipped) -> None:
+def test_every_candidate_of_the_shipped_report_is_still_tried(shipped: Shipped) -> None:
     report = (shipped.folder / "report.md").read_text(encoding="utf-8")
     table = report.partition("\n## Candidates\n")[2].partition("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
     names, scores = [row[0] for row in rows[1:]], [float(row[1]) for row in rows[1:]]
-    assert sorted(names) == sorted(shipped.recipe.candidates)
+    assert len(names) >= 10
+    assert {*names} <= {*shipped.recipe.candidates}
     assert scores == sorted(scores)
 
 
-def test_nearest_districts_win_over_clusters_in_the_shipped_selection() -> None:
-    report = (SERVICE_FOLDER / "models/california/1/report.md").read_text(encoding="utf-8")
+def test_nearest_districts_win_over_clusters_in_the_shipped_selection(california: Shipped) -> None:
+    report = (california.folder / "report.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ((?:boosting|forest|blend|linear).*?) \| ([\d.]+) \|", report, re.M)
     scores = {name: float(score) for name, score in rows}
     for near, clusters in [
@@ -170,13 +186,11 @@ def test_nearest_districts_win_over_clusters_in_the_shipped_selection() -> None:
 
 
 def test_shipped_artifacts_are_small_and_those_that_the_card_names(shipped: Shipped) -> None:
-    interval = shipped.card.interval
-    assert interval is not None
-    assert interval.artifact is not None
-    for artifact in (shipped.card.artifact, interval.artifact):
+    assert len(shipped.card.artifacts) >= 2
+    for artifact in shipped.card.artifacts:
         content = (shipped.folder / artifact.file).read_bytes()
         assert hashlib.sha256(content).hexdigest() == artifact.sha256
-        assert len(content) < 2 * 1024 * 1024
+        assert len(content) < 3_000_000
 
 
 def test_shipped_version_gives_its_golden_prices(shipped: Shipped) -> None:
@@ -192,7 +206,7 @@ def test_shipped_version_gives_its_golden_prices(shipped: Shipped) -> None:
 
 
 def test_ames_data_is_prepared_as_known() -> None:
-    prepared = read_real(RECIPES["ames"]).prepared
+    prepared = read_real("ames").prepared
     assert prepared.inputs.shape == (2930, 79)
     assert prepared.frame["garage_yr_blt"].max() == 2010
     assert prepared.frame["pool_qc"].value_counts()["NA"] == 2917
@@ -204,7 +218,7 @@ def test_ames_data_is_prepared_as_known() -> None:
 
 
 def test_california_data_is_prepared_as_known() -> None:
-    prepared = read_real(RECIPES["california"]).prepared
+    prepared = read_real("california").prepared
     assert prepared.inputs.shape == (20_640, 9)
     assert prepared.frame["total_bedrooms"].isna().sum() == 207
     assert prepared.frame["ocean_proximity"].value_counts()["ISLAND"] == 5
@@ -221,15 +235,36 @@ def test_shipped_card_has_the_features_and_the_example_of_the_data(
     shipped: Shipped, real: Real
 ) -> None:
     descriptions = read_descriptions(shipped.recipe.features_file)
-    assert complete_features(descriptions, real.prepared.frame) == shipped.card.features
+    described = complete_features(descriptions, real.prepared.frame)
+    changed = [
+        each.name for each, own in zip(described, shipped.card.features, strict=True) if each != own
+    ]
+    # Version 1 of ames takes the slip of the pen in the raw data, too.
+    is_first_ames = (shipped.card.name, shipped.card.version) == ("ames", "1")
+    assert changed == (["garage_yr_blt"] if is_first_ames else [])
     row = real.prepared.frame.iloc[shipped.recipe.example_row].to_dict()
     assert to_request(shipped.card.features, row) == shipped.card.example
 
 
-def test_every_raw_row_is_a_valid_request(shipped: Shipped, real: Real) -> None:
-    input_type = build_input_type(shipped.card)
-    for row in real.unrepaired.frame.to_dict("records"):
-        input_type.model_validate(to_request(shipped.card.features, row))
+def test_every_row_is_a_valid_request(shipped: Shipped, real: Real) -> None:
+    described = complete_features(
+        read_descriptions(shipped.recipe.features_file), real.prepared.frame
+    )
+    input_types = [
+        build_input_type(shipped.card.model_copy(update={"features": features}))
+        for features in (shipped.card.features, described)
+    ]
+    for row in real.prepared.frame.to_dict("records"):
+        for input_type in input_types:
+            input_type.model_validate(to_request(described, row))
+
+
+def test_garage_later_than_any_in_the_data_is_refused_from_the_next_version_on() -> None:
+    recipe = RECIPES["ames"]
+    frame = read_real("ames").prepared.frame
+    described = complete_features(read_descriptions(recipe.features_file), frame)
+    (garage,) = [each for each in described if each.name == "garage_yr_blt"]
+    assert garage.maximum == frame["garage_yr_blt"].max() + 1
 
 
 def test_every_sale_is_priced_near_what_was_paid(shipped: Shipped, real: Real) -> None:
@@ -254,9 +289,8 @@ def test_no_valid_input_gets_an_absurd_price(shipped: Shipped, real: Real) -> No
         assert prices.max() <= real.data.prices.max() * 2
 
 
-def test_interval_is_wider_when_fewer_fields_are_given(ames: tuple[Any, Data]) -> None:
-    _, data = ames
-    spread = joblib.load(SERVICE_FOLDER / "models" / "ames" / "1" / "spread.joblib")
+def test_interval_is_wider_when_fewer_fields_are_given(ames: Shipped) -> None:
+    data, spread = read_real("ames").data, ames.load("spread.joblib")
     widths = [
         spread.predict(keep_some(data.features, data.inputs, share, np.random.default_rng(1)))
         for share in (0, 0.5, 1)
@@ -277,9 +311,9 @@ def test_interval_is_wider_when_fewer_fields_are_given(ames: tuple[Any, Data]) -
     ],
 )
 def test_more_of_what_people_pay_for_never_lowers_the_price_on_average(
-    ames: tuple[Any, Data], name: str, step: float, scant: bool
+    ames: Shipped, name: str, step: float, scant: bool
 ) -> None:
-    estimator, data = ames
+    estimator, data = ames.load(), read_real("ames").data
     rows = change(data, name, lambda values: values)
     more = change(data, name, lambda values: values + step)
     if scant and name in ("gr_liv_area", "overall_qual"):
@@ -293,8 +327,8 @@ def test_more_of_what_people_pay_for_never_lowers_the_price_on_average(
             assert ratio[places == place].mean() >= 0.995, place
 
 
-def test_small_changes_make_no_jumps(ames: tuple[Any, Data]) -> None:
-    estimator, data = ames
+def test_small_changes_make_no_jumps(ames: Shipped) -> None:
+    estimator, data = ames.load(), read_real("ames").data
     before = estimator.predict(data.inputs)
     for name in ("gr_liv_area", "lot_area", "garage_area", "total_bsmt_sf"):
         rows = change(data, name, lambda values: values * 1.01)
@@ -303,9 +337,8 @@ def test_small_changes_make_no_jumps(ames: tuple[Any, Data]) -> None:
         assert jumps.max() < 0.15, name
 
 
-def test_small_moves_make_no_jumps_in_california() -> None:
-    data = read_real(RECIPES["california"]).data
-    estimator = joblib.load(SERVICE_FOLDER / "models" / "california" / "1" / "model.joblib")
+def test_small_moves_make_no_jumps_in_california(california: Shipped) -> None:
+    data, estimator = read_real("california").data, california.load()
     some = data.take(np.arange(0, len(data.prices), 5))
     # A row of the training data stands on its own neighbour: move away from it first.
     away = change(some, "latitude", lambda values: values + 0.004)
@@ -316,9 +349,8 @@ def test_small_moves_make_no_jumps_in_california() -> None:
         assert np.quantile(jumps, 0.95) < 0.06, name
 
 
-def test_more_income_never_lowers_the_price_on_average() -> None:
-    data = read_real(RECIPES["california"]).data
-    estimator = joblib.load(SERVICE_FOLDER / "models" / "california" / "1" / "model.joblib")
+def test_more_income_never_lowers_the_price_on_average(california: Shipped) -> None:
+    data, estimator = read_real("california").data, california.load()
     more = change(data, "median_income", lambda values: values * 1.1)
     assert np.mean(estimator.predict(more) / estimator.predict(data.inputs)) >= 1
 
@@ -353,18 +385,19 @@ CONTRADICTORY: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def test_ten_contradictory_houses_are_priced_with_warnings_and_no_real_one(tmp_path: Path) -> None:
-    """By version 1 with the relations of its recipe, as the rows confirm them."""
-    real = read_real(RECIPES["ames"])
-    folder = SERVICE_FOLDER / "models" / "ames" / "1"
-    card = read_card(folder)
+def test_ten_contradictory_houses_are_priced_with_warnings_and_no_real_one(
+    ames: Shipped, tmp_path: Path
+) -> None:
+    """By each version; the first gets the relations of its recipe, as the rows confirm them."""
+    real, card = read_real("ames"), ames.card
     counted = count_rows(RECIPES["ames"].relations, real.data.features, real.data.inputs)
     assert all(each.confirmed == each.rows for each in counted)
     assert min(each.rows for each in counted) == 2929
-    version = shutil.copytree(folder, tmp_path / "ames" / "1")
+    assert card.relations in ((), tuple(counted))
+    version = shutil.copytree(ames.folder, tmp_path / "ames" / card.version)
     warned = card.model_copy(update={"relations": tuple(counted)})
     (version / "card.json").write_text(warned.model_dump_json(), encoding="utf-8")
-    model = load_model(version.parent, "1")
+    model = load_model(version.parent, card.version)
 
     def find_fields(*houses: dict[str, Any]) -> list[str]:
         inputs = [model.input_type.model_validate(house) for house in houses]
@@ -380,7 +413,7 @@ def test_ten_contradictory_houses_are_priced_with_warnings_and_no_real_one(tmp_p
 
 
 def test_relations_of_california_are_confirmed_by_nearly_all_districts() -> None:
-    data = read_real(RECIPES["california"]).data
+    data = read_real("california").data
     counted = count_rows(RECIPES["california"].relations, data.features, data.inputs)
     assert [(each.rows, each.confirmed) for each in counted] == [
         (20433, 20433),
