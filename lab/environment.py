@@ -2,16 +2,20 @@
 
 import os
 
-# Of pip's settings, those by which it reaches an index. The others say what to install, and where:
-# that is for the lock and the venv to say.
+# Of the settings of pip and uv, those by which they reach an index. The others say what to install,
+# and where: that is for the lock and the venv to say.
 _OF_AN_INDEX = {
     *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_CONFIG_FILE", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"),
     *("PIP_INDEX_URL", "PIP_KEYRING_PROVIDER", "PIP_NO_INDEX", "PIP_PROXY", "PIP_TRUSTED_HOST"),
     *("PIP_CACHE_DIR", "PIP_NO_CACHE_DIR", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES", "PIP_TIMEOUT"),
+    *("UV_CACHE_DIR", "UV_CONFIG_FILE", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"),
+    *("UV_INSECURE_HOST", "UV_KEYRING_PROVIDER", "UV_LINK_MODE", "UV_NATIVE_TLS", "UV_NO_CACHE"),
+    *("UV_OFFLINE", "UV_SYSTEM_CERTS"),
 }
+# The first has an index's own name in it, and after it _USERNAME or _PASSWORD.
+_OF_AN_INDEX_ALSO = ("UV_INDEX", "UV_HTTP_", "UV_CONCURRENT_")
 _FOREIGN = {
     *("HOST", "PORT"),  # conda's HOST is the name of a platform
-    *("UV_CONSTRAINT", "UV_EXCLUDE_NEWER", "UV_OVERRIDE", "UV_SYSTEM_PYTHON"),
     "__PYVENV_LAUNCHER__",
 }
 
@@ -24,7 +28,7 @@ def make_environment(**changes: str) -> dict[str, str]:
 
 
 def _is_foreign(name: str) -> bool:
-    if name.startswith("PIP_"):
-        return name not in _OF_AN_INDEX
+    if name.startswith(("PIP_", "UV_")):
+        return name not in _OF_AN_INDEX and not name.startswith(_OF_AN_INDEX_ALSO)
     # PYTHON alone is the lab's own variable.
     return name in _FOREIGN or (name.startswith("PYTHON") and name != "PYTHON")

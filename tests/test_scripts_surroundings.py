@@ -47,6 +47,7 @@ def misleading(tmp_path: Path) -> dict[str, str]:
         "PIP_TARGET": str(tmp_path / "target"),
         "PIP_REQUIRE_HASHES": "1",
         "UV_SYSTEM_PYTHON": "1",
+        "UV_REQUIRE_HASHES": "1",
         "HOST": "x86_64-conda-linux-gnu",
         "CDPATH": "/",
     }

@@ -34,6 +34,7 @@ EQUAL = [
     "serving/joined_writes.py",
     "serving/limits.py",
     "serving/server.py",
+    "serving/standard_streams.py",
     "serving/stopping.py",
     "serving/waits.py",
     "serving/workers.py",

@@ -11,11 +11,13 @@ from fastapi import FastAPI
 
 from gateway.env_file import load_env_file
 from gateway.serving.server import serve
+from gateway.serving.standard_streams import open_closed_streams
 from gateway.settings import SettingsError, list_settings, load_settings
 
 
 def main(name: str = "gateway", arguments: Sequence[str] | None = None) -> None:
     """Do what the command line asks for; `name` is what was called."""
+    open_closed_streams()
     options = _parse(name, arguments)
     output = options.pop("output", None)
     app = make_app(**options)

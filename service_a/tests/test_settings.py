@@ -367,24 +367,31 @@ def test_secret_is_read_from_its_file_without_the_line_break_at_its_end(
     expected: object,
 ) -> None:
     file = tmp_path / "secret"
-    file.write_text(f"{value}\n")
+    file.write_bytes(b"\xef\xbb\xbf" + value.encode() + b"\r\n")  # as Windows PowerShell does
     monkeypatch.setenv(f"{name}_FILE", str(file))
     monkeypatch.setenv(name, "")  # as good as unset
 
     assert getattr(load_settings(), field) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GATEWAY_API_KEYS_FILE", "hidden key"),
+        ("INPUT_LOG_URL_FILE", "nosuch:user:hidden"),
+    ],
+)
 def test_wrong_secret_in_a_file_stops_the_start_and_is_not_shown(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
 ) -> None:
     file = tmp_path / "secret"
-    file.write_text("hidden key")
-    monkeypatch.setenv("GATEWAY_API_KEYS_FILE", str(file))
+    file.write_text(value)
+    monkeypatch.setenv(name, str(file))
 
     with pytest.raises(SettingsError) as caught:
         load_settings()
 
-    assert str(caught.value).startswith("GATEWAY_API_KEYS: ")
+    assert str(caught.value).startswith(f"{name}: ")
     assert "hidden" not in str(caught.value)
 
 

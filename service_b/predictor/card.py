@@ -1,5 +1,6 @@
 """The model card: what the predictor reads of a model before it unpickles it."""
 
+from codecs import BOM_UTF8
 from datetime import datetime
 from pathlib import Path
 from string import Formatter
@@ -381,7 +382,7 @@ def parse_card(content: bytes, path: str) -> ModelCard:
         ModelRefused: it doesn't say what a card must.
     """
     try:
-        return ModelCard.model_validate_json(content)
+        return ModelCard.model_validate_json(content.removeprefix(BOM_UTF8))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "card"

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from predictor.env_file import load_env_file
 from predictor.errors import ManifestError
 from predictor.serving.server import serve
+from predictor.serving.standard_streams import open_closed_streams
 from predictor.settings import (
     SettingsError,
     check_foreign_variables,
@@ -23,6 +24,7 @@ from predictor.settings import (
 
 def main(name: str = "predictor", arguments: Sequence[str] | None = None) -> None:
     """Do what the command line asks for; `name` is what was called."""
+    open_closed_streams()
     options = _parse(name, arguments)
     output = options.pop("output", None)
     app = make_app(**options)

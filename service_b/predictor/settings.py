@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -263,11 +263,11 @@ def load_settings() -> Settings:
     try:
         return Settings(**secrets)
     except ValidationError as error:
-        raise SettingsError("\n".join(_describe(error))) from error
+        raise SettingsError("\n".join(_describe(error, secrets.keys()))) from error
 
 
-def _describe(error: ValidationError) -> Iterator[str]:
-    """Yield a line for each variable with a wrong value."""
+def _describe(error: ValidationError, from_files: Collection[str]) -> Iterator[str]:
+    """Yield a line for each variable with a wrong value, or with a file that holds one."""
     problems = {problem["loc"][0]: problem for problem in reversed(error.errors(include_url=False))}
     for field, problem in sorted(problems.items(), key=lambda each: str(each[0])):
         # A value that was given is named by its alias, a default by its field.
@@ -275,7 +275,8 @@ def _describe(error: ValidationError) -> Iterator[str]:
         # Neither a key nor a URL with a password in it belongs in a log.
         secret = "API_KEY" in name or "@" in str(problem["input"])
         given = "" if secret else hide_secrets(f" (was {problem['input']!r})")
-        yield f"{name}: {problem['msg']}{given}"
+        held = "_FILE" if field in from_files else ""
+        yield f"{name}{held}: {problem['msg']}{given}"
 
 
 def _read_secret_files() -> dict[str, Any]:
@@ -291,7 +292,7 @@ def _read_secret_files() -> dict[str, Any]:
             raise SettingsError(f"{name} and {file_name}: only one of them may be set")
         path = Path(variables[file_name])
         try:
-            content = path.read_text(encoding="utf-8")
+            content = path.read_text(encoding="utf-8-sig")
         except OSError as error:
             raise SettingsError(f"{file_name}: {path}: {error.strerror}") from error
         except UnicodeDecodeError as error:

@@ -12,13 +12,14 @@ from predictor.errors import ModelRefused
 ARTIFACT = {"file": "spread.joblib", "sha256": "0" * 64}
 
 
-def write_card(folder: Path, content: object) -> Path:
-    (folder / "card.json").write_text(json.dumps(content), encoding="utf-8")
+def write_card(folder: Path, content: object, encoding: str = "utf-8") -> Path:
+    (folder / "card.json").write_text(json.dumps(content), encoding)
     return folder
 
 
-def test_card_is_read(tmp_path: Path, card_content: dict[str, Any]) -> None:
-    card = read_card(write_card(tmp_path, card_content))
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_card_is_read(tmp_path: Path, card_content: dict[str, Any], encoding: str) -> None:
+    card = read_card(write_card(tmp_path, card_content, encoding))
     assert (card.name, card.version) == ("tiny", "1")
     assert len(card.features) == 8
 

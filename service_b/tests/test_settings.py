@@ -282,7 +282,7 @@ def test_secret_is_read_from_its_file_without_the_line_break_at_its_end(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "secret"
-    file.write_text("k3\n")
+    file.write_bytes(b"\xef\xbb\xbfk3\r\n")  # as Windows PowerShell writes it
     monkeypatch.setenv("PREDICTOR_API_KEY_FILE", str(file))
     monkeypatch.setenv("PREDICTOR_API_KEY", "")  # as good as unset
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from codecs import BOM_UTF8
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -42,7 +43,7 @@ def read_alias(family: Path) -> Alias | None:
     """
     path = family / ALIAS
     try:
-        return Alias.model_validate_json(path.read_bytes())
+        return Alias.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -10,7 +10,8 @@ from lab.environment import make_environment
     [
         *("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "PYTHONIOENCODING", "PYTHONWARNINGS"),
         *("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_HASHES", "PIP_CONSTRAINT"),
-        *("UV_SYSTEM_PYTHON", "UV_CONSTRAINT", "HOST", "PORT"),
+        *("UV_SYSTEM_PYTHON", "UV_CONSTRAINT", "UV_REQUIRE_HASHES", "UV_WORKING_DIR"),
+        *("HOST", "PORT"),
     ],
 )
 def test_variable_is_left_out_when_it_is_meant_for_other_programs(
@@ -25,6 +26,7 @@ def test_variable_is_left_out_when_it_is_meant_for_other_programs(
     "name",
     [
         *("PATH", "PYTHON", "HTTPS_PROXY", "PIP_INDEX_URL", "PIP_CERT", "UV_INDEX_URL"),
+        *("UV_INDEX_OURS_PASSWORD", "UV_HTTP_TIMEOUT"),
         *("GATEWAY_API_KEYS", "SERVICE_B_URL", "LOG_LEVEL"),
     ],
 )

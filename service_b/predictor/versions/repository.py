@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -123,7 +124,8 @@ class ModelRepository:
 
     def _read_aliases(self, path: str) -> Aliases | None:
         try:
-            return Aliases.model_validate_json(self._read(f"{path}/{ALIAS}"))
+            content = self._read(f"{path}/{ALIAS}").removeprefix(BOM_UTF8)
+            return Aliases.model_validate_json(content)
         except FileNotFoundError:
             return None
         except ValidationError as error:

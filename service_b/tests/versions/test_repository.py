@@ -95,12 +95,14 @@ def test_highest_number_is_found_when_there_is_no_alias(
         assert b'"version":"10"' in folder.read("card.json")
 
 
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf"])  # some editors on Windows mark UTF-8
 def test_alias_names_the_version(
-    location: str, models_folder: Path, write_version: WriteVersion
+    location: str, models_folder: Path, write_version: WriteVersion, before: bytes
 ) -> None:
     for number in ("1", "2"):
         write_version(number)
-    (models_folder / "tiny" / "alias.json").write_text('{"champion": "1", "history": []}')
+    content = before + b'{"champion": "1", "history": []}'
+    (models_folder / "tiny" / "alias.json").write_bytes(content)
     assert build(location, models_folder).find().number == "1"
 
 
