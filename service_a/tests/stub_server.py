@@ -24,6 +24,7 @@ PREDICTION: dict[str, Any] = {
         "interval": {"lower": 189000.0, "upper": 230000.0, "coverage": 0.9},
         "model": "ames",
         "model_version": "1",
+        "typical": 0.42,
     },
     "message": "Predicted price: $208,500 (90% interval $189,000 to $230,000)",
 }
