@@ -204,9 +204,10 @@ SECTIONS = [
         "Do workers and copies share the work?",
         "Each worker or copy of the service that is named gets part of a processor, and no more, so"
         " that two cores have room for three of them and for all else: the other service, the"
-        " database and the callers. `times one` is taken within the same rounds: three that share"
-        " the work well answer three times as much. `processor used` is that of all of them; less"
-        " than they may use means that something else holds them up, such as the log's disk.",
+        " database and the callers. `times one` is taken within the same rounds. The 48 callers are"
+        " shared out: three copies of Service A have 16 each, so each logs and forwards fewer"
+        " inputs at a time, and may need more of its processor for a request. Where `processor"
+        " used` is less than all of them may use, some had nothing to do for part of the time.",
         list,
     ),
     Section(

@@ -350,8 +350,12 @@ def test_version_from_the_log_says_where_its_rows_come_from_and_is_made_again(
     done: Run,
     labelled: bytes,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    given = {"parameters_of": "1", **done.read_json("tune", "parameters.json")}
+    monkeypatch.setattr("training.typicality.FOLDS", 2)
+    recipe = replace(recipe, places={})  # new places are tried in `test_rarity`
+    tuned = done.read_json("tune", "parameters.json")
+    given = {"parameters_of": "1", **tuned, "typical": True}
     options = {"labelled": labelled, "keep_hold_out": True, "parameters": given, "splits": 0}
     run = start(folder, recipe, models=folder / "more", **options)
     retrain = replace(run, workspace=Workspace(folder / "other"))
@@ -363,6 +367,10 @@ def test_version_from_the_log_says_where_its_rows_come_from_and_is_made_again(
     assert made is not None
     assert (made.rows, made.held_out_rows, made.replaced, made.repeated) == (48, 12, 30, 0)
     assert made.artifact.sha256 == hashlib.sha256(labelled).hexdigest()
+    assert card.typical is not None
+    assert (version / card.typical.artifact.file).is_file()
+    report = (version / "report.md").read_text(encoding="utf-8")
+    assert "| share as unusual | factor |" in report
     assert (version / made.artifact.file).read_bytes() == labelled
     assert (card.training.kept_rows, card.metrics["rows"]) == (16, 12)
     assert card.training.rows == len(retrain.read_json("split", "rows.json")["version"])
