@@ -21,14 +21,11 @@ class HeadRequests:
         if scope["method"] != "HEAD":
             await self._app(scope, receive, partial(_send_naming_head, send))
             return
-        ended = False
 
         async def send_head(message: Message) -> None:
-            nonlocal ended
-            if message["type"] != "http.response.body":
+            if message["type"] == "http.response.start":
                 await send(message)
-            elif not ended:  # a body that goes on and on needn't be waited for
-                ended = True
+                # The body needn't be waited for: it may begin late, and go on and on.
                 await send({"type": "http.response.body"})
 
         # The server has the scope too, and sends no body because of its method.

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from predictor.web.middleware.head_requests import HeadRequests
 
@@ -41,6 +41,26 @@ def test_head_has_status_and_headers_of_get_and_no_body(client: TestClient, path
 
     assert (head.status_code, head.headers) == (get.status_code, get.headers)
     assert head.content == b""
+
+
+def test_answer_to_head_ends_before_there_is_a_body() -> None:
+    sent: list[str] = []
+    sent_before_body: list[str] = []
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        sent_before_body.extend(sent)
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+
+    async def note(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_noting(message: Message) -> None:
+            sent.append(message["type"])
+            await send(message)
+
+        await HeadRequests(app)(scope, receive, send_noting)
+
+    assert TestClient(note).head("/").status_code == 200
+    assert sent == sent_before_body == ["http.response.start", "http.response.body"]
 
 
 def test_other_methods_are_as_they_were(client: TestClient) -> None:
