@@ -25,7 +25,7 @@ from predictor.telemetry.log_lines import LineHandler
 
 # In each turn of its loop libuv takes in one caller from each listener, and a request of everyone
 # that is in is answered. With one listener, the last of 64 callers that come together would wait
-# for 2,016 answers; with 32, for 32. Each caller wakes all of them, at 1 µs for each.
+# for 2,016 answers; with 32, for 32. Each new caller wakes all of them, at some 2 µs for each.
 _LISTENERS = 32
 # So much is written to a pipe without what another process writes in it.
 _ATOMIC_BYTES = getattr(select, "PIPE_BUF", 4096)
