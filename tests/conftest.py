@@ -1,6 +1,7 @@
 """What the whole-system tests share."""
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from tests.running_lab import Lab
 
 # The tests begin without what a developer has in .env.
 os.environ["LAB_ENV_FILE"] = os.devnull
+# A shell has this ignored by what it runs in the background, and so by all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
