@@ -152,6 +152,21 @@ def test_no_container_may_do_more_than_it_needs(built: str) -> None:
         assert "memory" in container["resources"]["limits"]
 
 
+def test_probes_call_by_a_name_that_does_not_change_as_addresses_do() -> None:
+    containers = [container for _, container in find_containers(build(KUBERNETES))]
+    probes = {
+        (container["name"], name): probe["httpGet"]
+        for container in containers
+        for name, probe in container.items()
+        if name.endswith("Probe") and "httpGet" in probe
+    }
+
+    assert len(probes) == 6
+    for (_, name), asked in probes.items():
+        assert asked["path"] == ("/health" if name == "readinessProbe" else "/livez")
+        assert asked["httpHeaders"] == [{"name": "Host", "value": "127.0.0.1"}]
+
+
 def test_what_is_applied_as_it_is_has_both_services_and_a_database() -> None:
     images = {
         container["image"].partition(":")[0] for _, container in find_containers(build(KUBERNETES))
