@@ -91,6 +91,17 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
     }
 
 
+def test_spans_and_keys_are_off_when_their_variables_are_empty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable in ("OTEL_EXPORTER_OTLP_ENDPOINT", "PREDICTOR_API_KEY", "PREDICTOR_ALLOWED_HOSTS"):
+        monkeypatch.setenv(variable, "")
+
+    settings = load_settings()
+
+    assert (settings.otlp_endpoint, settings.api_key, settings.allowed_hosts) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
