@@ -69,8 +69,8 @@ def _check(steps: Steps, part: str) -> None:
         options = ["-n", "logical", "--dist", "worksteal", "--cov", "--cov-report=xml"]
         if part == "system":
             options = ["-n", "3", "--dist", "loadfile"]
-        # -rs says at the end what was skipped, and why.
-        tests = [*module, "pytest", "-rs", *options, "tests"]
+        # The end says what failed and what was skipped, and why.
+        tests = [*module, "pytest", "-rfEs", *options, "tests"]
         steps.take(f"{part}: tests", partial(run, tests, folder))
         for package, percent in LEAST_COVERED.get(part, {}).items():
             report = ["coverage", "report", f"--include={package}/*", f"--fail-under={percent}"]
