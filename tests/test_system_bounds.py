@@ -209,7 +209,7 @@ def test_bodies_under_way_have_a_common_bound(subject: Subject) -> None:
         details = [json.loads(answer.read())["detail"] for answer in answers]
 
     refused = [answer for answer in answers if answer.status == 503]
-    assert len(refused) >= 16
+    assert 16 <= len(refused) < len(answers)
     assert {answer.headers["Retry-After"] for answer in refused} == {"5"}
     assert details.count("Too much is under way") == len(refused)
     assert {answer.headers["X-Request-ID"] is None for answer in answers} == {False}

@@ -167,6 +167,7 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("ROOT_PATH", "http://lab.example/lab"),
         ("ROOT_PATH", "/lab?"),
         ("ROOT_PATH", "/la//b"),
+        ("ROOT_PATH", "/lab/../b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
         ("GATEWAY_LAB_PAGE", ""),

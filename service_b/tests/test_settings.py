@@ -201,6 +201,7 @@ def test_variable_of_a_library_is_named_when_its_value_is_wrong(
         ("ROOT_PATH", "http://lab.example/lab"),
         ("ROOT_PATH", "/lab?"),
         ("ROOT_PATH", "/la//b"),
+        ("ROOT_PATH", "/lab/../b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
         ("LAB_FAULTS", "2"),

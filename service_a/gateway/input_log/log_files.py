@@ -79,6 +79,8 @@ class LogFiles:
             found = [os.stat(name) for name in self._names[: 3 if all_are_due else 2]]
         except (FileNotFoundError, NotADirectoryError) as error:
             raise InputLogUnavailable(f"{Path(error.filename).name} is gone") from None
+        if all_are_due and f"{os.path.realpath(self.path)}-wal" != self._names[1]:
+            raise InputLogUnavailable("the log's file was moved, and its path links to it")
         if any(
             _identify(each) != opened for each, opened in zip(found, self._opened, strict=False)
         ):
