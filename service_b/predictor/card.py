@@ -183,7 +183,7 @@ class Target(_Strict):
 
 
 class Artifact(_Strict):
-    """A pickled estimator beside the card."""
+    """A file beside the card."""
 
     file: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", description="a name, never a path")
     sha256: Annotated[str, AfterValidator(str.lower), Field(pattern=r"^[0-9a-fA-F]{64}$")]
@@ -223,6 +223,39 @@ class Interval(_Strict):
         adaptive = (self.log_scale is not None, self.artifact is not None)
         if adaptive != (self.log_half_width is None,) * 2:
             raise ValueError("needs either log_half_width, or log_scale and artifact")
+        return self
+
+
+class Widening(_Strict):
+    """By what the width of an interval is multiplied where such a share of rows is as unusual."""
+
+    typical: Share
+    factor: float = Field(gt=0)
+
+
+class Typical(_Strict):
+    """How unusual inputs are, and what follows from that.
+
+    Between two of `widening` the factor lies between theirs.
+    """
+
+    artifact: Artifact = Field(description="plain arrays, see `typicality.py`")
+    warn_below: Share = Field(description="if a smaller share of rows is as unusual")
+    widening: tuple[Widening, ...] = Field(min_length=1)
+    place: tuple[str, ...] = Field(default=(), description="the fields that say where it lies")
+    distances: tuple[int, int] | None = Field(
+        default=None,
+        description="columns in front of the estimator's last step: to the nearest training row, "
+        "and to a farther one",
+    )
+
+    @model_validator(mode="after")
+    def check_widening(self) -> Self:
+        shares = [each.typical for each in self.widening]
+        if shares != sorted(set(shares)):
+            raise ValueError("needs rising shares")
+        if bool(self.place) != (self.distances is not None):
+            raise ValueError("needs either both place and distances, or none of them")
         return self
 
 
@@ -287,6 +320,7 @@ class ModelCard(_Strict):
     golden: tuple[Golden, ...] = ()
     # What the cards of older versions don't have.
     relations: tuple[Relation, ...] = ()
+    typical: Typical | None = None
 
     @model_validator(mode="after")
     def check_names(self) -> Self:
@@ -312,6 +346,11 @@ class ModelCard(_Strict):
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
         """Every file that the version is made of, beside the card."""
+        return self.pickles if self.typical is None else (*self.pickles, self.typical.artifact)
+
+    @property
+    def pickles(self) -> tuple[Artifact, ...]:
+        """The files of the estimators: of the price, and of its spread if there is one."""
         if self.interval is None or self.interval.artifact is None:
             return (self.artifact,)
         return (self.artifact, self.interval.artifact)

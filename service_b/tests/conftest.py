@@ -27,7 +27,9 @@ from predictor.app import create_app
 from predictor.card import ModelCard, read_card
 from predictor.settings import SERVICE_FOLDER, Settings
 from predictor.telemetry.log_lines import LineFormatter
+from predictor.typicality import write_arrays
 from predictor.versions.repository import ModelRepository
+from training.typicality import fit_typicality
 
 # The tests begin without what a developer has in .env.
 os.environ["LAB_ENV_FILE"] = os.devnull
@@ -234,6 +236,26 @@ def write_version(models_folder: Path, artifact: bytes) -> WriteVersion:
         folder.mkdir(parents=True)
         (folder / "card.json").write_text(card.model_dump_json(), encoding="utf-8")
         (folder / "model.joblib").write_bytes(pickle)
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def write_typical(write_version: WriteVersion) -> WriteVersion:
+    """Writes a version of `tiny` that says how unusual an input is, with another file or card."""
+
+    def write(version: str = "1", *, content: bytes | None = None, **changes: Any) -> Path:
+        if content is None:
+            rows = np.array([sale[:-1] for sale in 25 * SALES], dtype=object)
+            inputs = ModelCard.model_validate(describe_model(b"")).inputs
+            arrays, _ = fit_typicality(inputs, rows, None, 0, seed=0)
+            content = write_arrays(arrays)
+        artifact = {"file": "typical.npz", "sha256": hashlib.sha256(content).hexdigest()}
+        widening = [{"typical": 0.01, "factor": 3}, {"typical": 0.1, "factor": 1}]
+        typical = {"artifact": artifact, "warn_below": 0.1, "widening": widening}
+        folder = write_version(version, typical=typical, **changes)
+        (folder / "typical.npz").write_bytes(content)
         return folder
 
     return write

@@ -26,6 +26,7 @@ _FOUND = replace(
     penalty=2.37,
     linear_penalty=13.0,
     spread_bands=True,
+    typical=True,
 )
 _QUALITY = ("Po", "Fa", "TA", "Gd", "Ex")
 

@@ -96,7 +96,7 @@ RECIPE = Recipe(
         ),
         "blend of mean and median boosting, nearby": _BLEND,
         "blend of mean and median boosting, nearby, more trees": replace(
-            _BLEND, trees=450, spread_bands=True
+            _BLEND, trees=450, spread_bands=True, typical=True
         ),
         "blend of mean and median boosting, nearby and clusters": replace(_BLEND, clusters=True),
     },

@@ -25,6 +25,7 @@ from predictor.estimators import (
     NearbyTargets,
 )
 from training.clusters import choose, cluster, place_rows
+from training.errors import TrainingError
 from training.hidden_fields import Inputs, hide_fields, keep_required
 from training.parameters import Parameters
 from training.recipe import Recipe
@@ -199,3 +200,15 @@ def _build_trees(name: str, seed: int, parameters: Parameters) -> Any:
         early_stopping=False,
         random_state=seed,
     )
+
+
+def locate_distances(estimator: TransformedTargetRegressor) -> tuple[int, int]:
+    """Say in which columns, before the last step, the distances in the first space are."""
+    encoder, *steps = (each for _, each in estimator.regressor_.steps[:-1])
+    before = len(encoder.categories)
+    for step in steps:
+        if isinstance(step, NearbyTargets):
+            nearest = before + len(step.counts)
+            return nearest, nearest + 1
+        before += step.added
+    raise TrainingError("the estimator has no columns of nearby rows")

@@ -21,6 +21,7 @@ from training.hidden_fields import Inputs, keep_some
 from training.interval import Spread, calibrate
 from training.measures import Measures, measure, part_by_thirds
 from training.parameters import Parameters
+from training.rarity import Rarity, learn_rarity
 from training.recipe import Recipe, Slice
 
 HOLD_OUT_SHARE = 0.2
@@ -45,19 +46,31 @@ class Data:
 
 @dataclass(frozen=True)
 class Trained:
-    """The two estimators of a version: the price, and how far it may be off."""
+    """The two estimators of a version: the price, and how far it may be off; how unusual rows are.
+
+    Only some versions have a `rarity`.
+    """
 
     estimator: Any
     spread: Spread
+    rarity: Rarity | None = None
 
     def predict(self, inputs: Inputs) -> Prices:
         return np.asarray(self.estimator.predict(inputs), dtype=np.float64)
+
+    def measure_half_width(self, inputs: Inputs) -> Prices:
+        """Give half the width of each row's interval, on the log scale."""
+        widths = self.spread.measure_half_width(inputs)
+        return widths if self.rarity is None else widths * self.rarity.measure_factors(inputs)
 
 
 def train(recipe: Recipe, data: Data, seed: int, parameters: Parameters) -> Trained:
     """Train both estimators on all the rows given."""
     arguments = (recipe, data.features, data.inputs, data.prices, seed, parameters)
-    return Trained(fit_estimator(*arguments), calibrate(*arguments))
+    estimator, spread = fit_estimator(*arguments), calibrate(*arguments)
+    if not parameters.typical:
+        return Trained(estimator, spread)
+    return Trained(estimator, spread, learn_rarity(*arguments, spread))
 
 
 def split_rows(rows: int, seed: int = SPLIT_SEED) -> tuple[Rows, Rows]:
@@ -86,7 +99,7 @@ def judge(trained: Trained, data: Data, seed: int) -> Judged:
     ]
     return Judged(
         np.array([trained.predict(view) for view in views]),
-        np.array([trained.spread.measure_half_width(view) for view in views]),
+        np.array([trained.measure_half_width(view) for view in views]),
     )
 
 
@@ -141,7 +154,7 @@ def measure_slices(
 ) -> dict[str, dict[str, Measures]]:
     """Measure each slice's parts on their own; parts of fewer than 5 rows are left out."""
     predicted = trained.predict(data.inputs)
-    widths = trained.spread.measure_half_width(data.inputs)
+    widths = trained.measure_half_width(data.inputs)
     labels = {"Price band, USD": label_bands(data.prices, price_edges)}
     names = [feature.name for feature in data.features]
     for each in slices:
@@ -191,7 +204,7 @@ def measure_importance(
 def measure_calibration(trained: Trained, data: Data) -> Mapping[float, float]:
     """Give for many factors of the interval's width which share of prices lies inside."""
     error = np.abs(np.log(trained.predict(data.inputs) / data.prices))
-    widths = trained.spread.measure_half_width(data.inputs)
+    widths = trained.measure_half_width(data.inputs)
     return {
         factor: float(np.mean(error <= factor * widths))
         for factor in np.linspace(0, 2, 41).tolist()

@@ -41,6 +41,8 @@ class Spread:
     estimator: Any
     log_scale: float
     bands: tuple[Band, ...] = ()
+    # Of whole rows, each divided by the width of an interval that had not seen it.
+    errors: npt.NDArray[np.float64] | None = None
 
     def measure_half_width(self, inputs: Inputs) -> Prices:
         """Give half the width of each row's interval, on the log scale."""
@@ -112,7 +114,8 @@ def calibrate(
     if parameters.spread_bands:
         known = np.array([count_known(view) for view in views])
         bands = _measure_bands(features, known.ravel(), scores.ravel())
-    return Spread(learn(everything), conformal_quantile(scores[0], COVERAGE), bands)
+    log_scale = conformal_quantile(scores[0], COVERAGE)
+    return Spread(learn(everything), log_scale, bands, scores[0] / log_scale)
 
 
 def _measure_bands(

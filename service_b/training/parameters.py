@@ -40,6 +40,8 @@ class Parameters:
     spread_leaves_per_tree: int = 8
     # Whether the interval has a factor for each band of how many fields are known.
     spread_bands: bool = False
+    # Whether the version says how unusual an input is, and widens the interval for that.
+    typical: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Give all fields as JSON holds them."""

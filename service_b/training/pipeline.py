@@ -16,10 +16,10 @@ from training.workspace import Dependencies
 
 _TRAINING = Path(__file__).resolve().parent
 _ESTIMATORS = _TRAINING.parent / "predictor" / "estimators.py"
-_MODEL_CODE = ("estimator", "clusters", "hidden_fields", "parameters")
+_MODEL_CODE = ("estimator", "clusters", "hidden_fields", "parameters", "rarity", "typicality")
 # Beside those on which a version depends: they read the rows and choose the parameters.
 _LIBRARIES = ("pandas", "optuna")
-_MODEL_RECIPE = ("sums", "products", "ratios", "spaces", "neighbours", "place", "rises")
+_MODEL_RECIPE = ("sums", "products", "ratios", "spaces", "neighbours", "place", "places", "rises")
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,20 @@ from uuid import uuid4
 
 import joblib
 
-from predictor.card import Artifact, ModelCard, read_card
+from predictor.card import Artifact, ModelCard, Typical, read_card
 from predictor.errors import ModelRefused
+from predictor.typicality import write_arrays
 from predictor.version import CARD
 from training import alias
 from training.errors import TrainingError
+from training.estimator import locate_distances
 from training.evaluation import Trained
 from training.interval import COVERAGE
+from training.rarity import WARN_BELOW, Rarity
 
 ESTIMATOR = "model.joblib"
 SPREAD = "spread.joblib"
+TYPICALITY = "typical.npz"
 REPORT = "report.md"
 
 
@@ -49,6 +53,9 @@ def register(
                 "artifact": _write(trained.spread.estimator, unfinished, SPREAD),
             },
         }
+        if trained.rarity is not None:
+            typical = _write_rarity(trained.rarity, trained.estimator, unfinished)
+            contents |= {"typical": typical}
         for file in files:
             shutil.copyfile(file, unfinished / file.name)
         folder = _take_number(unfinished, family, contents)
@@ -59,6 +66,19 @@ def register(
         shutil.rmtree(unfinished, ignore_errors=True)
     _serve_first(family, folder.name)
     return folder
+
+
+def _write_rarity(rarity: Rarity, estimator: Any, folder: Path) -> Typical:
+    content = write_arrays(rarity.arrays)
+    (folder / TYPICALITY).write_bytes(content)
+    columns = locate_distances(estimator) if rarity.points is not None else None
+    return Typical(
+        artifact=Artifact(file=TYPICALITY, sha256=hashlib.sha256(content).hexdigest()),
+        warn_below=WARN_BELOW,
+        widening=rarity.widening,
+        place=tuple(rarity.recipe.place) if columns else (),
+        distances=columns,
+    )
 
 
 def find_registered(contents: dict[str, Any], models: Path) -> Path | None:

@@ -52,6 +52,8 @@ def write_report(
             *_describe_limits(metrics),
             *_describe_tuning(metrics["tuning"]),
         ]
+    if "unusual" in metrics:
+        parts += _describe_unusual(metrics["unusual"])
     parts += _describe_steps(metrics.get("steps", ()))
     parts += [
         "## The more is known",
@@ -134,6 +136,21 @@ def _describe_clusters(clusters: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def _describe_relations(relations: Sequence[Relation]) -> list[str]:
+    if not relations:
+        return []
+    lines = ["| relation | rows with all fields | rows that confirm it | |", "|---|---:|---:|---|"]
+    for each in relations:
+        end = "" if is_confirmed(each) else "left out"
+        lines.append(f"| {each.says} | {each.rows:,} | {each.confirmed:,} | {end} |")
+    return [
+        "## Relations",
+        "An input that contradicts one of these is priced with a warning. Those that fewer than "
+        f"{LEAST_SHARE:.1%} of the rows confirm are left out.",
+        "\n".join(lines),
+    ]
+
+
 def _lead_with_all_rows(metrics: Mapping[str, Any]) -> list[str]:
     if "five_fold" not in metrics:
         return []
@@ -164,21 +181,6 @@ def _lead_with_all_rows(metrics: Mapping[str, Any]) -> list[str]:
         f"R² is at the mercy of few rows: {rows} make {dominant['share_of_squared_error']:.0%} of "
         f"all squared error. Without them R² is {dominant['r2_without_them']:.4f}.",
         "## The fixed split",
-    ]
-
-
-def _describe_relations(relations: Sequence[Relation]) -> list[str]:
-    if not relations:
-        return []
-    lines = ["| relation | rows with all fields | rows that confirm it | |", "|---|---:|---:|---|"]
-    for each in relations:
-        end = "" if is_confirmed(each) else "left out"
-        lines.append(f"| {each.says} | {each.rows:,} | {each.confirmed:,} | {end} |")
-    return [
-        "## Relations",
-        "An input that contradicts one of these is priced with a warning. Those that fewer than "
-        f"{LEAST_SHARE:.1%} of the rows confirm are left out.",
-        "\n".join(lines),
     ]
 
 
@@ -213,6 +215,22 @@ def _describe_limits(metrics: Mapping[str, Any]) -> list[str]:
         "Trained without any row of the place, or of the time, that is then judged. This is what "
         "to expect of a place or a year that isn't in the data:",
         format_table(columns),
+    ]
+
+
+def _describe_unusual(unusual: Mapping[str, Any]) -> list[str]:
+    widening = unusual["widening"]
+    return [
+        "## Unusual inputs",
+        "A prediction says which share of the training rows is as unusual as its input. Rows held "
+        f"out are told from the same with each column shuffled on its own with an AUC of "
+        f"{unusual['auc']:.4f}. {unusual['warned_share']:.1%} of the real rows and "
+        f"{unusual['scrambled_warned_share']:.1%} of the shuffled ones get a warning. Half the "
+        "interval, on the log scale, is multiplied by:",
+        "\n".join(
+            ["| share as unusual | factor |", "|---:|---:|"]
+            + [f"| {each['typical']:.2%} | {each['factor']:.2f} |" for each in widening]
+        ),
     ]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import joblib
 import numpy as np
 
 from predictor.card import Artifact, ModelCard
+from predictor.typicality import read_arrays
 from training.dataset import Dataset, read_dataset
 from training.errors import TrainingError
 from training.estimator import Prices
-from training.evaluation import Data, train
+from training.evaluation import Data, Trained, train
 from training.features import complete_features, read_descriptions
 from training.hidden_fields import keep_required
 from training.interval import Spread
@@ -34,7 +36,7 @@ def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, 
         TrainingError: the data can't be had, a file isn't the one that the card names, or a
             prediction differs by more than 1e-9 of it.
     """
-    registered, *spread = [_load(folder, artifact) for artifact in card.artifacts]
+    registered, *spread = [_load(folder, artifact) for artifact in card.pickles]
     made = card.training
     for difference in _compare_conditions(card):
         print(f"note: {difference}")
@@ -56,9 +58,17 @@ def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, 
 
     differences = {"price": _differ(registered.predict(rows.inputs), again.predict(rows.inputs))}
     if card.interval and spread:
+        rarity = again.rarity
+        if card.typical and rarity:
+            content = _read_checked(folder, card.typical.artifact)
+            arrays = read_arrays(content, len(card.inputs))
+            rarity = replace(rarity, arrays=arrays, widening=card.typical.widening)
         measured = Spread(spread[0], card.interval.log_scale or 0, card.interval.bands)
         differences["width"] = max(
-            _differ(measured.measure_half_width(each), again.spread.measure_half_width(each))
+            _differ(
+                Trained(registered, measured, rarity).measure_half_width(each),
+                again.measure_half_width(each),
+            )
             for each in (rows.inputs, keep_required(inputs, rows.inputs))
         )
     largest = ", ".join(f"{name} {difference:.1e}" for name, difference in differences.items())

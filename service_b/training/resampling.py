@@ -27,6 +27,7 @@ from training.hidden_fields import keep_required
 from training.measures import Measures, measure, summarize
 from training.parallel import run_each
 from training.parameters import Parameters
+from training.rarity import name_places
 from training.recipe import Recipe
 from training.selection import score
 
@@ -92,14 +93,7 @@ def measure_new_places(
     recipe: Recipe, data: Data, seed: int, parameters: Parameters
 ) -> dict[str, Any]:
     """Judge every row by a model that saw no row of its place."""
-    names = [feature.name for feature in data.features]
-    columns = [
-        [str(value) for value in data.inputs[:, names.index(name)]]
-        if not size
-        else np.floor(data.inputs[:, names.index(name)].astype(float) / size).astype(str)
-        for name, size in recipe.places.items()
-    ]
-    groups = [" ".join(each) for each in zip(*columns, strict=True)]
+    groups = name_places(recipe, data.features, data.inputs)
     folds = GroupKFold(FOLDS, shuffle=True, random_state=seed)
     parts = list(folds.split(data.inputs, groups=groups))
     judged = _judge_parts(recipe, data, seed, parameters, parts, "new places")

@@ -27,6 +27,7 @@ from training.parameters import Parameters
 from training.parts import join_rows, part_rows
 from training.preparation import prepare
 from training.price_level import measure_price_level
+from training.rarity import measure_scrambled
 from training.registration import REPORT
 from training.report import format_candidates, write_report
 from training.resampling import (
@@ -173,6 +174,8 @@ def evaluate(run: Run, folder: Path) -> None:
     metrics = measure_judged(unseen.prices, judge(trained, unseen, seed))
     metrics["random_forest_baseline"] = measure_forest(known, unseen)
     metrics["steps"] = measure_steps(trained.predict, unseen, recipe)
+    if trained.rarity:
+        metrics["unusual"] = measure_scrambled(trained.rarity, unseen.inputs, seed)
     if run.options.splits and run.labelled is None:
         metrics |= _measure_anew(run, parameters, metrics)
     slices = measure_slices(trained, unseen, recipe.slices, recipe.price_edges)
@@ -181,7 +184,7 @@ def evaluate(run: Run, folder: Path) -> None:
         folder,
         unseen.prices,
         trained.predict(unseen.inputs),
-        trained.spread.measure_half_width(unseen.inputs),
+        trained.measure_half_width(unseen.inputs),
         importance,
         measure_calibration(trained, unseen),
         slices["Price band, USD"],

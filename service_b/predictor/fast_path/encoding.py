@@ -19,12 +19,14 @@ class Encoding:
 
     Every category of every column has a code of its own, and so has "unknown" in every column of
     categories. So one table, indexed by code, serves all columns. By code, `meanings` has the
-    column and the category, None for unknown; `columns` has the column.
+    column and the category, None for unknown; `columns` has the column. By column, `first_codes`
+    has the code of the first category, 0 for numbers.
     """
 
     def __init__(self, features: Sequence[Feature]) -> None:
         self.meanings: list[tuple[int, Category | None]] = []
         self._unknown: list[float] = []
+        firsts: list[float] = []
         self._fields: dict[str, tuple[int, dict[Category | None, float] | None]] = {}
         for feature in features:
             if feature.kind == "identifier":
@@ -40,7 +42,9 @@ class Encoding:
                 codes[None] = unknown if feature.none is None else codes[feature.none]
                 self.meanings += [(column, each) for each in (*feature.categories, None)]
             self._fields[feature.name] = (column, codes)
+            firsts.append(0.0 if codes is None else unknown - len(feature.categories or ()))
             self._unknown.append(unknown)
+        self.first_codes = np.array(firsts)
         self.columns = np.array([column for column, _ in self.meanings], dtype=np.intp)
         self._identifiers = {each.name for each in features if each.kind == "identifier"}
         self._in_order = [

@@ -29,6 +29,7 @@ from predictor.fast_path.encoding import Encoding, Matrix
 from predictor.fast_path.forest import Forest
 from predictor.fast_path.linear import build_linear
 from predictor.fast_path.trees import Ensemble, add_boosting
+from predictor.typicality import Typicality, measure_loneliness
 
 
 class FastPath:
@@ -41,15 +42,19 @@ class FastPath:
     # So many inputs take a few milliseconds.
     quick_batch = 128
 
-    def __init__(self, card: ModelCard, estimators: Sequence[Any]) -> None:
+    def __init__(
+        self, card: ModelCard, estimators: Sequence[Any], typicality: Typicality | None = None
+    ) -> None:
         self._encoding = Encoding(card.features)
+        self._typicality = typicality
+        self._distances = card.typical and card.typical.distances
         self._plans = [_read_plan(each, self._encoding) for each in estimators]
         self._columns = _join_columns([plan.columns for plan in self._plans], self._encoding)
         self._forest = Forest([plan.ensemble for plan in self._plans], self._encoding.columns)
 
     def evaluate(self, inputs: Sequence[BaseModel]) -> list[Matrix]:
-        """Give the predictions of each estimator."""
-        matrix = self._encoding.encode(inputs)
+        """Give the predictions of each estimator; the shares and culprits of the typicality."""
+        matrix = encoded = self._encoding.encode(inputs)
         for append in self._columns:
             matrix = append(matrix)
         results = []
@@ -57,6 +62,13 @@ class FastPath:
             for linear in plan.linears:
                 total += linear(matrix)
             results.append(plan.finish(total))
+        if self._typicality is not None:
+            loneliness = None
+            if self._distances:
+                nearest, farther = self._distances
+                loneliness = measure_loneliness(matrix[:, nearest], matrix[:, farther])
+            rows = encoded - self._encoding.first_codes
+            results += self._typicality.measure(rows, loneliness)
         return results
 
 

@@ -12,6 +12,8 @@ from predictor.inference.evaluation import Evaluation
 from predictor.inference.input_schema import build_input_type
 from predictor.inference.prediction import Bounds, InputWarning, Prediction, PricePrediction
 from predictor.inference.relations import build_checks, find_warnings
+from predictor.inference.unusual import Unusual
+from predictor.typicality import NOBODY
 
 
 class CardModel:
@@ -21,9 +23,12 @@ class CardModel:
     interval on the log scale, before the card's factor.
     """
 
-    def __init__(self, card: ModelCard, evaluation: Evaluation) -> None:
+    def __init__(
+        self, card: ModelCard, evaluation: Evaluation, unusual: Unusual | None = None
+    ) -> None:
         self.card = card
         self.evaluation = evaluation
+        self._unusual = unusual
         self.name = card.name
         self.version = card.version
         self.example: Mapping[str, Any] = card.example
@@ -44,24 +49,37 @@ class CardModel:
         Raises:
             ValueError: an estimator doesn't give one finite positive number for each input.
         """
-        prices, *spreads = [each.tolist() for each in self.evaluation.evaluate(inputs)]
+        warnings, results = self._find_warnings(inputs), self.evaluation.evaluate(inputs)
+        shares: list[float | None] = [None] * len(inputs)
+        factors = [1.0] * len(inputs)
+        if self._unusual:
+            *results, typical, culprits = results
+            shares, factors = typical.tolist(), self._unusual.measure_factors(typical)
+            for row, culprit in enumerate(culprits.tolist()):
+                if culprit != NOBODY:
+                    warnings[row] += (self._unusual.warn(int(culprit), typical[row]),)
+        prices, *spreads = [each.tolist() for each in results]
         _require_positive("the estimator", "price", prices, len(inputs))
         currency, name, version = self.card.target.unit, self.name, self.version
-        intervals = self._find_intervals(inputs, prices, *spreads)
+        intervals = self._find_intervals(inputs, factors, prices, *spreads)
         return [
-            PricePrediction(price, currency, interval, name, version, warnings)
-            for price, interval, warnings in zip(
-                prices, intervals, self._find_warnings(inputs), strict=True
+            PricePrediction(price, currency, interval, name, version, warned, share)
+            for price, interval, warned, share in zip(
+                prices, intervals, warnings, shares, strict=True
             )
         ]
 
-    def _find_warnings(self, inputs: Sequence[BaseModel]) -> Sequence[tuple[InputWarning, ...]]:
+    def _find_warnings(self, inputs: Sequence[BaseModel]) -> list[tuple[InputWarning, ...]]:
         if not self._checks:
             return [()] * len(inputs)
         return [find_warnings(self._checks, each) for each in inputs]
 
     def _find_intervals(
-        self, inputs: Sequence[BaseModel], prices: list[float], spread: list[float] | None = None
+        self,
+        inputs: Sequence[BaseModel],
+        factors: list[float],
+        prices: list[float],
+        spread: list[float] | None = None,
     ) -> Sequence[Bounds | None]:
         interval = self.card.interval
         if interval is None:
@@ -72,10 +90,10 @@ class CardModel:
             scales = self._choose_scales(interval.log_scale, interval.bands, inputs)
             widths = [scale * each for scale, each in zip(scales, spread, strict=True)]
             _require_positive("the spread", "width", widths, len(prices))
-        factors = map(math.exp, widths)
+        ratios = [math.exp(factor * width) for factor, width in zip(factors, widths, strict=True)]
         return [
-            Bounds(price / factor, price * factor, interval.coverage)
-            for price, factor in zip(prices, factors, strict=True)
+            Bounds(price / ratio, price * ratio, interval.coverage)
+            for price, ratio in zip(prices, ratios, strict=True)
         ]
 
     def _choose_scales(

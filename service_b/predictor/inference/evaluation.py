@@ -11,6 +11,7 @@ from predictor.card import ModelCard
 from predictor.errors import NoFastPath
 from predictor.fast_path.plan import FastPath
 from predictor.inference.pipelines import Estimator, Numbers, Pipelines
+from predictor.typicality import Typicality
 
 # A fast path adds up in another order, so that the last digits may differ.
 _TOLERANCE = 1e-9
@@ -19,7 +20,10 @@ _logger = logging.getLogger(__name__)
 
 
 class Evaluation(Protocol):
-    """Gives the predictions of one or more estimators for the same inputs."""
+    """Gives the predictions of one or more estimators for the same inputs.
+
+    With a typicality, its shares and its culprits follow.
+    """
 
     @property
     def quick_batch(self) -> int:
@@ -29,13 +33,16 @@ class Evaluation(Protocol):
 
 
 def choose_evaluation(
-    card: ModelCard, estimators: Sequence[Estimator], trial: Sequence[BaseModel]
+    card: ModelCard,
+    estimators: Sequence[Estimator],
+    trial: Sequence[BaseModel],
+    typicality: Typicality | None = None,
 ) -> Evaluation:
     """Take a fast path if there is one that gives the same for the inputs of `trial`."""
     fields = {"model": card.name, "version": card.version}
-    pipelines = Pipelines(card, estimators)
+    pipelines = Pipelines(card, estimators, typicality)
     try:
-        path = FastPath(card, estimators)
+        path = FastPath(card, estimators, typicality)
         _compare(path.evaluate(trial), pipelines.evaluate(trial))
     except NoFastPath as reason:
         fields["reason"] = str(reason)

@@ -11,6 +11,8 @@ from predictor.errors import ModelRefused
 from predictor.inference.card_model import CardModel
 from predictor.inference.evaluation import choose_evaluation
 from predictor.inference.pipelines import Pipelines
+from predictor.inference.unusual import Unusual
+from predictor.typicality import Typicality, read_arrays
 from predictor.version import CARD, Folder
 
 _GOLDEN_TOLERANCE = 1e-6
@@ -31,18 +33,23 @@ def load_registered(name: str, folder: Folder, *, fast_path: bool = True) -> Car
     if card.name != name or folder.number not in (None, card.version):
         raise ModelRefused(f"{folder.path}: the card is of {card.name} version {card.version}")
     _check_libraries(card)
-    pickles = [folder.read_checked(each.file, each.sha256, "the card") for each in card.artifacts]
+    contents = [folder.read_checked(each.file, each.sha256, "the card") for each in card.artifacts]
     # Whatever a pickle or an estimator raises, the version can't be served.
     try:
-        estimators = [joblib.load(BytesIO(content)) for content in pickles]
-        model = CardModel(card, Pipelines(card, estimators))
+        typicality, unusual = None, None
+        if card.typical:
+            arrays = read_arrays(contents.pop(), len(card.inputs))
+            typicality = Typicality(arrays, card.typical.warn_below)
+            unusual = Unusual(card, card.typical, typicality)
+        estimators = [joblib.load(BytesIO(content)) for content in contents]
+        model = CardModel(card, Pipelines(card, estimators, typicality), unusual)
     except Exception as error:
         raise ModelRefused(f"{folder.path}: can't be loaded: {error!r}") from error
     _check_golden(model, folder.path)
     if fast_path:
         trial = [card.example, *[each.input for each in card.golden]]
         inputs = [model.input_type.model_validate(each) for each in trial]
-        model.evaluation = choose_evaluation(card, estimators, inputs)
+        model.evaluation = choose_evaluation(card, estimators, inputs, typicality)
     return model
 
 

@@ -40,8 +40,8 @@ class Shipped:
         model = load_registered(self.name, Folder(files, str(folder), folder.name))
         self.card = model.card
         self.input_type = model.input_type
-        estimators = [joblib.load(folder / each.file) for each in self.card.artifacts]
-        self.pipelines = Pipelines(self.card, estimators)
+        plain = load_registered(self.name, Folder(files, str(folder), folder.name), fast_path=False)
+        self.pipelines = plain.evaluation
         assert isinstance(model.evaluation, FastPath)
         self.fast_path = model.evaluation
 

@@ -13,15 +13,21 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from sklearn.dummy import DummyRegressor
 
+from predictor.card import read_card
 from predictor.errors import ModelRefused
 from predictor.fast_path.plan import FastPath
 from predictor.inference.card_model import CardModel
 from predictor.inference.pipelines import Pipelines
 from predictor.inference.registered_model import load_registered
 from predictor.settings import SERVICE_FOLDER
+from predictor.typicality import write_arrays
 from predictor.version import Folder
+from training.typicality import fit_typicality
 
 WriteVersion = Callable[..., Path]
+
+# As one that the model has learnt from; and a lot longer than all.
+USUAL, STRANGE = {"lot_frontage": 80}, {"lot_frontage": 400}
 
 
 class Trap:
@@ -184,6 +190,41 @@ def test_spread_is_checked_like_the_estimator_before_it_is_loaded(
 
     (folder / "spread.joblib").write_bytes(file.getvalue() + b" ")
     assert "spread.joblib: sha256 is" in refuse(folder)
+
+
+def test_version_with_tables_says_how_unusual_an_input_is(
+    write_typical: WriteVersion, write_version: WriteVersion, house: dict[str, Any]
+) -> None:
+    model, plain = load(write_typical("1")), load(write_version("2"))
+    houses = [model.input_type.model_validate(each) for each in (house | USUAL, house | STRANGE)]
+    usual, strange = model.predict(houses)
+    assert (usual.typical or 0) > 0.1 > (strange.typical or 1)
+    assert usual.warnings == ()
+    (warning,) = strange.warnings
+    assert "lot_frontage" in warning.fields
+    for found, before, factor in zip((usual, strange), plain.predict(houses), (1, 3), strict=True):
+        assert (found.price, before.typical, before.warnings) == (before.price, None, ())
+        width = math.log(found.interval.upper / found.price)  # type: ignore[union-attr]
+        assert width == pytest.approx(factor * 0.1, abs=1e-9)
+
+
+def test_version_is_refused_when_its_tables_are_not_those_of_the_card(
+    write_typical: WriteVersion,
+) -> None:
+    folder = write_typical("1")
+    (folder / "typical.npz").write_bytes(b"other tables")
+    assert "typical.npz: sha256 is" in refuse(folder)
+    assert "can't be read as arrays" in refuse(write_typical("2", content=b"no tables"))
+
+
+def test_version_is_refused_when_its_tables_are_of_other_inputs(
+    write_typical: WriteVersion,
+) -> None:
+    rows = np.array([[1.0, 2.0]] * 10, dtype=object)
+    features = read_card(write_typical("1")).inputs[:2]
+    arrays, _ = fit_typicality(features, rows, None, 0, seed=0)
+    reason = refuse(write_typical("2", content=write_arrays(arrays)))
+    assert "2 columns, the card has 7" in reason
 
 
 @pytest.mark.parametrize(("fast_path", "evaluation"), [(True, FastPath), (False, Pipelines)])
