@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from predictor.typicality import LONELY, NOBODY, Arrays, Numbers, Typicality, measure_loneliness
-from tests.training.test_shipped import MODELS, read_real
+from tests.training.test_shipped import read_real
 from training.clusters import place_rows
 from training.commands import RECIPES
 from training.evaluation import Data
@@ -54,7 +54,7 @@ class Fitted:
         return tuple(self.unseen.features[each].name for each in self.arrays.pairs[:, culprit])
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=RECIPES)
 def fitted(request: pytest.FixtureRequest) -> Fitted:
     return fit(request.param)
 
@@ -72,7 +72,7 @@ def ames() -> Fitted:
 @cache
 def fit(name: str) -> Fitted:
     recipe = RECIPES[name]
-    data = read_real(recipe).data
+    data = read_real(name).data
     order = np.random.default_rng(0).permutation(len(data.prices))
     known, unseen = data.take(order[:2_000]), data.take(order[-600:])
     points = place_rows(recipe.place, data.features, known.inputs) if recipe.place else None
