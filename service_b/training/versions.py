@@ -147,7 +147,8 @@ def show(family: Path, version: str | None) -> str:
             {
                 "all fields": lead(card.metrics),
                 "required only": lead(card.metrics)["required_fields_only"],
-            }
+            },
+            card.target.unit,
         ),
     ]
     chosen = alias.read_alias(family)
@@ -169,7 +170,7 @@ def compare(family: Path, first: str, second: str) -> str:
         f"version {card.version}, {found['rows']:,} rows": found
         for card, found in zip(cards, figures, strict=True)
     }
-    lines = [format_table(columns), ""]
+    lines = [format_table(columns, cards[0].target.unit), ""]
     one, two = (
         {**card.training.parameters, "seed": card.training.seed, **card.libraries}
         | {"data": card.training.data_sha256[:12], "code": card.training.code_revision[:12]}
