@@ -306,6 +306,11 @@ def write_sentences(metrics: dict[str, Any]) -> list[str]:
         if better
         else f"none of the {draws['splits']} others has a smaller MAPE"
     ]
+    sentences += [
+        f"from {each['from']:g} to {each['to']:g} they fall by {-change:.1f}% on average"
+        for each in metrics["steps"]
+        if (change := each["mean_change_percent"]) < 0
+    ]
     if metrics["later"]:
         dominant = metrics["five_fold"]["dominant_rows"]
         sentences += [
