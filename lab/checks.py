@@ -20,8 +20,8 @@ TYPED = {  # what mypy checks
     "service_b": ["main.py", "predictor", "training", "tests"],
     "system": ["lab", "tests", "benchmarks"],
 }
-# Percent of the lines and branches of a package that its tests must reach. They are measured only in
-# CI: while they are, Python takes twice as long.
+# Percent of the lines and branches of a package that its tests must reach. They are measured only
+# in CI: while they are, Python takes twice as long.
 LEAST_COVERED = {
     "service_a": {"gateway": 95},
     "service_b": {"predictor": 95, "training": 90},
