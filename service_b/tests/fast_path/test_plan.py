@@ -28,8 +28,6 @@ from training.hidden_fields import hide_fields, keep_required
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-unhurried = settings(deadline=None, max_examples=20)
-
 
 class Shipped:
     """A model that ships, in both ways."""
@@ -73,7 +71,7 @@ def test_fast_path_gives_the_same_for_every_row_of_the_data(shipped: Shipped) ->
         )
 
 
-@unhurried
+@settings(max_examples=settings().max_examples // 5)  # each draws twenty houses
 @given(data=st.data())
 def test_fast_path_gives_the_same_for_any_valid_input(
     shipped: Shipped, data: st.DataObject

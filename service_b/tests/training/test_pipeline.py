@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from pydantic.alias_generators import to_camel
 from threadpoolctl import threadpool_limits
 
@@ -109,7 +110,8 @@ def start(folder: Path, recipe: Recipe, **options: Any) -> Run:
 def done(folder: Path, recipe: Recipe) -> Run:
     """The pipeline after one whole run."""
     run = start(folder, recipe)
-    with pytest.MonkeyPatch.context() as patch:
+    # In two processes, as the command does: all that these are sent must be fit for it.
+    with pytest.MonkeyPatch.context() as patch, parallel_config("loky", n_jobs=2):
         patch.setattr("training.resampling.FOLDS", 2)  # each trains six models
         run_pipeline(run, ())
     return run

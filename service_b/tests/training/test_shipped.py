@@ -47,7 +47,10 @@ class Shipped:
     folder: Path
 
     def load(self, file: str = "model.joblib") -> Any:
-        return joblib.load(self.folder / file)
+        return _load(self.folder / file)
+
+
+_load = cache(joblib.load)
 
 
 @dataclass(frozen=True)
