@@ -21,7 +21,9 @@ _ADD_OUTCOME = (
     .values({name: bindparam(name) for name in OUTCOME_COLUMNS})
 )
 # It inserts nothing, and fails as an insert would when the table is gone or may not be written.
-_TRY_INSERT = inputs.insert().from_select(["request_id"], select(inputs.c.request_id).where(false()))
+_TRY_INSERT = inputs.insert().from_select(
+    ["request_id"], select(inputs.c.request_id).where(false())
+)
 _VERSION_CHARS = 64  # of the column
 # Nobody beats any more who hasn't for so long.
 _HEARTBEAT_AGE = timedelta(days=1)
