@@ -384,9 +384,13 @@ def _read_secret_files() -> dict[str, Any]:
             raise SettingsError(f"{file_name}: {path}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise SettingsError(f"{file_name}: {path}: is not UTF-8") from error
-        held[name if Settings.model_fields[field].validation_alias else field] = content.rstrip(
-            "\r\n"
-        )
+        content = content.rstrip("\n")
+        # As good as unset, an empty one would let anybody call.
+        if not content.strip():
+            raise SettingsError(f"{file_name}: {path}: is empty")
+        if "\n" in content:
+            raise SettingsError(f"{file_name}: {path}: has more than one line")
+        held[name if Settings.model_fields[field].validation_alias else field] = content
     return held
 
 

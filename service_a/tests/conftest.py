@@ -43,8 +43,13 @@ _POSTGRES = find_programs()
 # The tests begin without what a developer has in .env.
 os.environ["LAB_ENV_FILE"] = os.devnull
 
-# On a busy machine an example may take long; that says nothing of the code.
-hypothesis_settings.register_profile("busy machine", hypothesis_settings.default, deadline=None)
+# On a busy machine an example may take long; that says nothing of the code. In CI there are more.
+hypothesis_settings.register_profile(
+    "busy machine",
+    hypothesis_settings.default,
+    deadline=None,
+    max_examples=100 if "CI" in os.environ else 25,
+)
 hypothesis_settings.load_profile("busy machine")
 
 StartGateway = Callable[..., TestClient]

@@ -16,6 +16,7 @@ import joblib
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import settings as hypothesis_settings
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
@@ -33,6 +34,15 @@ from training.typicality import fit_typicality
 
 # The tests begin without what a developer has in .env.
 os.environ["LAB_ENV_FILE"] = os.devnull
+
+# On a busy machine an example may take long; that says nothing of the code. In CI there are more.
+hypothesis_settings.register_profile(
+    "busy machine",
+    hypothesis_settings.default,
+    deadline=None,
+    max_examples=100 if "CI" in os.environ else 25,
+)
+hypothesis_settings.load_profile("busy machine")
 
 # One feature of every kind that a card has, required, nullable and neither.
 FEATURES: list[dict[str, Any]] = [

@@ -13,9 +13,6 @@ from predictor.card import Feature, ModelCard
 
 Values = st.SearchStrategy[Any]
 
-# How long an example takes depends on what else the machine does.
-unhurried = settings(deadline=None)
-
 # Lone surrogates too; json.dumps writes NaN and infinities as well.
 TEXT = st.text(st.characters(exclude_categories=()))
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
@@ -42,13 +39,11 @@ def send_everywhere(client: TestClient, value: object) -> None:
             assert answer.keys() <= {"prediction", "message", "results", "detail"}
 
 
-@unhurried
 @given(value=ANY_JSON)
 def test_any_json_is_answered(ames_client: TestClient, value: object) -> None:
     send_everywhere(ames_client, value)
 
 
-@unhurried
 @given(data=st.data())
 def test_any_value_of_a_field_is_answered(
     ames_client: TestClient, ames_card: ModelCard, data: st.DataObject
@@ -58,7 +53,6 @@ def test_any_value_of_a_field_is_answered(
     send_everywhere(ames_client, ames_card.example | odd)
 
 
-@unhurried
 @given(body=st.binary())
 def test_any_bytes_are_answered(ames_client: TestClient, body: bytes) -> None:
     for path in ("/predict", "/predict/batch"):
@@ -67,7 +61,8 @@ def test_any_bytes_are_answered(ames_client: TestClient, body: bytes) -> None:
         assert answer["detail"][0]["loc"] == ["body"]
 
 
-@settings(unhurried, max_examples=40)  # each draws ten houses of eighty fields
+# Each draws ten houses of eighty fields.
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(data=st.data())
 def test_any_valid_house_gets_a_price(
     ames_client: TestClient, ames_card: ModelCard, data: st.DataObject

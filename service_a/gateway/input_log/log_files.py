@@ -81,9 +81,7 @@ class LogFiles:
             raise InputLogUnavailable(f"{Path(error.filename).name} is gone") from None
         if all_are_due and f"{os.path.realpath(self.path)}-wal" != self._names[1]:
             raise InputLogUnavailable("the log's file was moved, and its path links to it")
-        if any(
-            _identify(each) != opened for each, opened in zip(found, self._opened, strict=False)
-        ):
+        if [_identify(each) for each in found] != self._opened[: len(found)]:
             raise InputLogUnavailable("a file of the log was replaced")
         main, wal = found[:2]
         if not main.st_size or (self._wal_bytes and not wal.st_size) or self._is_hollow(wal):

@@ -1,6 +1,7 @@
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -191,7 +192,14 @@ def test_page_after_any_place_can_be_read(reader: LogReader, place: Place) -> No
     assert reader.read_page(InputFilter(), place, 10).rows == []
 
 
-@pytest.mark.parametrize("log_url", ["sqlite"], indirect=True)
+@pytest.fixture(scope="module")
+def long_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogDatabase]:
+    file = tmp_path_factory.mktemp("log") / "inputs.db"
+    with closing(LogDatabase(f"sqlite:///{file}")) as database:
+        LogWriter(database).write([make_input(f"r{number}", number) for number in range(5000)])
+        yield database
+
+
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -207,16 +215,16 @@ def test_page_after_any_place_can_be_read(reader: LogReader, place: Place) -> No
     ],
 )
 def test_page_is_found_without_reading_the_whole_log(
-    log: LogWriter, reader: LogReader, database: LogDatabase, wanted: InputFilter
+    long_log: LogDatabase, wanted: InputFilter
 ) -> None:
-    log.write([make_input(f"r{number}", number) for number in range(5000)])
+    reader = LogReader(long_log)
     steps = 0
 
     def count() -> None:
         nonlocal steps
         steps += 100
 
-    with database.transaction() as connection:
+    with long_log.transaction() as connection:
         driver_connection = cast(sqlite3.Connection, connection.connection.driver_connection)
         driver_connection.set_progress_handler(count, 100)
 

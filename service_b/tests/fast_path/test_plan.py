@@ -22,13 +22,11 @@ from predictor.settings import SERVICE_FOLDER
 from predictor.version import Folder
 from tests.conftest import WriteVersion
 from tests.test_any_input import make_houses
-from tests.training.test_shipped import VERSIONS, read_real
+from tests.training.test_shipped import AMES, VERSIONS, read_real
 from training.features import to_request
 from training.hidden_fields import hide_fields, keep_required
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-unhurried = settings(deadline=None, max_examples=20)
 
 
 class Shipped:
@@ -73,7 +71,7 @@ def test_fast_path_gives_the_same_for_every_row_of_the_data(shipped: Shipped) ->
         )
 
 
-@unhurried
+@settings(max_examples=settings().max_examples // 5)  # each draws twenty houses
 @given(data=st.data())
 def test_fast_path_gives_the_same_for_any_valid_input(
     shipped: Shipped, data: st.DataObject
@@ -81,8 +79,9 @@ def test_fast_path_gives_the_same_for_any_valid_input(
     shipped.check(data.draw(st.lists(make_houses(shipped.card), min_size=1, max_size=20)))
 
 
-def test_fast_path_tells_unknown_from_none() -> None:
-    ames = Shipped(SERVICE_FOLDER / "models" / "ames" / "1")
+@pytest.mark.parametrize("folder", AMES)
+def test_fast_path_tells_unknown_from_none(folder: Path) -> None:
+    ames = Shipped(folder)
     house = dict(ames.card.example)
     nullable = [each.name for each in ames.card.features if each.none is not None]
     unknown = [{key: house[key] for key in house if key != name} for name in nullable]

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.compose import TransformedTargetRegressor
 from threadpoolctl import threadpool_limits
 
 from predictor.card import Feature
@@ -52,6 +53,12 @@ def spread() -> Spread:
     return calibrate(RECIPE, FEATURES, inputs, prices, 0, PARAMETERS)
 
 
+@pytest.fixture(scope="module")
+def estimator() -> TransformedTargetRegressor:
+    inputs, prices = make_sales(1_500, 0)
+    return fit_estimator(RECIPE, FEATURES, inputs, prices, 0, PARAMETERS)
+
+
 def test_quantile_corrects_for_the_finite_sample() -> None:
     errors = np.arange(1, 100, dtype=float)[::-1]
     assert conformal_quantile(errors, 0.9) == 90
@@ -77,10 +84,10 @@ def test_interval_is_wider_when_fewer_fields_are_given(spread: Spread) -> None:
     assert spread.measure_half_width(scant).mean() > 1.3 * spread.measure_half_width(quiet).mean()
 
 
-def test_each_band_of_known_fields_has_the_factor_that_its_own_rows_need(spread: Spread) -> None:
+def test_each_band_of_known_fields_has_the_factor_that_its_own_rows_need(
+    spread: Spread, estimator: TransformedTargetRegressor
+) -> None:
     assert [each.given_at_most for each in spread.bands] == [1, 2]
-    known, prices = make_sales(1_500, 0)
-    estimator = fit_estimator(RECIPE, FEATURES, known, prices, 0, PARAMETERS)
     inputs, actual = make_sales(3_000, 4)
     scant = keep_required(FEATURES, inputs)
     errors = np.abs(np.log(estimator.predict(scant) / actual))
@@ -94,9 +101,9 @@ def test_each_band_of_known_fields_has_the_factor_that_its_own_rows_need(spread:
     )
 
 
-def test_interval_covers_new_rows_as_often_as_it_says(spread: Spread) -> None:
-    known, prices = make_sales(1_500, 0)
-    estimator = fit_estimator(RECIPE, FEATURES, known, prices, 0, PARAMETERS)
+def test_interval_covers_new_rows_as_often_as_it_says(
+    spread: Spread, estimator: TransformedTargetRegressor
+) -> None:
     inputs, actual = make_sales(3_000, 3)
     inside = np.abs(np.log(estimator.predict(inputs) / actual)) <= spread.measure_half_width(inputs)
     assert inside.mean() == pytest.approx(0.9, abs=0.03)

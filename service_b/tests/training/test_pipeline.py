@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from pydantic.alias_generators import to_camel
 from threadpoolctl import threadpool_limits
 
@@ -109,7 +110,8 @@ def start(folder: Path, recipe: Recipe, **options: Any) -> Run:
 def done(folder: Path, recipe: Recipe) -> Run:
     """The pipeline after one whole run."""
     run = start(folder, recipe)
-    with pytest.MonkeyPatch.context() as patch:
+    # In two processes, as the command does: all that these are sent must be fit for it.
+    with pytest.MonkeyPatch.context() as patch, parallel_config("loky", n_jobs=2):
         patch.setattr("training.resampling.FOLDS", 2)  # each trains six models
         run_pipeline(run, ())
     return run
@@ -277,10 +279,18 @@ def test_every_step_up_of_the_recipe_is_measured(recipe: Recipe, done: Run) -> N
     assert {each["feature"] for each in steps} == {*recipe.rises}
 
 
+def test_report_names_the_unit_of_the_prices(done: Run) -> None:
+    metrics = done.read_json("evaluate", "metrics.json")
+    report = write_report("Few sales", "CHF", metrics, {}, {}, [], [], {}, [])
+    assert "| RMSE, CHF |" in report
+    assert re.search(r"row \d+ \(actual [\d,]+ CHF, predicted", report)
+    assert "USD" not in report
+
+
 def test_report_leaves_out_what_was_not_measured(done: Run) -> None:
     metrics = done.read_json("evaluate", "metrics.json")
     del metrics["five_fold"], metrics["steps"]
-    report = write_report("Few sales", metrics, {}, {}, [], [], {}, [])
+    report = write_report("Few sales", "CHF", metrics, {}, {}, [], [], {}, [])
     titles = [line for line in report.splitlines() if line.startswith("## ")]
     assert titles == ["## The more is known", "## Importance", "## Parameters"]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
-from joblib import parallel_config
 from threadpoolctl import threadpool_limits
 
 from predictor.card import Feature, read_card
@@ -73,8 +72,7 @@ def parts() -> tuple[Data, Data, Data]:
 
 @pytest.fixture(scope="module")
 def trained(parts: tuple[Data, Data, Data]) -> Trained:
-    with parallel_config("sequential"):  # to start processes would take longer
-        return train(RECIPE, parts[0], 0, PARAMETERS)
+    return train(RECIPE, parts[0], 0, PARAMETERS)
 
 
 def cover(trained: Trained, data: Data) -> float:

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
@@ -50,7 +50,6 @@ def write(house: object, count: int = 0) -> bytes:
     return json.dumps({"inputs": [house] * count} if count else {"input": house}).encode()
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_inputs_are_those_that_parsing_and_checking_give(
     model: CardModel, data: st.DataObject
