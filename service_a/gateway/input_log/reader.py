@@ -15,6 +15,8 @@ from gateway.intake.entries import OutcomeKind
 _EXPORT_PAGE = 500
 # A page of the largest inputs would take gigabytes.
 _MAX_PAGE_CHARS = 4 * 1024 * 1024
+# An export keeps its page, several times over, for as long as the caller is slow to take it.
+_MAX_EXPORT_CHARS = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -124,14 +126,14 @@ class LogReader:
         Between two pages no connection is in use, so that a slow caller keeps no old rows alive.
         """
         query = _select(wanted).order_by(inputs.c.received_at, inputs.c.id)
-        rows = self._fetch(query, _EXPORT_PAGE).rows
+        rows = self._fetch(query, _EXPORT_PAGE, _MAX_EXPORT_CHARS).rows
         while rows:
             yield rows
             last = tuple_(rows[-1].received_at, rows[-1].number)
             rest = query.where(tuple_(inputs.c.received_at, inputs.c.id) > last)
-            rows = self._fetch(rest, _EXPORT_PAGE).rows
+            rows = self._fetch(rest, _EXPORT_PAGE, _MAX_EXPORT_CHARS).rows
 
-    def _fetch(self, query: Select[Any], limit: int) -> Page:
+    def _fetch(self, query: Select[Any], limit: int, max_chars: int = _MAX_PAGE_CHARS) -> Page:
         rows: list[LoggedInput] = []
         chars = 0
         query = query.limit(limit + 1).execution_options(stream_results=True, max_row_buffer=8)
@@ -139,7 +141,7 @@ class LogReader:
             for each in result:
                 row = LoggedInput(*each)
                 chars += len(row.data) + len(row.prediction or "") + len(row.warnings or "")
-                if len(rows) == limit or (rows and chars > _MAX_PAGE_CHARS):
+                if len(rows) == limit or (rows and chars > max_chars):
                     return Page(rows, Place(rows[-1].received_at, rows[-1].number))
                 rows.append(row)
         return Page(rows, None)

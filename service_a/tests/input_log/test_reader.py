@@ -175,6 +175,13 @@ def test_unknown_request_is_not_found(reader: LogReader) -> None:
         reader.read_one("r1")
 
 
+def test_export_has_small_pages_when_inputs_are_large(log: LogWriter, reader: LogReader) -> None:
+    data = "1" * 100_000
+    log.write([NewInput(f"r{index}", data, OutcomeKind.LOGGED) for index in range(6)])
+
+    assert [len(rows) for rows in reader.export(InputFilter())] == [2, 2, 2]
+
+
 def test_export_is_whole_when_it_takes_several_pages(log: LogWriter, reader: LogReader) -> None:
     log.write([make_input(f"r{index}", index // 300) for index in range(1201)])
 

@@ -155,8 +155,7 @@ async def read_input(
     return Response(write_input(row, earlier), media_type="application/json")
 
 
-async def _stream(first: bytes, read_next: Callable[[], Awaitable[bytes]]) -> AsyncIterator[bytes]:
-    page = first
+async def _stream(page: bytes, read_next: Callable[[], Awaitable[bytes]]) -> AsyncIterator[bytes]:
     while page:
         yield page
         page = await read_next()
