@@ -110,7 +110,8 @@ def watch(file: Path | str, *options: str) -> int:
 def test_watch_writes_a_report_with_the_strongest_drift_drawn_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    records = [make_record(number, actual_price=205_000.0) for number in range(1, 61)] + [
+    sold = {"actual_price": 205_000.0, "model_version": "2"}
+    records = [make_record(number, **sold) for number in range(1, 61)] + [
         make_record(100 + n, data=HOUSE | {"neighborhood": "`|<b>"}, outcome="rejected", price=None)
         for n in range(3)
     ]
