@@ -74,8 +74,8 @@ def _check(steps: Steps, part: str) -> None:
         least_covered = LEAST_COVERED.get(part, {}) if "CI" in os.environ else {}
         if least_covered:
             options += ["--cov", "--cov-report=xml"]
-        # -rs says at the end what was skipped, and why.
-        tests = [*module, "pytest", "-rs", *options, "tests"]
+        # The end says what failed and what was skipped, and why.
+        tests = [*module, "pytest", "-rfEs", *options, "tests"]
         steps.take(f"{part}: tests", partial(run, tests, folder))
         for package, percent in least_covered.items():
             report = ["coverage", "report", f"--include={package}/*", f"--fail-under={percent}"]

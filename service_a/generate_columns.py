@@ -18,11 +18,22 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
-SOURCE = FOLDER.parent / "service_b" / "models" / "ames" / "1" / "card.json"
+SOURCE = FOLDER.parent / "service_b" / "models" / "ames"
 TARGET = FOLDER / "gateway" / "ames_columns.json"
 
 # What says nothing of columns.
 _LEFT_OUT = {"meaning", "unit", "distribution"}
+
+
+def read_source() -> dict[str, Any]:
+    """Return the card of the version that Service B serves."""
+    champion = json.loads((SOURCE / "alias.json").read_text("utf-8"))["champion"]
+    return read_card(SOURCE / champion / "card.json")
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    card: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return card
 
 
 def describe_columns(card: dict[str, Any]) -> str:
@@ -44,8 +55,9 @@ if __name__ == "__main__":
         description="Makes the file of a model's fields and columns from its card.",
         epilog="Without arguments: gateway/ames_columns.json from the card in service_b.",
     )
-    parser.add_argument("card", type=Path, nargs="?", default=SOURCE, metavar="CARD")
+    parser.add_argument("card", type=Path, nargs="?", metavar="CARD")
     parser.add_argument("file", type=Path, nargs="?", default=TARGET, metavar="FILE")
     paths = parser.parse_args()
-    paths.file.write_text(describe_columns(json.loads(paths.card.read_text("utf-8"))), "utf-8")
+    card = read_card(paths.card) if paths.card else read_source()
+    paths.file.write_text(describe_columns(card), "utf-8")
     sys.stdout.write(f"wrote {paths.file}\n")

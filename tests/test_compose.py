@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 import requests
 
+from benchmarks.houses import find_version, read_card
 from tests.documentation.answer import find_text_differences
 from tests.documentation.document import Block, read_document
 from tests.running_lab import ROOT, WAIT_SECONDS, find_free_port, wait_until
@@ -154,11 +155,12 @@ def compose(*arguments: str, environment: dict[str, str]) -> str:
     return run("docker", "compose", "--env-file", os.devnull, *arguments, environment=environment)
 
 
-def write_next_version(family: Path, number: str) -> None:
-    """Write version 1 once more, under the next number."""
-    shutil.copytree(family / "1", family / number)
-    card = json.loads((family / "1/card.json").read_bytes())
-    (family / number / "card.json").write_text(json.dumps(card | {"version": number}))
+def write_version(family: Path, number: str) -> None:
+    """Write the version that is served once more, under another number."""
+    served = find_version(family)
+    shutil.copytree(served, family / number)
+    card = read_card(served) | {"version": number}
+    (family / number / "card.json").write_text(json.dumps(card))
 
 
 @pytest.fixture(scope="module")
@@ -192,8 +194,8 @@ def stack(built_stack: Stack) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def house() -> dict[str, Any]:
     """The example of the model's card."""
-    card = sorted((ROOT / "service_b" / "models" / "ames").glob("*/card.json"))[-1]
-    example: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))["example"]
+    card = read_card(find_version(ROOT / "service_b/models/ames"))
+    example: dict[str, Any] = card["example"]
     return example
 
 
@@ -287,11 +289,11 @@ def test_new_version_is_served_by_the_same_container_when_its_folder_is_there(
     stack: Stack, house: dict[str, Any], models: Path
 ) -> None:
     before = stack.inspect("service_b")
-    write_next_version(models / "ames", "2")
-    champion = json.loads((models / "ames/alias.json").read_bytes()) | {"champion": "2"}
+    write_version(models / "ames", "9")
+    champion = json.loads((models / "ames/alias.json").read_bytes()) | {"champion": "9"}
     (models / "ames/alias.json").write_text(json.dumps(champion))
 
-    wait_until(lambda: stack.predict_version(house) == "2")
+    wait_until(lambda: stack.predict_version(house) == "9")
 
     after = stack.inspect("service_b")
     assert [after["Id"], after["State"]["StartedAt"]] == [
@@ -565,6 +567,10 @@ def test_registry_is_followed_from_empty_to_a_new_version_with_no_container_rest
     start, publish, bring = re.findall(
         r"^```bash\n((?:export TRAINING|docker compose )[^`]*?)\n```", text, re.MULTILINE
     )
+    shipped = find_version(ROOT / "service_b/models/ames").name
+    trained = str(int(shipped) + 1)
+    assert f"ames {shipped}" in start
+    assert f"ames {shipped}" in publish
     stack = Stack()
     stack.environment["COMPOSE_PROFILES"] = "mlflow,training"
     environment = {**stack.environment, "COMPOSE_PROJECT_NAME": stack.project}
@@ -578,27 +584,29 @@ def test_registry_is_followed_from_empty_to_a_new_version_with_no_container_rest
         run("bash", "-ec", start, environment=environment)
         before = describe_runs()
         assert run("docker", "wait", stack.inspect("training")["Id"]).strip() == "0"
-        wait_until(lambda: stack.predict_version(house) == "1")
+        wait_until(lambda: stack.predict_version(house) == shipped)
 
         volume = ["--volume", f"{AMES_DATA}:/data.txt:ro"] if AMES_DATA.is_file() else []
         options = ["--trials", "1", "--splits", "0", *(["--data", "/data.txt"] if volume else [])]
         training = [*volume, "training", "ames", *options, "--mlflow", "http://mlflow:5000"]
         stack.compose("run", "--rm", *training)
-        wait_until(lambda: stack.predict_version(house) == "2")
+        wait_until(lambda: stack.predict_version(house) == trained)
         # Back again: the registry has that version, and only its alias moves.
-        run("bash", "-ec", publish.replace("ames 2", "ames 1"), environment=environment)
-        wait_until(lambda: stack.predict_version(house) == "1")
         run("bash", "-ec", publish, environment=environment)
-        wait_until(lambda: stack.predict_version(house) == "2")
+        wait_until(lambda: stack.predict_version(house) == shipped)
+        forth = publish.replace(f"ames {shipped}", f"ames {trained}")
+        run("bash", "-ec", forth, environment=environment)
+        wait_until(lambda: stack.predict_version(house) == trained)
 
         shutil.copytree(ROOT / "service_b/models", tmp_path / "models")
-        for number in ("2", "7"):
-            write_next_version(tmp_path / "models/ames", number)
+        for number in (trained, "9"):
+            write_version(tmp_path / "models/ames", number)
         bring = bring.replace("$PWD/service_b/models", f"{tmp_path}/models")
         run("bash", "-ec", bring, environment=environment)
-        run("bash", "-ec", publish.replace("ames 2", "ames 7"), environment=environment)
-        wait_until(lambda: stack.predict_version(house) == "7")
-        read = ["--entrypoint", "cat", "training", "models/ames/2/card.json"]
+        later = publish.replace(f"ames {shipped}", "ames 9")
+        run("bash", "-ec", later, environment=environment)
+        wait_until(lambda: stack.predict_version(house) == "9")
+        read = ["--entrypoint", "cat", "training", f"models/ames/{trained}/card.json"]
         card = json.loads(stack.compose("run", "--rm", "--no-deps", *read))
         assert card["training"]["best_trial"] == 0
 
@@ -689,11 +697,11 @@ def test_faults_and_the_page_are_there_as_the_settings_say(stack: Stack) -> None
 def test_price_comes_by_mlflow_s_protocol_when_another_model_s_columns_are_named(
     stack: Stack,
 ) -> None:
-    card = ROOT / "service_b/models/california/1/card.json"
-    example = json.loads(card.read_bytes())["example"]
+    version = find_version(ROOT / "service_b/models/california")
+    example = read_card(version)["example"]
     settings = {
         "SERVICE_B_PROTOCOL": "mlflow",
-        "GATEWAY_MLFLOW_COLUMNS": str(card),
+        "GATEWAY_MLFLOW_COLUMNS": str(version / "card.json"),
         "PREDICTOR_MODELS": "models/california.yaml",
     }
     models = Path(stack.environment["MODELS_FOLDER"])

@@ -46,11 +46,28 @@ def find_variables(node: Any) -> set[str]:
 def test_every_variable_is_a_setting(path: Path) -> None:
     settings = set(re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text("utf-8"), re.M))
     own = {"POSTGRES_PASSWORD", "POSTGRES_PASSWORD_FILE"}  # of postgres/start.sh
+    own |= {"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}  # of OpenTelemetry's packages
     named: set[str] = set()
     for document in yaml.load_all(path.read_text("utf-8"), Loader):
         named |= find_variables(document)
 
     assert named - settings - own == set()
+
+
+def test_spans_are_exported_when_the_shell_says_where_to() -> None:
+    def read_services(file: str) -> Any:
+        return yaml.load((ROOT / file).read_text("utf-8"), Loader)["services"]  # noqa: S506
+
+    stack, alone = read_services("deploy/swarm/stack.yml"), read_services("docker-compose.yml")
+    scaled = read_services("deploy/compose.scale.yml")
+
+    for service in ("service_a", "service_b"):
+        passed_on = {name for name in alone[service]["environment"] if name.startswith("OTEL_")}
+        assert "OTEL_EXPORTER_OTLP_ENDPOINT" in passed_on
+        # Without a value: what the shell doesn't set isn't set.
+        assert dict.fromkeys(passed_on).items() <= stack[service]["environment"].items()
+        requirements = scaled[service]["build"]["args"]["REQUIREMENTS"]
+        assert requirements.endswith(":-requirements-tracing.txt}")
 
 
 def test_every_image_has_the_version_of_the_services() -> None:

@@ -4,7 +4,6 @@ How a document is written so that a reader can follow it stands in `tests/docume
 After a change that alters answers, `UPDATE_DOCUMENTATION=1` writes the new ones into the files.
 """
 
-import json
 import os
 import re
 import shutil
@@ -12,10 +11,11 @@ import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
+from benchmarks.houses import find_version, read_card
 from tests.documentation import DOCUMENTS
 from tests.documentation.document import Block, read_document
 from tests.documentation.elsewhere import RUN_ELSEWHERE, find_test
@@ -104,19 +104,44 @@ def test_the_quality_of_the_served_model_is_that_of_its_card() -> None:
 
 def write_quality(text: str) -> str:
     """Put the figures of the served model's card into the table that shows them."""
-    card = json.loads((ROOT / "service_b/models/ames/1/card.json").read_text())["metrics"]
+    card = read_card(find_version(ROOT / "service_b/models/ames"))["metrics"]
+    whole = card["five_fold"]
+    scant, spread = whole["required_fields_only"], whole["spread"]
     rows = [
-        f"| {title} | {figures['r2']:.3f} | {figures['mape_percent']:.1f}%"
-        f" | {figures['within_10_percent_share']:.0%} |"
-        for title, figures in (
-            ("this model, all fields", card),
-            ("this model, only the four required fields", card["required_fields_only"]),
-            ("a plain random forest, all fields", card["random_forest_baseline"]),
+        write_row(title, figures, deviations)
+        for title, figures, deviations in (
+            ("this model, all fields", whole, spread["all_fields"]),
+            ("in a neighbourhood that it has never seen", card["new_places"], None),
+            ("sold in 2010, trained on the years before", card["later"], None),
+            (
+                "this model, only the four required fields",
+                scant,
+                spread["required_fields_only"],
+            ),
+            ("one draw (seed 42), this model, all fields", card, None),
+            (
+                "one draw (seed 42), a plain random forest, all fields",
+                card["random_forest_baseline"],
+                None,
+            ),
         )
     ]
     table = re.compile(r"(?<=\|---\|---:\|---:\|---:\|\n)(\|.*\n)+")
     assert table.search(text)
     return table.sub("\n".join(rows) + "\n", text)
+
+
+def write_row(title: str, figures: dict[str, Any], deviations: dict[str, Any] | None) -> str:
+    """Write a row of that table, with how much the parts differ where that was measured."""
+    cells = [title]
+    for name, form, unit in (
+        ("r2", ".3f", ""),
+        ("mape_percent", ".1f", "%"),
+        ("within_10_percent_share", ".0%", ""),
+    ):
+        more = f" ± {deviations[name]['deviation']:{form}}{unit}" if deviations else ""
+        cells.append(f"{figures[name]:{form}}{unit}{more}")
+    return "| " + " | ".join(cells) + " |"
 
 
 @pytest.mark.skipif("CI" not in os.environ, reason="installs packages anew: runs only in CI")

@@ -1,6 +1,7 @@
 """The documents name every setting, route and metric of the code, and none that isn't there."""
 
 import json
+import os
 import re
 import subprocess
 from functools import cache
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.houses import find_version, read_card
 from tests.documentation import DOCUMENTS
 from tests.documentation.document import Block, read_document
 from tests.documentation.request import read_curl_requests
@@ -223,46 +225,135 @@ def test_every_message_that_the_readme_explains_is_one_of_the_code() -> None:
     assert [message for message in messages if message not in code] == []
 
 
-def matches(cell: str, value: float, factor: int) -> bool:
-    """Say whether a cell of a table is the value, rounded. The card has it to four decimals."""
-    number = cell.removesuffix("%")
-    unit = 10.0 ** -len(number.partition(".")[2])
-    return abs(float(number) - value * factor) <= unit / 2 + 0.000051 * factor
-
-
-FIGURES = {  # title of the row: name in the card, factor
-    "R²": ("r2", 1),
-    "MAPE": ("mape_percent", 1),
-    "RMSLE": ("rmsle", 1),
-    "share within 10%": ("within_10_percent_share", 100),
-    "interval coverage": ("interval_coverage_share", 100),
-    "interval width / price": ("interval_relative_width", 1),
+FIGURES = {  # title of the row: name in the card, factor, format, unit
+    "R²": ("r2", 1, ".3f", ""),
+    "MAPE": ("mape_percent", 1, ".2f", "%"),
+    "RMSLE": ("rmsle", 1, ".3f", ""),
+    "share within 10%": ("within_10_percent_share", 100, ".1f", "%"),
+    "interval coverage": ("interval_coverage_share", 100, ".1f", "%"),
+    "interval width / price": ("interval_relative_width", 1, ".3f", ""),
 }
+SHARES = ("none", "a quarter", "half", "three quarters", "all")
+FEW = {"ames": "only the 4 required", "california": "without `total_bedrooms`"}
 
 
-@pytest.mark.parametrize("model", ["ames", "california"])
-def test_the_figures_of_training_are_those_of_the_card(model: str) -> None:
+@pytest.mark.parametrize("model", FEW)
+def test_the_figures_of_training_are_those_of_the_served_version(model: str) -> None:
+    path = ROOT / "docs/training.md"
+    text = path.read_text(encoding="utf-8")
+    before, title, rest = text.partition(f"\n### {model}\n")
+    section, end, after = rest.partition("\n#")
+    version = find_version(ROOT / "service_b/models" / model)
+    metrics = read_card(version)["metrics"]
+    columns = read_columns(metrics, FEW[model])
+    written, shown, compared = [], [], 0
+    for line in section.split("\n"):
+        first, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if first in (f"version {version.name}", "optional fields known"):
+            shown = [columns[cell] for cell in cells]
+        if first in FIGURES:
+            cells = [write_figure(first, *column) for column in shown]
+            compared += len(cells)
+            line = f"| {first} |" + "".join(f" {cell} |" if cell else " |" for cell in cells)
+        written.append(line)
+    actual = before + title + "\n".join(written) + end + after
+    if os.environ.get("UPDATE_DOCUMENTATION"):
+        path.write_text(actual, encoding="utf-8")
+    assert actual == text
+    assert compared >= 40
+    words = " ".join(section.split())
+    assert [each for each in write_sentences(metrics) if each not in words] == []
+
+
+def read_columns(metrics: dict[str, Any], few: str) -> dict[str, tuple[dict[str, float], ...]]:
+    """Give for each title of a column its figures, and how much they differ, if that is shown."""
+    whole, draws = metrics["five_fold"], metrics["other_splits"]
+    columns: dict[str, tuple[dict[str, float], ...]] = {
+        "new neighbourhoods": (metrics["new_places"],),
+        "new places": (metrics["new_places"],),
+        "sold from 2010 on": (metrics["later"] or {},),
+        "seed 42, RandomForest(100)": (metrics["random_forest_baseline"],),
+    }
+    for title, key in ("all fields", "all_fields"), (few, "required_fields_only"):
+        statistics = {
+            name: ({each: values[name] for each, values in draws[key].items()})
+            for name in ("mean", "deviation")
+        }
+        deviations = {each: values["deviation"] for each, values in whole["spread"][key].items()}
+        columns |= {
+            title: (whole.get(key, whole), deviations),
+            f"20 draws, {title}": (statistics["mean"], statistics["deviation"]),
+            f"seed 42, {title}": (metrics.get(key, metrics),),
+        }
+    known = whole["by_share_of_optional_fields_known"].values()
+    return columns | {title: (each,) for title, each in zip(SHARES, known, strict=True)}
+
+
+def write_figure(title: str, *columns: dict[str, float]) -> str:
+    name, factor, form, unit = FIGURES[title]
+    if name not in columns[0]:
+        return ""
+    return " ± ".join(format(each[name] * factor, form) for each in columns) + unit
+
+
+def write_sentences(metrics: dict[str, Any]) -> list[str]:
+    """Write what the text beside the tables says in figures."""
+    draws = metrics["other_splits"]
+    share = draws["share_of_splits_better_than_the_fixed_one"]["mape_percent"]
+    better = round(share * draws["splits"])
+    sentences = [
+        f"{better} of the {draws['splits']} others have a smaller MAPE"
+        if better
+        else f"none of the {draws['splits']} others has a smaller MAPE"
+    ]
+    sentences += [
+        f"from {each['from']:g} to {each['to']:g} they fall by {-change:.1f}% on average"
+        for each in metrics["steps"]
+        if (change := each["mean_change_percent"]) < 0
+    ]
+    if metrics["later"]:
+        dominant = metrics["five_fold"]["dominant_rows"]
+        sentences += [
+            f"make {dominant['share_of_squared_error']:.0%} of all squared error",
+            *(f"{each['price']:,.0f} USD" for each in dominant["rows"]),
+            *(f"priced at {each['predicted']:,}" for each in dominant["rows"]),
+            f"Without these two R² is {dominant['r2_without_them']:.3f}",
+            f"hold {metrics['later']['interval_coverage_share']:.0%} of the prices",
+        ]
+    return sentences
+
+
+def test_the_versions_that_training_lists_have_the_figures_of_their_cards() -> None:
     text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
-    section = text.partition(f"\n### {model}\n")[2].partition("\n#")[0]
-    card = json.loads((ROOT / f"service_b/models/{model}/1/card.json").read_text())["metrics"]
-    by_share_known = list(card["by_share_of_optional_fields_known"].values())
-    three = [card, card["required_fields_only"], card["random_forest_baseline"]]
-    compared = 0
-    for line in section.splitlines():
-        title, *cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if title in FIGURES:
-            name, factor = FIGURES[title]
-            columns = by_share_known if len(cells) == len(by_share_known) else three
-            for cell, column in zip(cells, columns, strict=True):
-                assert cell == "" if name not in column else matches(cell, column[name], factor)
-                compared += 1
-    assert compared >= 15
+    family = ROOT / "service_b/models/ames"
+    words, lines, held_out = " ".join(text.split()), [], []
+    for version in sorted(each.name for each in family.iterdir() if each.is_dir()):
+        card = read_card(family / version)
+        metrics, made = card["metrics"], card["training"]
+        figures = metrics.get("five_fold", metrics)
+        lines.append(
+            f"{'*' if version == find_version(family).name else ' '} ames   {version}"
+            f"  trained {made['trained_at'][:16].replace('T', ' ')} UTC"
+            f"  R² {figures['r2']:.4f}  MAPE {figures['mape_percent']:.2f}%"
+            f" on {figures['rows']:,} rows  code {made['code_revision'][:12]}"
+        )
+        held_out += [metrics, metrics["required_fields_only"]]
+    assert "```text\n" + "\n".join(lines) + "\n```" in text
+    one, few, two, few_of_two = [f"{each['mape_percent']:.2f}%" for each in held_out]
+    assert (
+        f"the MAPE of version 1 is {one}, that of version 2 {two}; with only the required fields "
+        f"it is {few} and {few_of_two}" in words
+    )
+    for name in ("ames", "california"):
+        auc = read_card(find_version(family.parent / name))["metrics"]["unusual"]["auc"]
+        assert f"{auc:.4f} (`{name}`)" in words
 
 
 def test_the_scores_of_candidates_in_training_are_those_of_the_report() -> None:
     text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
     table = text.partition("| candidate | score with neither |")[2].partition("\n\n")[0]
     shown = set(re.findall(r"\d+\.\d{3}", table))
-    report = (ROOT / "service_b/models/california/1/report.md").read_text(encoding="utf-8")
+    version = find_version(ROOT / "service_b/models/california")
     assert len(shown) == 9
-    assert shown <= set(re.findall(r"\| (\d+\.\d{3}) \|", report))
+    assert shown <= set(re.findall(r"\| (\d+\.\d{3}) \|", (version / "report.md").read_text()))
+    assert text.count(f"models/california/{version.name}/") == 2

@@ -18,9 +18,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 KUBERNETES = ROOT / "deploy/kubernetes"
-COMPONENTS = ["autoscaling", "ingress", "postgres"]
+COMPONENTS = ["autoscaling", "ingress", "postgres", "tracing"]
 VERSIONS = ["1.37", "1.29"]
-CHOICES = [choice for size in range(4) for choice in combinations(COMPONENTS, size)]
+CHOICES = [choice for size in range(5) for choice in combinations(COMPONENTS, size)]
 
 if "KUBECTL" not in os.environ:
     pytest.skip("needs kubectl, whose path is KUBECTL", allow_module_level=True)
@@ -53,9 +53,9 @@ def combine(folder: Path, components: tuple[str, ...]) -> str:
     return build(folder)
 
 
-@pytest.fixture(params=CHOICES, ids=lambda choice: "+".join(["base", *choice]))
-def built(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return combine(tmp_path, request.param)
+@pytest.fixture(scope="module", params=CHOICES, ids=lambda choice: "+".join(["base", *choice]))
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return combine(tmp_path_factory.mktemp("built"), request.param)
 
 
 def find_containers(text: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -152,9 +152,46 @@ def test_no_container_may_do_more_than_it_needs(built: str) -> None:
         assert "memory" in container["resources"]["limits"]
 
 
+def test_probes_call_by_a_name_that_does_not_change_as_addresses_do() -> None:
+    containers = [container for _, container in find_containers(build(KUBERNETES))]
+    probes = {
+        (container["name"], name): probe["httpGet"]
+        for container in containers
+        for name, probe in container.items()
+        if name.endswith("Probe") and "httpGet" in probe
+    }
+
+    assert len(probes) == 6
+    for (_, name), asked in probes.items():
+        assert asked["path"] == ("/health" if name == "readinessProbe" else "/livez")
+        assert asked["httpHeaders"] == [{"name": "Host", "value": "127.0.0.1"}]
+
+
 def test_what_is_applied_as_it_is_has_both_services_and_a_database() -> None:
     images = {
         container["image"].partition(":")[0] for _, container in find_containers(build(KUBERNETES))
     }
 
     assert images == {"ml-lab-service-a", "ml-lab-service-b", "ml-lab-postgres"}
+
+
+def test_example_of_the_page_brings_its_components_images_and_the_address_of_spans(
+    tmp_path: Path,
+) -> None:
+    (example,) = re.findall(
+        r"^```yaml\n(.*?)^```", (KUBERNETES / "README.md").read_text("utf-8"), re.M | re.S
+    )
+    relative = os.path.relpath(KUBERNETES, tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(
+        example.replace("github.com/you/lab/deploy/kubernetes", relative)
+    )
+
+    text = build(tmp_path)
+
+    kinds = {each["kind"]: each for each in yaml.safe_load_all(text)}
+    assert "HorizontalPodAutoscaler" in kinds
+    assert kinds["ConfigMap"]["data"]["OTEL_EXPORTER_OTLP_ENDPOINT"] in example
+    for _, container in find_containers(text):
+        assert container["image"].startswith("registry.example/")
+        (source,) = container["envFrom"]
+        assert source["configMapRef"]["name"] == kinds["ConfigMap"]["metadata"]["name"]

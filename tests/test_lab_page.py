@@ -124,8 +124,8 @@ def test_what_a_house_was_sold_for_is_logged_and_counts_in_the_quality(
     lab_page.button("Reveal what").click()
     expect(lab_page.answer).to_contain_text("It counts in Quality")
     assert shared_lab.read_inputs()[-1]["actual_price"] == HOUSES[0]["salePrice"]
-    expect(quality).to_contain_text(re.compile(r"ames 1, \d+ actual prices: median error \d"))
-    expect(quality).to_contain_text("The card promises 4.9%, 90%")
+    expect(quality).to_contain_text(re.compile(r"ames 2, \d+ actual prices: median error \d"))
+    expect(quality).to_contain_text("The card promises 5.0%, 90%")
     expect(quality.locator("path.solid")).to_have_count(2)
 
     lab_page.page.get_by_label("yearBuilt").fill("1900")

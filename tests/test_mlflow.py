@@ -4,7 +4,6 @@ Service B speaks it, too. `.ci/run mlflow` adds `mlflow models serve` itself, of
 logged as `python -m training --mlflow` logs it.
 """
 
-import json
 import os
 import re
 import subprocess
@@ -16,10 +15,11 @@ import pytest
 import requests
 from pydantic.alias_generators import to_camel
 
+from benchmarks.houses import find_version, read_card
 from benchmarks.server import Server
 from tests.running_lab import ROOT, WAIT_SECONDS, Lab, Service
 
-VERSION = ROOT / "service_b/models/ames/1"
+VERSION = find_version(ROOT / "service_b/models/ames")
 PACKAGES = ROOT / "tests/mlflow/requirements.in"
 PROGRAMS = ROOT / "tests/mlflow/.venv/bin"
 
@@ -58,7 +58,7 @@ MINIMUM = {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighbor
 
 def read_houses() -> list[dict[str, Any]]:
     """Return houses of which all is known, or little; some have no garage, and say so."""
-    card = json.loads((VERSION / "card.json").read_text())
+    card = read_card(VERSION)
     nothing = {each["name"]: None for each in card["features"] if each["nullable"]}
     golden = [each["input"] for each in card["golden"]]
     return [card["example"], MINIMUM, {**MINIMUM, **nothing}, {**MINIMUM, "alley": None}, *golden]

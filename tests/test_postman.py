@@ -19,6 +19,8 @@ from tests.running_lab import ROOT, WAIT_SECONDS, Lab
 COLLECTION = ROOT / "docs/postman_collection.json"
 ENDLESS = {("GET", "/lab/events")}  # Postman would wait for its end
 TOO_LONG = {"The card of ames", "The page that shows what happens", "Metrics"}
+# Times that it took, or that are left.
+_VARYING_FIELDS = {"duration_ms", "seconds"}
 # Times, request ids, cursors.
 _VARYING = re.compile(r"\d{4}-\d\d-\d\dT.*|postman-\d+|[0-9a-f]{32}|\d{16}-\d+")
 
@@ -84,7 +86,11 @@ def read_body(saved: dict[str, Any]) -> Any:
 
 def leave_out_varying(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: leave_out_varying(each) for key, each in value.items() if key != "duration_ms"}
+        return {
+            key: leave_out_varying(each)
+            for key, each in value.items()
+            if key not in _VARYING_FIELDS
+        }
     if isinstance(value, list):
         return [leave_out_varying(each) for each in value]
     return "varies" if isinstance(value, str) and _VARYING.fullmatch(value) else value

@@ -155,3 +155,15 @@ def test_files_have_the_same_bytes_when_git_writes_windows_line_endings(tmp_path
     assert with_crlf <= {".ps1", ".joblib", ".png"}
     for path in checked_out.glob("service_b/models/*/*/*"):
         assert path.read_bytes() == (ROOT / path.relative_to(checked_out)).read_bytes(), path
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash"])
+def test_scripts_work_when_something_else_wrote_windows_line_endings(lab: Path, shell: str) -> None:
+    for path in [*lab.glob("*.sh"), *lab.glob("lab/*.sh"), *lab.glob("lab/*.py")]:
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+    for script in (RUN, TEST):
+        command = [shutil.which(shell) or "sh", script.name, "--help"]
+        result = subprocess.run(command, cwd=lab, capture_output=True, check=True, timeout=30)
+        assert result.stdout.startswith(b"Usage: ./" + script.name.encode())
+        assert result.stderr == b""

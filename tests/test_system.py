@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from benchmarks.houses import find_version, read_card
 from tests.running_lab import ROOT, WAIT_SECONDS, Lab, Service, wait_until
 
 SERVICES = ["service_a", "service_b"]
@@ -26,8 +27,8 @@ def house() -> dict[str, Any]:
 
 
 def read_example(model: str) -> dict[str, Any]:
-    card = sorted((ROOT / "service_b" / "models" / model).glob("*/card.json"))[-1]
-    example: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))["example"]
+    card = read_card(find_version(ROOT / "service_b/models" / model))
+    example: dict[str, Any] = card["example"]
     return example
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from benchmarks.houses import find_version, read_card
 from tests.running_lab import ROOT, WAIT_SECONDS, Lab
 
 DATA = Path(os.environ.get("AMES_DATA", ROOT.parent / "shared" / "data" / "AmesHousing.txt"))
@@ -35,7 +36,7 @@ def read_value(text: str) -> Any:
 
 
 def read_houses() -> list[dict[str, Any]]:
-    card = json.loads((ROOT / "service_b/models/ames/1/card.json").read_text(encoding="utf-8"))
+    card = read_card(find_version(ROOT / "service_b/models/ames"))
     names = {feature["column"]: to_camel(feature["name"]) for feature in card["features"]}
     with DATA.open(encoding="utf-8", newline="") as file:
         return [

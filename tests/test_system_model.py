@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from benchmarks.houses import find_version
 from tests.running_lab import ROOT, WAIT_SECONDS, Service
 
 HOUSE = {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborhood": "CollgCr"}
@@ -60,8 +61,9 @@ def test_service_b_runs_on_without_a_model_that_it_must_not_unpickle(
     bomb = pickle.dumps(_Bomb(marker))
     pickle.loads(bomb)  # noqa: S301 - our own, and it works
     marker.unlink()
-    shutil.copytree(ROOT / "service_b" / "models" / "ames" / "1", tmp_path / "models/ames/1")
-    spoil(tmp_path / "models/ames/1", bomb)
+    shipped = find_version(ROOT / "service_b/models/ames")
+    version = shutil.copytree(shipped, tmp_path / "models/ames" / shipped.name)
+    spoil(version, bomb)
     models = tmp_path / "models.yaml"
     models.write_text("models: [{name: ames, default: true, sources: [models/ames]}]\n")
     service = Service("service_b", tmp_path / "output", {"PREDICTOR_MODELS": str(models)})

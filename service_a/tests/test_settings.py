@@ -167,6 +167,7 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("ROOT_PATH", "http://lab.example/lab"),
         ("ROOT_PATH", "/lab?"),
         ("ROOT_PATH", "/la//b"),
+        ("ROOT_PATH", "/lab/../b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
         ("GATEWAY_LAB_PAGE", ""),
@@ -409,7 +410,13 @@ def test_start_is_stopped_when_a_secret_is_given_twice(
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "No such file or directory"), (b"\xff", "is not UTF-8")],
+    [
+        (None, "No such file or directory"),
+        (b"\xff", "is not UTF-8"),
+        (b"", "is empty"),
+        (b" \r\n", "is empty"),
+        (b"hidden\r\nhidden\r\n", "has more than one line"),
+    ],
 )
 def test_start_is_stopped_when_the_file_of_a_secret_is_of_no_use(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, reason: str

@@ -61,7 +61,7 @@ def _drop_slash(value: object) -> object:
     return (value.rstrip("/") or None) if isinstance(value, str) else value
 
 
-RootPath = Annotated[str, Field(pattern="^(/[A-Za-z0-9._~-]+)+$")]
+RootPath = Annotated[str, Field(pattern=r"^(/\.*[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$")]
 
 
 # Pieces that are there only for speed, in either service; each has a plain twin.
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     host: Annotated[str, AfterValidator(_check_host)] = Field(
         default="127.0.0.1", pattern=r"^\S+$", validation_alias="HOST"
     )
-    """Address to listen on; `0.0.0.0` is every network of the machine."""
+    """Address to listen on; `0.0.0.0` is every network of the machine, `::` with IPv6 as well."""
 
     port: int = Field(default=8001, ge=1, le=65535, validation_alias="PORT")
     """Port to listen on."""
@@ -297,9 +297,13 @@ def _read_secret_files() -> dict[str, Any]:
             raise SettingsError(f"{file_name}: {path}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise SettingsError(f"{file_name}: {path}: is not UTF-8") from error
-        held[name if Settings.model_fields[field].validation_alias else field] = content.rstrip(
-            "\r\n"
-        )
+        content = content.rstrip("\n")
+        # As good as unset, an empty one would let anybody call.
+        if not content.strip():
+            raise SettingsError(f"{file_name}: {path}: is empty")
+        if "\n" in content:
+            raise SettingsError(f"{file_name}: {path}: has more than one line")
+        held[name if Settings.model_fields[field].validation_alias else field] = content
     return held
 
 

@@ -91,6 +91,17 @@ def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) 
     }
 
 
+def test_spans_and_keys_are_off_when_their_variables_are_empty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable in ("OTEL_EXPORTER_OTLP_ENDPOINT", "PREDICTOR_API_KEY", "PREDICTOR_ALLOWED_HOSTS"):
+        monkeypatch.setenv(variable, "")
+
+    settings = load_settings()
+
+    assert (settings.otlp_endpoint, settings.api_key, settings.allowed_hosts) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -190,6 +201,7 @@ def test_variable_of_a_library_is_named_when_its_value_is_wrong(
         ("ROOT_PATH", "http://lab.example/lab"),
         ("ROOT_PATH", "/lab?"),
         ("ROOT_PATH", "/la//b"),
+        ("ROOT_PATH", "/lab/../b"),
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
         ("LAB_FAULTS", "2"),
@@ -306,7 +318,13 @@ def test_start_is_stopped_when_a_secret_is_given_twice(
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "No such file or directory"), (b"\xff", "is not UTF-8")],
+    [
+        (None, "No such file or directory"),
+        (b"\xff", "is not UTF-8"),
+        (b"", "is empty"),
+        (b" \r\n", "is empty"),
+        (b"hidden\r\nhidden\r\n", "has more than one line"),
+    ],
 )
 def test_start_is_stopped_when_the_file_of_a_secret_is_of_no_use(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, reason: str

@@ -119,7 +119,7 @@ RECIPE = Recipe(
     price_edges=(100_000, 150_000, 200_000, 250_000, 350_000),
     slices=(
         Slice("Neighbourhood", "neighborhood"),
-        Slice("Year of sale", "yr_sold", (2006.5, 2007.5, 2008.5, 2009.5)),
+        Slice("Year of sale", "yr_sold"),
         Slice("Year built", "year_built", (1940, 1960, 1980, 2000)),
     ),
     relations=(

@@ -55,6 +55,7 @@ class Comparison:
     """`coverages` are the share of prices in each version's interval, and the ends of its own."""
 
     versions: tuple[str, str]
+    unit: str
     whole: Difference
     bands: Sequence[Difference]
     coverages: Sequence[tuple[float, tuple[float, float]] | None]
@@ -92,6 +93,7 @@ def compare_on(
     first, second = errors
     return Comparison(
         (models[0].version, models[1].version),
+        models[0].card.target.unit,
         measure_difference("all", first, second),
         [
             measure_difference(band, first[own], second[own])

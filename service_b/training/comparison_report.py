@@ -18,7 +18,7 @@ def describe_comparison(comparison: Comparison) -> str:
     lines = [
         _say_verdict(comparison),
         "",
-        f"| actual price, USD | sales | MAPE of {first}, % | MAPE of {second}, % "
+        f"| actual price, {comparison.unit} | sales | MAPE of {first}, % | MAPE of {second}, % "
         "| change, points (95% interval) | |",
         "|---|---:|---:|---:|---:|---|",
         *map(_write_row, [*comparison.bands, comparison.whole]),
@@ -98,7 +98,7 @@ def _draw(comparison: Comparison, file: Path) -> None:
     axes.axvline(0, color=GREY, linewidth=0.8, linestyle="--")
     axes.set_yticks(range(len(rows)), [f"{row.name} ({row.sales:,})" for row in rows], fontsize=8)
     axes.set(
-        title="By actual price in USD, with number of sales",
+        title=f"By actual price in {comparison.unit}, with number of sales",
         xlabel=f"MAPE of version {second} less that of {first}, points: left of 0 it is better",
     )
     figure.savefig(file, dpi=80)

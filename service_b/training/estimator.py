@@ -1,7 +1,8 @@
 """The estimator: scikit-learn's models on the columns that `predictor.estimators` makes.
 
 It takes an object array of shape (rows, inputs), columns in the card's order: numbers as float,
-a category exactly as in the card's `categories`, NaN for anything unknown. It gives USD.
+a category exactly as in the card's `categories`, NaN for anything unknown. It gives prices in the
+unit of the recipe's target.
 """
 
 from collections.abc import Callable, Mapping, Sequence

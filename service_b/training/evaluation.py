@@ -22,7 +22,7 @@ from training.interval import Spread, calibrate
 from training.measures import Measures, measure, part_by_thirds
 from training.parameters import Parameters
 from training.rarity import Rarity, learn_rarity
-from training.recipe import Recipe, Slice
+from training.recipe import Recipe
 
 HOLD_OUT_SHARE = 0.2
 SPLIT_SEED = 42
@@ -149,20 +149,18 @@ def measure_steps(
     return steps
 
 
-def measure_slices(
-    trained: Trained, data: Data, slices: Sequence[Slice], price_edges: Sequence[float]
-) -> dict[str, dict[str, Measures]]:
+def measure_slices(trained: Trained, data: Data, recipe: Recipe) -> dict[str, dict[str, Measures]]:
     """Measure each slice's parts on their own; parts of fewer than 5 rows are left out."""
     predicted = trained.predict(data.inputs)
     widths = trained.measure_half_width(data.inputs)
-    labels = {"Price band, USD": label_bands(data.prices, price_edges)}
+    labels = {name_price_bands(recipe): label_bands(data.prices, recipe.price_edges)}
     names = [feature.name for feature in data.features]
-    for each in slices:
+    for each in recipe.slices:
         values = data.inputs[:, names.index(each.feature)]
         labels[each.title] = (
             label_bands(values.astype(float), each.edges)
             if each.edges
-            else [(str(value), values == value) for value in sorted({*values}, key=str)]
+            else [(_name(value), values == value) for value in sorted({*values}, key=str)]
         )
     return {
         title: {
@@ -174,14 +172,30 @@ def measure_slices(
     }
 
 
+def name_price_bands(recipe: Recipe) -> str:
+    return f"Price band, {recipe.target.unit}"
+
+
 def label_bands(values: Prices, edges: Sequence[float]) -> list[tuple[str, npt.NDArray[np.bool_]]]:
     """Give the name of each band between two edges, and which of the values lie in it."""
     ends = [-np.inf, *edges, np.inf]
     return [
-        (f"{low:,g} to {high:,g}".replace("-inf to", "under").replace("to inf", "and more"), own)
+        (
+            f"{_name(low)} to {_name(high)}".replace("-inf to", "under").replace(
+                "to inf", "and more"
+            ),
+            own,
+        )
         for low, high in pairwise(ends)
         for own in [(values >= low) & (values < high)]
     ]
+
+
+def _name(value: Any) -> str:
+    """Name a value; only large numbers have commas, which years haven't."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,g}" if abs(value) >= 10_000 else f"{value:g}"
 
 
 def measure_importance(

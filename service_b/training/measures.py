@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from training.estimator import Prices
 
-# Name in the card, label and format in tables.
+# Name in the card, label and format in tables; `{unit}` is that of the price.
 MEASURES = {
     "r2": ("R²", ".4f"),
-    "rmse_usd": ("RMSE, USD", ",.0f"),
-    "mae_usd": ("MAE, USD", ",.0f"),
+    "rmse_usd": ("RMSE, {unit}", ",.0f"),
+    "mae_usd": ("MAE, {unit}", ",.0f"),
     "rmsle": ("RMSLE", ".4f"),
     "mape_percent": ("MAPE, %", ".2f"),
     "wmape_percent": ("wMAPE, %", ".2f"),
@@ -74,12 +74,14 @@ def summarize(runs: Sequence[Measures]) -> dict[str, Measures]:
     }
 
 
-def format_table(columns: Mapping[str, Mapping[str, float]], names: Sequence[str] = ()) -> str:
+def format_table(
+    columns: Mapping[str, Mapping[str, float]], unit: str, names: Sequence[str] = ()
+) -> str:
     """Lay measures side by side as a Markdown table, one titled column per set."""
     lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
     for name in names or MEASURES:
         label, form = MEASURES[name]
         if any(name in measures for measures in columns.values()):
             cells = [format(each[name], form) if name in each else "" for each in columns.values()]
-            lines.append(f"| {label} | " + " | ".join(cells) + " |")
+            lines.append(f"| {label.format(unit=unit)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

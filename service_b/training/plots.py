@@ -27,15 +27,16 @@ def draw_all(
     importance: Mapping[str, float],
     calibration: Mapping[float, float],
     bands: Mapping[str, Measures],
+    unit: str,
 ) -> list[str]:
     """Write the plots as PNG files and give their names."""
     mpl.use("Agg")
     drawings: dict[str, Callable[[Axes], None]] = {
-        "predicted.png": lambda axes: _draw_predicted(axes, actual, predicted, half_widths),
-        "residuals.png": lambda axes: _draw_residuals(axes, actual, predicted),
+        "predicted.png": lambda axes: _draw_predicted(axes, actual, predicted, half_widths, unit),
+        "residuals.png": lambda axes: _draw_residuals(axes, actual, predicted, unit),
         "importance.png": lambda axes: _draw_importance(axes, importance),
         "calibration.png": lambda axes: _draw_calibration(axes, calibration),
-        "price_bands.png": lambda axes: _draw_bands(axes, bands),
+        "price_bands.png": lambda axes: _draw_bands(axes, bands, unit),
     }
     for name, draw in drawings.items():
         figure = Figure(figsize=(6.4, 4.8), layout="constrained")
@@ -60,7 +61,9 @@ def draw_clusters(folder: Path, clusters: Sequence[Mapping[str, Any]]) -> str:
     return "clusters.png"
 
 
-def _draw_predicted(axes: Axes, actual: Prices, predicted: Prices, half_widths: Prices) -> None:
+def _draw_predicted(
+    axes: Axes, actual: Prices, predicted: Prices, half_widths: Prices, unit: str
+) -> None:
     inside = np.abs(np.log(predicted / actual)) <= half_widths
     axes.scatter(actual[inside], predicted[inside], s=6, alpha=0.4, color=BLUE, label="inside")
     axes.scatter(
@@ -75,8 +78,8 @@ def _draw_predicted(axes: Axes, actual: Prices, predicted: Prices, half_widths: 
     axes.plot(ends, ends, color=GREY, linewidth=1)
     axes.set(
         title="Predicted against actual price, rows held out",
-        xlabel="actual, USD",
-        ylabel="predicted, USD",
+        xlabel=f"actual, {unit}",
+        ylabel=f"predicted, {unit}",
         xscale="log",
         yscale="log",
     )
@@ -87,7 +90,7 @@ def _draw_predicted(axes: Axes, actual: Prices, predicted: Prices, half_widths: 
     axes.legend()
 
 
-def _draw_residuals(axes: Axes, actual: Prices, predicted: Prices) -> None:
+def _draw_residuals(axes: Axes, actual: Prices, predicted: Prices, unit: str) -> None:
     errors = 100 * (predicted / actual - 1)
     axes.scatter(predicted, np.clip(errors, -100, 100), s=6, alpha=0.4, color=BLUE)
     axes.axhline(0, color=GREY, linewidth=1)
@@ -96,7 +99,7 @@ def _draw_residuals(axes: Axes, actual: Prices, predicted: Prices) -> None:
     axes.xaxis.set_major_formatter(THOUSANDS)
     axes.set(
         title="Error by predicted price (beyond ±100% drawn at the edge)",
-        xlabel="predicted, USD",
+        xlabel=f"predicted, {unit}",
         ylabel="error, % of the actual price",
     )
 
@@ -123,10 +126,10 @@ def _draw_calibration(axes: Axes, calibration: Mapping[float, float]) -> None:
     )
 
 
-def _draw_bands(axes: Axes, bands: Mapping[str, Measures]) -> None:
+def _draw_bands(axes: Axes, bands: Mapping[str, Measures], unit: str) -> None:
     axes.bar(list(bands), [each["mape_percent"] for each in bands.values()], color=BLUE)
     for place, each in enumerate(bands.values()):
         text = f"{each['rows']:,.0f} rows"
         axes.annotate(text, (place, each["mape_percent"]), ha="center", va="bottom", fontsize=8)
     axes.tick_params(axis="x", labelsize=7, rotation=15)
-    axes.set(title="Error by actual price, USD", ylabel="MAPE, %")
+    axes.set(title=f"Error by actual price, {unit}", ylabel="MAPE, %")

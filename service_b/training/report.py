@@ -5,6 +5,8 @@ from typing import Any
 
 from predictor.card import Relation
 from training.clusters import SAMPLE
+from training.evaluation import SPLIT_SEED
+from training.interval import COVERAGE
 from training.measures import MEASURES, Measures, format_table, lead
 from training.relations import LEAST_SHARE, is_confirmed
 
@@ -20,6 +22,7 @@ _MOST_FEATURES = 20
 
 def write_report(
     title: str,
+    unit: str,
     metrics: Mapping[str, Any],
     slices: Mapping[str, Mapping[str, Measures]],
     importance: Mapping[str, float],
@@ -33,7 +36,7 @@ def write_report(
     """Give the report as Markdown. The figures are those in the card, where both have them."""
     parts = [
         f"# {title}: evaluation",
-        *_lead_with_all_rows(metrics),
+        *_lead_with_all_rows(metrics, unit),
         f"Measured on {metrics['rows']:,} rows held out, which neither the choice of the model nor "
         "its tuning has seen. The interval is meant to hold 90% of prices.",
         *(["They are the newest from the log: " + "; ".join(remarks) + "."] if remarks else []),
@@ -42,14 +45,15 @@ def write_report(
                 "all fields": metrics,
                 "required fields only": metrics["required_fields_only"],
                 "plain forest, all fields": metrics["random_forest_baseline"],
-            }
+            },
+            unit,
         ),
         _say_thirds(metrics),
     ]
     if "five_fold" in metrics:
         parts += [
-            *_describe_splits(metrics["other_splits"]),
-            *_describe_limits(metrics),
+            *_describe_splits(metrics["other_splits"], unit),
+            *_describe_limits(metrics, unit),
             *_describe_tuning(metrics["tuning"]),
         ]
     if "unusual" in metrics:
@@ -63,6 +67,7 @@ def write_report(
                 f"{float(share):.0%}": measures
                 for share, measures in lead(metrics)["by_share_of_optional_fields_known"].items()
             },
+            unit,
             ("mape_percent", "rmsle", "interval_coverage_share", "interval_relative_width"),
         ),
     ]
@@ -151,13 +156,13 @@ def _describe_relations(relations: Sequence[Relation]) -> list[str]:
     ]
 
 
-def _lead_with_all_rows(metrics: Mapping[str, Any]) -> list[str]:
+def _lead_with_all_rows(metrics: Mapping[str, Any], unit: str) -> list[str]:
     if "five_fold" not in metrics:
         return []
     found = metrics["five_fold"]
     dominant = found["dominant_rows"]
     rows = " and ".join(
-        f"row {each['row']:,} (sold for {each['price']:,.0f} USD, predicted "
+        f"row {each['row']:,} (actual {each['price']:,.0f} {unit}, predicted "
         f"{each['predicted']:,.0f})"
         for each in dominant["rows"]
     )
@@ -174,33 +179,41 @@ def _lead_with_all_rows(metrics: Mapping[str, Any]) -> list[str]:
     }
     return [
         f"Every one of {found['rows']:,} rows was predicted once, by a model trained on the other "
-        f"{found['folds'] - 1} of {found['folds']} parts. These are the figures to expect; the "
-        "deviation says how much they differ from part to part:",
-        format_table(columns),
+        f"{found['folds'] - 1} of {found['folds']} parts. Half of the prices were off by less than "
+        f"{found['median_ape_percent']:.1f}%, and {1 - found['within_10_percent_share']:.0%} by "
+        "more than 10%. These are the figures to expect; the deviation says how much they differ "
+        "from part to part:",
+        format_table(columns, unit),
         _say_thirds(found),
-        f"R² is at the mercy of few rows: {rows} make {dominant['share_of_squared_error']:.0%} of "
-        f"all squared error. Without them R² is {dominant['r2_without_them']:.4f}.",
+        f"The rows with the largest errors are {rows}: they make "
+        f"{dominant['share_of_squared_error']:.0%} of all squared error. Without them R² is "
+        f"{dominant['r2_without_them']:.4f}.",
         "## The fixed split",
+        f"One draw, with seed {SPLIT_SEED}; how lucky it is, *Other splits* says. The steps, the "
+        "importance of features and the errors by price, place and year are measured on it, too.",
     ]
 
 
-def _describe_splits(splits: Mapping[str, Any]) -> list[str]:
+def _describe_splits(splits: Mapping[str, Any], unit: str) -> list[str]:
     columns = {
         f"{title}: {statistic}": _take(splits[key], statistic)
         for title, key in (("all", "all_fields"), ("required", "required_fields_only"))
         for statistic in ("mean", "deviation")
     }
-    better = splits["share_of_splits_better_than_the_fixed_one"]
+    better = {
+        name: round(share * splits["splits"])
+        for name, share in splits["share_of_splits_better_than_the_fixed_one"].items()
+    }
     return [
         "## Other splits",
         f"Trained and measured anew on {splits['splits']} random splits, none left out:",
-        format_table(columns),
-        f"The fixed split above is one draw like these: {better['mape_percent']:.0%} of them have "
-        f"a smaller MAPE, and {better['r2']:.0%} a larger R².",
+        format_table(columns, unit),
+        f"The fixed split above is one draw like these: {better['mape_percent']} of the "
+        f"{splits['splits']} have a smaller MAPE, and {better['r2']} a larger R².",
     ]
 
 
-def _describe_limits(metrics: Mapping[str, Any]) -> list[str]:
+def _describe_limits(metrics: Mapping[str, Any], unit: str) -> list[str]:
     """Say how good prices are where new rows aren't like a random draw of the old ones."""
     found, places, later = metrics["five_fold"], metrics["new_places"], metrics["later"]
     columns = {
@@ -214,7 +227,10 @@ def _describe_limits(metrics: Mapping[str, Any]) -> list[str]:
         "## Limits",
         "Trained without any row of the place, or of the time, that is then judged. This is what "
         "to expect of a place or a year that isn't in the data:",
-        format_table(columns),
+        format_table(columns, unit),
+        f"The intervals are meant to hold {COVERAGE:.0%} of the prices. In new places they hold "
+        f"{places['interval_coverage_share']:.0%}"
+        + (f", in the later time {later['interval_coverage_share']:.0%}." if later else "."),
     ]
 
 
@@ -222,11 +238,12 @@ def _describe_unusual(unusual: Mapping[str, Any]) -> list[str]:
     widening = unusual["widening"]
     return [
         "## Unusual inputs",
-        "A prediction says which share of the training rows is as unusual as its input. Rows held "
-        f"out are told from the same with each column shuffled on its own with an AUC of "
-        f"{unusual['auc']:.4f}. {unusual['warned_share']:.1%} of the real rows and "
-        f"{unusual['scrambled_warned_share']:.1%} of the shuffled ones get a warning. Half the "
-        "interval, on the log scale, is multiplied by:",
+        "A prediction says which share of the training rows is as unusual as its input. To see how "
+        "well that works, each column of the rows held out is shuffled on its own, which makes "
+        f"rows that can't be. A real row is more usual than a shuffled one in {unusual['auc']:.2%} "
+        f"of all pairs (AUC {unusual['auc']:.4f}). {unusual['warned_share']:.1%} of the real rows "
+        f"and {unusual['scrambled_warned_share']:.1%} of the shuffled ones get a warning. The "
+        "interval of an unusual input is wider: half of it, on the log scale, is multiplied by:",
         "\n".join(
             ["| share as unusual | factor |", "|---:|---:|"]
             + [f"| {each['typical']:.2%} | {each['factor']:.2f} |" for each in widening]
@@ -257,9 +274,16 @@ def _describe_steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:
         "By how much the price changes on average where a field alone is changed in all rows held "
         "out, and people expect a rise. "
         + (
-            f"It isn't always so: {len(down)} of {len(steps)} steps go down."
+            f"It isn't always so: {len(down)} of {len(steps)} steps "
+            f"{'goes' if len(down) == 1 else 'go'} down."
             if down
             else f"None of the {len(steps)} steps goes down."
+        )
+        + (
+            " Where the change is 0, the model takes both values as the same, as one of them is "
+            "rare."
+            if any(each["mean_change_percent"] == 0 for each in steps)
+            else ""
         ),
         "\n".join(
             ["| field | from | to | change, % |", "|---|---:|---:|---:|"]

@@ -18,6 +18,7 @@ from training.evaluation import (
     measure_judged,
     measure_slices,
     measure_steps,
+    name_price_bands,
     train,
 )
 from training.features import complete_features, read_descriptions
@@ -178,7 +179,7 @@ def evaluate(run: Run, folder: Path) -> None:
         metrics["unusual"] = measure_scrambled(trained.rarity, unseen.inputs, seed)
     if run.options.splits and run.labelled is None:
         metrics |= _measure_anew(run, parameters, metrics)
-    slices = measure_slices(trained, unseen, recipe.slices, recipe.price_edges)
+    slices = measure_slices(trained, unseen, recipe)
     importance = measure_importance(trained.predict, unseen, seed)
     names = plots.draw_all(
         folder,
@@ -187,7 +188,8 @@ def evaluate(run: Run, folder: Path) -> None:
         trained.measure_half_width(unseen.inputs),
         importance,
         measure_calibration(trained, unseen),
-        slices["Price band, USD"],
+        slices[name_price_bands(recipe)],
+        recipe.target.unit,
     )
     clusters = run.read_json("select", "clusters.json")
     if clusters:
@@ -196,6 +198,7 @@ def evaluate(run: Run, folder: Path) -> None:
     write_json(folder / "slices.json", slices)
     report = write_report(
         recipe.title,
+        recipe.target.unit,
         metrics,
         slices,
         importance,
@@ -209,7 +212,8 @@ def evaluate(run: Run, folder: Path) -> None:
     (folder / REPORT).write_text(report, encoding="utf-8")
     leading = lead(metrics)
     columns = {"all fields": leading, "required only": leading["required_fields_only"]}
-    print(format_table(columns | {"plain forest": metrics["random_forest_baseline"]}))
+    columns |= {"plain forest": metrics["random_forest_baseline"]}
+    print(format_table(columns, recipe.target.unit))
     print(f"    the whole report: {run.workspace.locate('evaluate', REPORT)}")
 
 

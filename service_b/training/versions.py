@@ -117,6 +117,7 @@ def list_versions(family: Path) -> str:
             f"{mark} {family.name} {version:>3}"
             f"  trained {card.training.trained_at:%Y-%m-%d %H:%M} UTC"
             f"  R² {metrics['r2']:.4f}  MAPE {metrics['mape_percent']:.2f}%"
+            f" on {metrics['rows']:,} rows"
             f"  code {card.training.code_revision[:12]}"
             + "".join(f"  {name}" for name, number in aliases.items() if number == version)
         )
@@ -146,7 +147,8 @@ def show(family: Path, version: str | None) -> str:
             {
                 "all fields": lead(card.metrics),
                 "required only": lead(card.metrics)["required_fields_only"],
-            }
+            },
+            card.target.unit,
         ),
     ]
     chosen = alias.read_alias(family)
@@ -161,7 +163,14 @@ def show(family: Path, version: str | None) -> str:
 def compare(family: Path, first: str, second: str) -> str:
     """Lay two versions side by side: their metrics, and the parameters in which they differ."""
     cards = [read_version(family, version) for version in (first, second)]
-    lines = [format_table({f"version {card.version}": lead(card.metrics) for card in cards}), ""]
+    # Like with like: an older card has nothing but the figures of the rows held out.
+    both = all("five_fold" in card.metrics for card in cards)
+    figures = [lead(card.metrics) if both else card.metrics for card in cards]
+    columns = {
+        f"version {card.version}, {found['rows']:,} rows": found
+        for card, found in zip(cards, figures, strict=True)
+    }
+    lines = [format_table(columns, cards[0].target.unit), ""]
     one, two = (
         {**card.training.parameters, "seed": card.training.seed, **card.libraries}
         | {"data": card.training.data_sha256[:12], "code": card.training.code_revision[:12]}

@@ -38,7 +38,7 @@ and what the next block is:
 
     <!-- test: file NAME -->                 a file that the reader writes
     <!-- test: append NAME -->               lines that the reader adds to a file
-    <!-- test: starts service_b -->          the command that starts it; it goes on running
+    <!-- test: starts service_b NAME=value --> the command that starts it; it goes on running
     <!-- test: printed by service_a -->      lines of its log, in this order, others between
     <!-- test: another terminal -->          runs beside what follows; `wait` compares its answer
     <!-- test: exit 7 -->                    the status that the command ends with

@@ -38,13 +38,10 @@ RUN_ELSEWHERE = {
     ),
     ".venv/bin/python -m training publish": "tests/test_compose.py",
     ".venv/bin/python -m training list": "service_b/tests/training/test_versions.py",
-    ".venv/bin/python -m training compare california 1 2": (
+    ".venv/bin/python -m training compare california 2 3": (
         "service_b/tests/training/test_versions.py"
     ),
     ".venv/bin/python -m training compare ames 1 2 --labelled": (
-        "service_b/tests/training/test_comparison.py"
-    ),
-    ".venv/bin/python -m training compare california 1 2\n": (
         "service_b/tests/training/test_comparison.py"
     ),
     ".venv/bin/python -m training watch ames --inputs http://localhost:8000\n": (

@@ -144,7 +144,7 @@ class Reader:
             wait_until(lambda: not service.runs)  # a command may have just ended it
             command, environment = self._defaults[name]
             service.command = command
-            service.environment = environment | dict(word.split("=", 1) for word in settings)
+            service.environment = environment | _read_settings(settings)
             service.start()
             return
         self._provide(PORTS.values())
@@ -184,7 +184,7 @@ class Reader:
             self._compare_powershell(block)
             self.counts["commands run"] += 1
             if kind == "starts":
-                self._start(words[0], block.text)
+                self._start(words[0], words[1:], block.text)
             elif kind == "another":
                 assert self._other is None, "the other terminal is busy"
                 self._other = block, self._terminal.run(block.text, self._folder)
@@ -204,7 +204,7 @@ class Reader:
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda service: service.start(), new))
 
-    def _start(self, name: str, script: str) -> None:
+    def _start(self, name: str, settings: list[str], script: str) -> None:
         """Start a service by the command in the document."""
         service = self._services[name]
         wait_until(lambda: not service.runs)
@@ -213,7 +213,7 @@ class Reader:
             r"(?=\S*venv/bin/\S+ .*$)", "exec ", self._terminal.localise(script), count=1
         )
         service.command = ["bash", "-ec", f"cd {self._folder}\n{script}"]
-        service.environment = self._defaults[name][1]
+        service.environment = self._defaults[name][1] | _read_settings(settings)
         service.start()
 
     def _compare_powershell(self, block: Block) -> None:
@@ -250,6 +250,10 @@ class Reader:
             self.problems += [
                 f"{self._path.name}:{block.answer.line}{each}" for each in differences
             ]
+
+
+def _read_settings(words: list[str]) -> dict[str, str]:
+    return dict(word.split("=", 1) for word in words)
 
 
 def _is_condition(comment: str) -> bool:

@@ -1,12 +1,11 @@
 """What is said of servers that lack something. A real Service B: `test_service_b_contract.py`."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -193,16 +192,19 @@ def test_answer_to_another_request_is_not_taken(
 def test_server_that_is_too_slow_is_said_to_be(
     url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(service_b_check, "_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(service_b_check, "_TIMEOUT_SECONDS", 0.5)
+    given_up = Event()
 
-    def wait(_: str, status: int, content: Any) -> tuple[int, Any]:
-        time.sleep(0.2)
+    def wait(path: str, status: int, content: Any) -> tuple[int, Any]:
+        if path == "/predict":
+            given_up.wait(60)
         return status, content
 
     FakeServiceB.change = staticmethod(wait)
 
     assert not check_service_b(url, None)
-    assert "POST /predict: MISSING: no answer within 0.05 s" in capsys.readouterr().out
+    given_up.set()
+    assert "POST /predict: MISSING: no answer within 0.5 s" in capsys.readouterr().out
 
 
 def test_input_is_read_from_a_file(

@@ -6,7 +6,7 @@ Each system call hands over the interpreter's lock, and beside a busy event loop
 to get it back. So the head and the body of a request are sent in one piece, and the socket's
 timeout is set only when it differs too much from the time that is left. And `requests` would look
 for a connection pool, a proxy and cookies anew for each call, which go to one server, not through
-a proxy, and need no cookies.
+a proxy, and need no cookies. The heads of answers are read by `quick_head`.
 """
 
 import socket
@@ -25,6 +25,7 @@ from gateway.forwarding.deadline import (
     PoolClasses,
     read_remaining_seconds,
 )
+from gateway.forwarding.quick_head import QuickHeadResponse
 
 # A timeout is set this much longer than the time that is left, and kept until it is too short, or
 # too long by twice this. That is how late an exchange may end at most.
@@ -72,6 +73,7 @@ class _JoinedSendsTlsSocket(_JoinedSendsSocket, ssl.SSLSocket):
 
 class _JoinedSendsConnection(DeadlineConnection):
     socket_class = _JoinedSendsSocket
+    response_class = QuickHeadResponse
 
 
 class _JoinedSendsPool(DeadlinePool):

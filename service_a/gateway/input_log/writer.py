@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, false, select
 
 from gateway.input_log.database import LogDatabase
 from gateway.input_log.tables import OUTCOME_COLUMNS, heartbeat, inputs
@@ -19,6 +19,10 @@ _ADD_OUTCOME = (
         inputs.c.request_id == bindparam("input_request_id"),
     )
     .values({name: bindparam(name) for name in OUTCOME_COLUMNS})
+)
+# It inserts nothing, and fails as an insert would when the table is gone or may not be written.
+_TRY_INSERT = inputs.insert().from_select(
+    ["request_id"], select(inputs.c.request_id).where(false())
 )
 _VERSION_CHARS = 64  # of the column
 # Nobody beats any more who hasn't for so long.
@@ -76,6 +80,7 @@ class LogWriter:
 
     def _beat(self, connection: Connection) -> None:
         """Rewrite this gateway's row; the first time, also delete those of gateways long gone."""
+        connection.execute(_TRY_INSERT)
         now = datetime.now(UTC)
         its_row = heartbeat.c.id == self._heartbeat_id
         if connection.execute(heartbeat.update().where(its_row).values(checked_at=now)).rowcount:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import groupby
 
 from gateway.errors import (
     GatewayError,
@@ -146,8 +147,9 @@ class Intake:
                     group.before or [], forwards, results, strict=False
                 )
             ]
-            for outcome, result in zip(outcomes, results, strict=False):
-                self._counts.count_forwards(outcome.outcome)
+            for kind, same in groupby([each.outcome for each in outcomes]):
+                self._counts.count_forwards(kind, len([*same]))
+            for result in results:
                 if isinstance(result, Answer) and result.warnings:
                     _, model, fields = result.warnings
                     self._counts.count_warnings(model, result.model_version, fields)

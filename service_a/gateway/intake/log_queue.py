@@ -148,7 +148,11 @@ class LogQueue:
         if not entries:
             return [[] for _ in writings]
         started = time.monotonic()
-        numbers = iter(self._log.write(entries))
+        try:
+            numbers = iter(self._log.write(entries))
+        except Exception:
+            self._logged_at = -math.inf
+            raise
         ended = time.monotonic()
         inputs = sum(isinstance(entry, NewInput) for entry in entries)
         self._counts.count_commit(len(entries), inputs, ended - started)

@@ -10,6 +10,8 @@ MAX_HEAD_FIELDS = 100
 
 # Open files of the process besides callers: the log, connections to other services, models.
 _LEAST_OTHER_FILES, _MOST_OTHER_FILES = 100, 300
+MIN_OPEN_FILES = 128
+_NO_LIMIT = 100_000
 
 
 class Limits:
@@ -23,14 +25,17 @@ class Limits:
         self.budget = ByteBudget(max_bytes)
 
 
-def _count_free_files() -> int:
-    """How many connections the system lets the process have (`ulimit -n`)."""
+def count_open_files() -> int:
+    """How many files, connections among them, the system lets the process have open."""
     if sys.platform == "win32":
-        return 100_000
+        return _NO_LIMIT
     import resource
 
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most == resource.RLIM_INFINITY:
-        return 100_000
+    return _NO_LIMIT if most == resource.RLIM_INFINITY else most
+
+
+def _count_free_files() -> int:
+    most = count_open_files()
     other_files = min(max(most // 3, _LEAST_OTHER_FILES), _MOST_OTHER_FILES)
     return max(most - other_files, 1)

@@ -24,6 +24,9 @@ class Waiter(Protocol):
     def give_up_body(self) -> None:
         """Wait no longer for the rest of a body."""
 
+    def give_way(self) -> None:
+        """Do without the body under way: the room is needed."""
+
     def drop(self) -> None:
         """Close at once: the room is needed."""
 

@@ -63,7 +63,7 @@ class Metrics:
             ("outcome",),
             registry=self._registry,
         )
-        self._batch_sizes = Histogram(
+        batch_sizes = Histogram(
             "gateway_batch_size",
             "Inputs in one call to Service B, and entries in one commit to the log.",
             ("batch",),
@@ -102,13 +102,15 @@ class Metrics:
             registry=self._registry,
         )
         self._warning_series: dict[tuple[str, str, str], Counter] = {}
+        # Finding a series by its labels takes longer than counting.
+        self._call_sizes = batch_sizes.labels("forward")
+        self._commit_sizes = batch_sizes.labels("log")
         self._outcomes = {outcome: forwards.labels(outcome) for outcome in outcomes}
         self._circuit_states = {state: circuit.labels(state) for state in circuit_states}
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         key = (route, method if method in _METHODS else "other", status)
         if key not in self._series:
-            # Finding them by their labels takes longer than counting.
             self._series[key] = (self._requests.labels(*key), self._durations.labels(*key[:2]))
         counter, histogram = self._series[key]
         counter.inc()
@@ -128,10 +130,10 @@ class Metrics:
             self._warning_series[key].inc()
 
     def count_call(self, inputs: int) -> None:
-        self._batch_sizes.labels("forward").observe(inputs)
+        self._call_sizes.observe(inputs)
 
     def count_commit(self, entries: int, inputs: int, seconds: float) -> None:
-        self._batch_sizes.labels("log").observe(entries)
+        self._commit_sizes.observe(entries)
         self._inputs.inc(inputs)
         self._commits.observe(seconds)
 

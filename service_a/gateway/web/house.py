@@ -619,10 +619,10 @@ class House(BaseModel):
     garageYrBlt: Annotated[
         StrictFloat | None | MISSING,
         Field(
-            description="Year in which the garage was built. The data has one slip of the pen, 2207, so that is the maximum; years after 2010 count as 2010. null means unknown.",
+            description="Year in which the garage was built; 2010 at the latest in the data, whose one slip of the pen, 2207, is repaired. null means unknown.",
             examples=[1961],
             ge=1850.0,
-            le=2207.0,
+            le=2011.0,
             multiple_of=1.0,
             title="GarageYrBlt",
         ),

@@ -59,7 +59,7 @@ class QualityAnswer(BaseModel):
                 "versions": [
                     {
                         "model": "ames",
-                        "model_version": "1",
+                        "model_version": "2",
                         "predicted": 1200,
                         "with_actual": 300,
                         "mape": 0.0712,
@@ -68,9 +68,9 @@ class QualityAnswer(BaseModel):
                         "within_10_percent": 0.77,
                         "coverage": {"value": 0.91, "lower": 0.8723, "upper": 0.9374},
                         "promised": {
-                            "mape": 0.068327,
-                            "median_ape": 0.048517,
-                            "within_10_percent": 0.7833,
+                            "mape": 0.076072,
+                            "median_ape": 0.049762,
+                            "within_10_percent": 0.785,
                             "coverage": 0.9,
                         },
                     }

@@ -1,4 +1,3 @@
-import json
 from typing import Any
 
 import pytest
@@ -7,7 +6,7 @@ from pydantic import ValidationError
 from gateway.forwarding.frame_columns import FrameColumns
 from gateway.web.house import House
 from gateway.web.schemas import EXAMPLE_HOUSE, HOUSE
-from generate_columns import SOURCE, TARGET, describe_columns
+from generate_columns import SOURCE, TARGET, describe_columns, read_source
 
 COLUMNS = FrameColumns.model_validate_json(TARGET.read_bytes())
 NUMBERS = [each.column for each in COLUMNS.features if each.kind in ("number", "integer")]
@@ -19,7 +18,7 @@ def make_row(**fields: object) -> dict[str, Any]:
 
 @pytest.mark.skipif(not SOURCE.exists(), reason="Service B's model is not beside this folder")
 def test_columns_are_those_of_the_model_that_ships() -> None:
-    card = json.loads(SOURCE.read_text())
+    card = read_source()
 
     assert describe_columns(card) == TARGET.read_text(), "run: python generate_columns.py"
     assert FrameColumns.model_validate(card) == COLUMNS, "a card is such a file itself"

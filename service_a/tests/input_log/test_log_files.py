@@ -316,6 +316,20 @@ def test_log_is_where_its_link_leads(
     assert read_names(tmp_path / "other.db") == ["r3"]
 
 
+def test_log_goes_on_when_its_file_was_moved_and_its_path_leads_there(
+    log: LogWriter, database: LogDatabase, log_path: Path
+) -> None:
+    record(log, "r1", "r2")
+
+    now_at = move(log_path)
+    log_path.symlink_to(now_at)
+    record(log, "r3")
+
+    inputs, _ = LogReader(database).read_page(InputFilter(), None, 9)
+    assert [each.request_id for each in inputs] == ["r3", "r2", "r1"]
+    assert read_names(now_at) == ["r1", "r2", "r3"]
+
+
 @pytest.mark.parametrize("name", ["a b.db", "100%25.db", "hash#tag.db"])
 def test_path_of_a_uri_is_found(tmp_path: Path, name: str) -> None:
     quoted = quote((tmp_path / name).as_uri())  # the whole address is within another one

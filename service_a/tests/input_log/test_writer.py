@@ -232,6 +232,20 @@ def test_heartbeats_leave_one_row_and_no_input(log: LogWriter, log_path: Path) -
         assert connection.execute("SELECT count(*) FROM heartbeat").fetchone() == (1,)
 
 
+@on_each_database
+def test_heartbeat_fails_when_inputs_could_not_be_written(
+    log_url: str, writer_class: type[LogWriter]
+) -> None:
+    with open_log(writer_class, log_url) as log:
+        number = record(log, "r1")
+        engine = create_engine(log_url)
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE inputs RENAME TO former"))
+        engine.dispose()
+
+        assert_unavailable(log, number)
+
+
 def test_nothing_is_opened_before_the_first_write(log: LogWriter, log_path: Path) -> None:
     assert not log_path.parent.exists()
     log.write([Heartbeat()])

@@ -256,3 +256,19 @@ def test_check_writes_only_when_no_input_was_logged_for_a_while(
     run(log, counts, use)
 
     assert counts.commits == [(1, 1), *[(1, 0)] * heartbeats]
+
+
+def test_check_writes_when_an_input_could_not_be_logged_since(
+    log: FakeLog, counts: FakeCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PROOF_SECONDS", 60)
+
+    async def use(queue: LogQueue) -> None:
+        await queue.write([INPUT])
+        log.error = InputLogUnavailable("disk full")
+        with pytest.raises(InputLogUnavailable):
+            await queue.write([INPUT])
+        with pytest.raises(InputLogUnavailable):
+            await queue.check()
+
+    run(log, counts, use)

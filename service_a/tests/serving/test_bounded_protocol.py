@@ -302,6 +302,37 @@ def test_bodies_under_way_have_a_common_bound(server: RunningServer, size: int) 
     assert answer.content["whole"]
 
 
+def test_body_that_began_last_gives_way_when_all_together_are_over_the_bound(
+    server: RunningServer,
+) -> None:
+    received = 0
+
+    async def watch(scope: Scope, receive: Receive, send: Send) -> None:
+        async def watched() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            return message
+
+        await echo(scope, watched, send)
+
+    size = 400_000
+    server.use(watch, max_bytes=size * 2)
+    half = b"a" * (size // 2)
+    with ExitStack() as senders:
+        callers = [senders.enter_context(server.connect()) for _ in range(4)]
+        for number, caller in enumerate(callers, 1):
+            caller.sendall(write_post(size, "Connection: close") + half)
+            wait_until(lambda: received >= number * len(half))  # noqa: B023
+        answers = []
+        for caller in callers:
+            caller.sendall(half)
+            answers += split_answers(read_all(caller))
+
+    assert [answer.content["whole"] for answer in answers] == [True, True, True, False]
+    assert [answer.content["bytes"] for answer in answers[:3]] == [size] * 3
+
+
 def test_body_that_the_application_discards_takes_nothing_of_the_bound(
     server: RunningServer,
 ) -> None:

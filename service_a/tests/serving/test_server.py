@@ -285,3 +285,20 @@ def test_unknown_host_stops_the_start_with_one_line(
     assert message.endswith(". Set HOST to choose another.")
     assert "Unknown error" not in message
     assert "\n" not in message
+
+
+def test_all_networks_of_ipv6_are_those_of_ipv4_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST", "::")
+    settings = load_settings().model_copy(update={"port": 0})
+
+    with server_module._listen(settings) as listener:
+        socket.create_connection(("127.0.0.1", listener.getsockname()[1])).close()
+
+
+def test_too_few_open_files_stop_the_start_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.serving.server.count_open_files", lambda: 127)
+
+    with pytest.raises(SystemExit) as caught:
+        serve(FastAPI(), load_settings(), FastAPI)
+
+    assert caught.value.code == "Only 127 files may be open at a time (ulimit -n): 128 are needed."

@@ -37,7 +37,7 @@ class CardModel:
         self.input_type = build_input_type(card)
         self.prediction_type = Prediction
         self._checks = build_checks(card.relations, card.features)
-        self._identifiers = [each.name for each in card.features if each.kind == "identifier"]
+        self._identifiers = {each.name for each in card.features if each.kind == "identifier"}
 
     @property
     def quick_batch(self) -> int:
@@ -106,8 +106,7 @@ class CardModel:
         return [scales[bisect_left(edges, self._count_given(each))] for each in inputs]
 
     def _count_given(self, values: BaseModel) -> int:
-        fields = values.model_fields_set
-        return len(fields) - sum(name in fields for name in self._identifiers)
+        return len(values.__pydantic_fields_set__ - self._identifiers)
 
 
 def _require_positive(part: str, number: str, values: list[float], count: int) -> None:

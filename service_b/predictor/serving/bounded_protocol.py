@@ -6,6 +6,7 @@ import logging
 import time
 from email.utils import formatdate
 from http import HTTPStatus
+from itertools import takewhile
 from typing import Any
 from uuid import uuid4
 
@@ -135,21 +136,42 @@ class BoundedProtocol(asyncio.Protocol):
             self.transport.write_eof()
             self._waits.leaving[self] = time.monotonic()
 
-    def _take_body(self, size: int) -> bool:
-        """Take budget for a piece of a body; once that fails, it fails for the whole body.
+    def give_way(self) -> None:
+        """Do without the body under way, so that one that began earlier can become whole.
 
         The application finds in the request's state that the body isn't whole.
         """
-        state = self.scope["state"]
-        if DISCARDED in state:
-            self._budget.give_back(self._body_bytes)
-            self._body_bytes = 0
+        self._give_back_body()
+        if DISCARDED not in self.scope["state"]:
+            self._over_budget = self.scope["state"][OVER_BUDGET] = True
+            self.cycle.body = bytearray()
+            self.cycle.message_event.set()
+
+    def _take_body(self, size: int) -> bool:
+        """Take budget for a piece of a body; once that fails, it fails for the whole body."""
+        if DISCARDED in self.scope["state"]:
+            self._give_back_body()
             return True
-        if self._over_budget or not self._budget.take(size):
-            self._over_budget = state[OVER_BUDGET] = True
+        if self._over_budget or not self._make_room(size):
+            self._over_budget = self.scope["state"][OVER_BUDGET] = True
             return False
         self._body_bytes += size
         return True
+
+    def _make_room(self, size: int) -> bool:
+        """Take budget, if need be from the bodies that began last.
+
+        If each of many callers kept the part that it has, none would get its body through.
+        """
+        if self._budget.take(size):
+            return True
+        bodies = self._waits.bodies
+        if self in bodies:
+            for other in takewhile(lambda each: each is not self, reversed(bodies)):
+                other.give_way()
+                if self._budget.take(size):
+                    return True
+        return False
 
     def _give_back_body(self) -> None:
         self._budget.give_back(self._body_bytes)

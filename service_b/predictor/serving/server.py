@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from predictor.serving.http_protocol import HTTPProtocol
 from predictor.serving.joined_writes import JoinedWritesProtocol
-from predictor.serving.limits import Limits
+from predictor.serving.limits import MIN_OPEN_FILES, Limits, count_open_files
 from predictor.serving.stopping import GRACEFUL_SECONDS, StoppingServer
 from predictor.serving.workers import supervise
 from predictor.settings import Settings
@@ -34,9 +34,13 @@ _ATOMIC_BYTES = getattr(select, "PIPE_BUF", 4096)
 def serve(app: FastAPI, settings: Settings, make_app: Callable[[], FastAPI]) -> None:
     """Listen and answer; SIGTERM and Ctrl-C finish the requests under way and exit with 0.
 
-    A port that can't be had ends the process with one line and status 1. If there are to be several
-    processes, `make_app` makes the application of each.
+    A port that can't be had ends the process with one line and status 1, as do too few files. If
+    there are to be several processes, `make_app` makes the application of each.
     """
+    if (most := count_open_files()) < MIN_OPEN_FILES:
+        sys.exit(
+            f"Only {most} files may be open at a time (ulimit -n): {MIN_OPEN_FILES} are needed."
+        )
     listener = _listen(settings)
     if settings.workers > 1:
         supervise(settings.workers, partial(_open_worker_server, make_app), listener)
@@ -60,6 +64,7 @@ def _listen(settings: Settings) -> socket.socket:
             (settings.host, settings.port),
             family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
             backlog=2048,
+            dualstack_ipv6=settings.host == "::" and socket.has_dualstack_ipv6(),
         )
     except OSError as error:
         # Python adds the address, which the line below names already.

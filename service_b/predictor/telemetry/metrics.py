@@ -100,6 +100,7 @@ class Metrics:
             ("model", "version", "fields"),
             registry=self._registry,
         )
+        self._warning_series: dict[tuple[str, str, str], Counter] = {}
         self._errors = Counter(
             "predictor_errors",
             "Inputs and calls that got an error instead of a prediction, by kind.",
@@ -147,7 +148,10 @@ class Metrics:
 
     def count_warning(self, model: str, version: str, fields: Sequence[str]) -> None:
         """Count a warning; a card has only so many."""
-        self._warnings.labels(model, version, ",".join(fields)).inc()
+        key = (model, version, ",".join(fields))
+        if key not in self._warning_series:
+            self._warning_series[key] = self._warnings.labels(*key)
+        self._warning_series[key].inc()
 
     def count_errors(self, kind: str, number: int = 1) -> None:
         """Count errors of one of `ERROR_KINDS`."""

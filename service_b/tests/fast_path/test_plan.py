@@ -22,7 +22,7 @@ from predictor.settings import SERVICE_FOLDER
 from predictor.version import Folder
 from tests.conftest import WriteVersion
 from tests.test_any_input import make_houses
-from tests.training.test_shipped import VERSIONS, read_real
+from tests.training.test_shipped import AMES, VERSIONS, read_real
 from training.features import to_request
 from training.hidden_fields import hide_fields, keep_required
 
@@ -79,8 +79,9 @@ def test_fast_path_gives_the_same_for_any_valid_input(
     shipped.check(data.draw(st.lists(make_houses(shipped.card), min_size=1, max_size=20)))
 
 
-def test_fast_path_tells_unknown_from_none() -> None:
-    ames = Shipped(SERVICE_FOLDER / "models" / "ames" / "1")
+@pytest.mark.parametrize("folder", AMES)
+def test_fast_path_tells_unknown_from_none(folder: Path) -> None:
+    ames = Shipped(folder)
     house = dict(ames.card.example)
     nullable = [each.name for each in ames.card.features if each.none is not None]
     unknown = [{key: house[key] for key in house if key != name} for name in nullable]

@@ -12,8 +12,8 @@ from predictor.fast_path.plan import FastPath
 from predictor.inference.card_model import CardModel
 from predictor.inference.pipelines import Pipelines
 from predictor.inference.registered_model import load_registered
-from predictor.settings import SERVICE_FOLDER
 from predictor.version import Folder
+from tests.training.test_shipped import AMES, VERSIONS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -26,14 +26,14 @@ def way(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.fixture(scope="module", params=["ames", "california"])
+@pytest.fixture(scope="module", params=VERSIONS)
 def model(request: pytest.FixtureRequest, way: str) -> CardModel:
-    return load(SERVICE_FOLDER / "models" / request.param / "1", way)
+    return load(request.param, way)
 
 
-@pytest.fixture(scope="module")
-def ames(way: str) -> CardModel:
-    return load(SERVICE_FOLDER / "models" / "ames" / "1", way)
+@pytest.fixture(scope="module", params=AMES)
+def ames(request: pytest.FixtureRequest, way: str) -> CardModel:
+    return load(request.param, way)
 
 
 def load(folder: Path, way: str) -> CardModel:

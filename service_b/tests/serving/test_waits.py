@@ -23,6 +23,9 @@ class FakeWaiter:
     def give_up_body(self) -> None:
         self.given_up += 1
 
+    def give_way(self) -> None:
+        self.given_up += 1
+
     def drop(self) -> None:
         self.dropped += 1
 

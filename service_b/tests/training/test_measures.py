@@ -38,14 +38,16 @@ def test_interval_is_not_measured_when_there_is_none() -> None:
 
 def test_table_has_a_line_per_measure_and_leaves_missing_ones_blank() -> None:
     whole = measure(ACTUAL, PREDICTED, HALF_WIDTHS)
-    lines = format_table({"all fields": whole, "forest": measure(ACTUAL, ACTUAL)}).split("\n")
+    lines = format_table({"all fields": whole, "forest": measure(ACTUAL, ACTUAL)}, "USD").split(
+        "\n"
+    )
     assert len(lines) == 2 + len(MEASURES)
     assert lines[0] == "| | all fields | forest |"
     assert lines[2] == "| R² | 0.8100 | 1.0000 |"
     assert lines[3] == "| RMSE, USD | 35,590 | 0 |"
     assert lines[-1] == "| interval width / price | 0.200 |  |"
     forest = measure(ACTUAL, ACTUAL)  # has no interval: no line of it
-    assert len(format_table({"forest": forest}).split("\n")) == 2 + len(MEASURES) - 2
+    assert len(format_table({"forest": forest}, "USD").split("\n")) == 2 + len(MEASURES) - 2
 
 
 def test_thirds_hold_as_many_rows_each() -> None:

@@ -279,10 +279,18 @@ def test_every_step_up_of_the_recipe_is_measured(recipe: Recipe, done: Run) -> N
     assert {each["feature"] for each in steps} == {*recipe.rises}
 
 
+def test_report_names_the_unit_of_the_prices(done: Run) -> None:
+    metrics = done.read_json("evaluate", "metrics.json")
+    report = write_report("Few sales", "CHF", metrics, {}, {}, [], [], {}, [])
+    assert "| RMSE, CHF |" in report
+    assert re.search(r"row \d+ \(actual [\d,]+ CHF, predicted", report)
+    assert "USD" not in report
+
+
 def test_report_leaves_out_what_was_not_measured(done: Run) -> None:
     metrics = done.read_json("evaluate", "metrics.json")
     del metrics["five_fold"], metrics["steps"]
-    report = write_report("Few sales", metrics, {}, {}, [], [], {}, [])
+    report = write_report("Few sales", "CHF", metrics, {}, {}, [], [], {}, [])
     titles = [line for line in report.splitlines() if line.startswith("## ")]
     assert titles == ["## The more is known", "## Importance", "## Parameters"]
 

@@ -119,6 +119,22 @@ def test_comparison_names_what_differs(run: Command) -> None:
     assert run("compare", "ames", "2", "2").endswith("same parameters, data, code and libraries")
 
 
+def test_versions_are_compared_on_the_rows_that_both_were_measured_on(
+    run: Command, family: Path
+) -> None:
+    card = json.loads((family / "2" / "card.json").read_bytes())
+    card["metrics"]["five_fold"] = card["metrics"] | {"rows": 2930, "mape_percent": 7.61}
+    for number in ("2", "3"):
+        text = json.dumps(card | {"version": number})
+        (family / number / "card.json").write_text(text, encoding="utf-8")
+    held_out, whole = run("compare", "ames", "1", "2"), run("compare", "ames", "2", "3")
+    assert "| | version 1, 586 rows | version 2, 586 rows |\n" in held_out
+    assert "| MAPE, % | 6.83 | 6.83 |" in held_out
+    assert "| | version 2, 2,930 rows | version 3, 2,930 rows |\n" in whole
+    assert "| MAPE, % | 7.61 | 7.61 |" in whole
+    assert run("list", "ames").splitlines()[0].count("MAPE 6.83% on 586 rows") == 1
+
+
 def test_python_and_search_are_shown_where_the_card_names_them(run: Command, family: Path) -> None:
     named = {"python": "3.13.1", "study": "0f3a-5", "best_trial": 7}
     card = json.loads((family / "2" / "card.json").read_bytes())
