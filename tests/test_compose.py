@@ -490,6 +490,10 @@ def test_log_is_in_postgresql_when_the_commands_of_the_handbook_are_followed(
         count = "psql -h 127.0.0.1 -U gateway -Atc 'SELECT count(*) FROM inputs'"
         command = f"PGPASSWORD=gateway {count}"
         assert stack.compose("exec", "-T", "postgres", "sh", "-c", command).strip() == "1"
+        stack.compose("stop", "postgres")  # while Service A is connected
+        assert (
+            stack.inspect("postgres")["State"]["ExitCode"] == 0
+        )  # 137 would mean that it was killed
     finally:
         stack.compose("--profile", "postgres", "down", "--volumes", "--rmi", "local")
 
