@@ -506,10 +506,10 @@ def test_callers_lose_nothing_when_copies_behind_haproxy_come_and_go_and_one_is_
     house: dict[str, Any],
 ) -> None:
     """The commands of `deploy/README.md`, with images and a port of the test's own."""
-    start, scale = [
+    start, scale, release = [
         step.text
         for step in read_document(ROOT / "deploy/README.md")
-        if isinstance(step, Block) and step.text.startswith("docker compose ")
+        if isinstance(step, Block) and step.language == "bash"
     ]
     stack = Stack()
     files = f"{ROOT}/docker-compose.yml:{ROOT}/deploy/compose.scale.yml"
@@ -542,6 +542,7 @@ def test_callers_lose_nothing_when_copies_behind_haproxy_come_and_go_and_one_is_
                 "service_b=3", "service_b=1"
             )
             run("bash", "-ec", fewer, environment=environment)
+            run("bash", "-ec", release, environment=environment | {"LOG_LEVEL": "WARNING"})
             assert load.failures == []
             run("docker", "kill", stack.compose("ps", "--quiet", "service_a").split()[0])
             killed_at = time.monotonic()
