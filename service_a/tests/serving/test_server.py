@@ -340,7 +340,8 @@ def test_all_networks_of_ipv6_are_those_of_ipv4_too(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("HOST", "::")
     settings = load_settings().model_copy(update={"port": 0})
 
-    with server_module._listen(settings) as listener:
+    with server_module._take_port(settings) as listener:
+        listener.listen()
         socket.create_connection(("127.0.0.1", listener.getsockname()[1])).close()
 
 
