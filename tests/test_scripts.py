@@ -21,6 +21,7 @@ from tests.running_script import (
     RunningScript,
     answers,
     clean_environment,
+    copy_services,
     run,
 )
 
@@ -28,10 +29,38 @@ if sys.platform == "win32":
     pytest.skip("the scripts need a POSIX shell", allow_module_level=True)
 
 
+FAKE_SERVICE = """
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+address = os.environ["HOST"], int(os.environ["PORT"])
+ThreadingHTTPServer(address, Handler).serve_forever()
+"""
+
+
+@pytest.fixture(scope="module")
+def fake_lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`run_services.sh` beside two services that need no time to start.
+
+    That the real ones end too: by Ctrl-C below, by SIGTERM in `test_scripts_surroundings.py`.
+    """
+    folder = tmp_path_factory.mktemp("lab")
+    script = copy_services(folder, "gateway", "predictor", "training", "models")
+    for service in ("service_a", "service_b"):
+        (folder / service / "main.py").write_text(FAKE_SERVICE)
+    return script
+
+
 @pytest.fixture
-def script(tmp_path: Path) -> Iterator[RunningScript]:
+def script(tmp_path: Path, fake_lab: Path) -> Iterator[RunningScript]:
     """The script with both services up, for a test that ends it in its own way."""
-    script = RunningScript(tmp_path)
+    script = RunningScript(tmp_path, command=(fake_lab,))
     try:
         script.wait_until_up()
         yield script
@@ -193,8 +222,8 @@ def test_both_services_stop_when_the_script_is_killed(script: RunningScript) -> 
     script.wait_until_ports_are_free()
 
 
-def test_both_services_stop_when_the_terminal_is_closed(tmp_path: Path) -> None:
-    script = RunningScript(tmp_path, terminal=True)
+def test_both_services_stop_when_the_terminal_is_closed(tmp_path: Path, fake_lab: Path) -> None:
+    script = RunningScript(tmp_path, command=(fake_lab,), terminal=True)
     try:
         script.wait_until_up()
         assert "\033[35mB | \033[0m" in script.read_output()

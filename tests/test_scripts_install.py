@@ -44,22 +44,14 @@ def test_taken_port_is_named_before_anything_is_installed(fresh_copy: Path, serv
     assert not (fresh_copy.parent / "service_b/.venv").exists()
 
 
-@pytest.mark.parametrize("value", ["0", "65536", "http", "80a", "-1", "1e3"])
-def test_start_is_refused_when_a_port_is_not_a_port(value: str) -> None:
-    result = run(RUN, SERVICE_B_PORT=value)
+# What else is refused: `lab/test_settings.py`.
+def test_start_is_refused_when_a_port_is_not_a_port() -> None:
+    result = run(RUN, SERVICE_B_PORT="80a")
 
     assert result.returncode == 1
     assert result.stderr == (
-        f"run_services.sh: SERVICE_B_PORT={value} is not a port;"
-        " it must be a number from 1 to 65535.\n"
+        "run_services.sh: SERVICE_B_PORT=80a is not a port; it must be a number from 1 to 65535.\n"
     )
-
-
-def test_start_is_refused_when_both_ports_are_the_same() -> None:
-    result = run(RUN, SERVICE_B_PORT="8000")
-
-    assert result.returncode == 1
-    assert "both 8000" in result.stderr
 
 
 def test_start_is_refused_when_the_chosen_python_is_none() -> None:

@@ -101,10 +101,8 @@ def prepare(folder: Path, **environment: str) -> str:
     return result.stdout
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Path:
+def make_lab(folder: Path) -> Path:
     """The scripts beside a service that was never installed and needs no package."""
-    folder = tmp_path / "lab"
     (folder / "service_a").mkdir(parents=True)
     (folder / "service_a/requirements.txt").touch()
     copy_scripts(folder)
@@ -112,8 +110,9 @@ def lab(tmp_path: Path) -> Path:
 
 
 def test_packages_go_into_the_venv_whatever_the_environment_says(
-    lab: Path, misleading: dict[str, str]
+    tmp_path: Path, misleading: dict[str, str]
 ) -> None:
+    lab = make_lab(tmp_path / "lab")
     with zipfile.ZipFile(lab / "small-1-py3-none-any.whl", "w") as wheel:
         wheel.writestr("small.py", "")
         wheel.writestr(
@@ -128,25 +127,20 @@ def test_packages_go_into_the_venv_whatever_the_environment_says(
     assert list(lab.glob("service_a/.venv/lib/python*/site-packages/small.py"))
 
 
-def test_venv_is_made_anew_when_its_folder_was_moved(lab: Path) -> None:
+def test_venv_is_kept_where_it_is_linked_to_and_made_anew_when_its_folder_was_moved(
+    tmp_path: Path,
+) -> None:
+    lab, other = (make_lab(tmp_path / name) for name in ("lab", "other"))
     made = prepare(lab)
     assert made.startswith("Making service_a/.venv with Python ")
 
-    made_again = prepare(moved := lab.rename(lab.parent / "elsewhere"))
+    (other / "service_a/.venv").symlink_to(lab / "service_a/.venv")
+    assert prepare(other) == ""
+
+    made_again = prepare(moved := lab.rename(tmp_path / "elsewhere"))
     assert made_again.splitlines()[0] == made.splitlines()[0]
     assert str(moved) in (moved / "service_a/.venv/pyvenv.cfg").read_text()
     assert prepare(moved) == ""
-
-
-def test_venv_of_another_checkout_is_kept_when_it_is_linked_to(lab: Path) -> None:
-    prepare(lab)
-    other = lab.parent / "other"
-    (other / "service_a").mkdir(parents=True)
-    (other / "service_a/requirements.txt").touch()
-    copy_scripts(other)
-    (other / "service_a/.venv").symlink_to(lab / "service_a/.venv")
-
-    assert prepare(other) == ""
 
 
 def test_files_have_the_same_bytes_when_git_writes_windows_line_endings(tmp_path: Path) -> None:

@@ -31,10 +31,11 @@ def make_app(env_file: Path | None = None) -> FastAPI:
     """Make the application; a wrong setting ends the process with one line."""
     try:
         load_env_file(env_file)
-        # Imported only now: its libraries read variables when they are imported.
+        settings = load_settings()
+        # Imported only now: its libraries read variables when they are imported, and take a while.
         from gateway.app import create_app
 
-        return create_app(load_settings())
+        return create_app(settings)
     except SettingsError as error:
         sys.exit(str(error))
 

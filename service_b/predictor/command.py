@@ -39,12 +39,13 @@ def make_app(env_file: Path | None = None, models: Path | None = None) -> FastAP
     try:
         load_env_file(env_file)
         check_foreign_variables()
-        # Imported after the check: its libraries read the variables.
-        from predictor.app import create_app
-
         if models:
             os.environ["PREDICTOR_MODELS"] = str(models)
-        return create_app(load_settings())
+        settings = load_settings()
+        # Imported after the checks: its libraries read the variables, and take a second or two.
+        from predictor.app import create_app
+
+        return create_app(settings)
     except (SettingsError, ManifestError) as error:
         sys.exit(str(error))
 
