@@ -492,6 +492,10 @@ def test_log_is_in_postgresql_when_the_commands_of_the_handbook_are_followed(
         count = "psql -h 127.0.0.1 -U gateway -Atc 'SELECT count(*) FROM inputs'"
         command = f"PGPASSWORD=gateway {count}"
         assert stack.compose("exec", "-T", "postgres", "sh", "-c", command).strip() == "1"
+        stack.compose("stop", "postgres")  # while Service A is connected
+        assert (
+            stack.inspect("postgres")["State"]["ExitCode"] == 0
+        )  # 137 would mean that it was killed
     finally:
         stack.compose("--profile", "postgres", "down", "--volumes", "--rmi", "local")
 
@@ -504,10 +508,10 @@ def test_callers_lose_nothing_when_copies_behind_haproxy_come_and_go_and_one_is_
     house: dict[str, Any],
 ) -> None:
     """The commands of `deploy/README.md`, with images and a port of the test's own."""
-    start, scale = [
+    start, scale, release = [
         step.text
         for step in read_document(ROOT / "deploy/README.md")
-        if isinstance(step, Block) and step.text.startswith("docker compose ")
+        if isinstance(step, Block) and step.language == "bash"
     ]
     stack = Stack()
     files = f"{ROOT}/docker-compose.yml:{ROOT}/deploy/compose.scale.yml"
@@ -540,6 +544,7 @@ def test_callers_lose_nothing_when_copies_behind_haproxy_come_and_go_and_one_is_
                 "service_b=3", "service_b=1"
             )
             run("bash", "-ec", fewer, environment=environment)
+            run("bash", "-ec", release, environment=environment | {"LOG_LEVEL": "WARNING"})
             assert load.failures == []
             run("docker", "kill", stack.compose("ps", "--quiet", "service_a").split()[0])
             killed_at = time.monotonic()

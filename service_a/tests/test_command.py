@@ -1,12 +1,15 @@
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from gateway import __version__
 from gateway.command import main, make_app
-from gateway.settings import SECRETS, Settings
+from gateway.settings import SECRETS, SERVICE_FOLDER, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +62,25 @@ def test_file_of_variables_is_named_by_an_argument(tmp_path: Path) -> None:
     assert make_app(file).state.settings.port == 9000
     with pytest.raises(SystemExit, match=r"none.env: No such file or directory$"):
         main(arguments=["--env-file", str(tmp_path / "none.env")])
+
+
+# Ctrl-C comes while main.py imports what it needs.
+INTERRUPTED = """
+import os, runpy, signal, sys
+class Interrupt:
+    def find_spec(self, name, path, target=None):
+        if name == "gateway.command":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_path("main.py", run_name="__main__")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+def test_ctrl_c_ends_the_start_without_a_traceback() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], cwd=SERVICE_FOLDER, capture_output=True, check=False
+    )
+
+    assert (result.returncode, result.stderr) == (-signal.SIGINT, b"")

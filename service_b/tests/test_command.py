@@ -1,5 +1,8 @@
 import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,3 +86,25 @@ def test_variable_of_a_library_that_cannot_be_used_is_told_from_the_file(tmp_pat
 
     with pytest.raises(SystemExit, match=r"^SKLEARN_WORKING_MEMORY: must be a whole number"):
         make_app(file)
+
+
+# Ctrl-C comes while main.py imports what it needs.
+INTERRUPTED = """
+import os, runpy, signal, sys
+class Interrupt:
+    def find_spec(self, name, path, target=None):
+        if name == "predictor.command":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_path("main.py", run_name="__main__")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+def test_ctrl_c_ends_the_start_without_a_traceback() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], cwd=SERVICE_FOLDER, capture_output=True, check=False
+    )
+
+    assert (result.returncode, result.stderr) == (-signal.SIGINT, b"")

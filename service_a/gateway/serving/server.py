@@ -2,14 +2,15 @@
 
 import errno
 import gc
+import os
 import select
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
-from typing import TextIO, cast
+from typing import NoReturn, TextIO, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -41,7 +42,7 @@ def serve(app: FastAPI, settings: Settings, make_app: Callable[[], FastAPI]) -> 
         sys.exit(
             f"Only {most} files may be open at a time (ulimit -n): {MIN_OPEN_FILES} are needed."
         )
-    listener = _listen(settings)
+    listener = _take_port(settings)
     if settings.workers > 1:
         supervise(settings.workers, partial(_open_worker_server, make_app), listener)
         return
@@ -58,23 +59,45 @@ def copy_listener(listener: socket.socket) -> list[socket.socket]:
     return [listener, *(listener.dup() for _ in range(_LISTENERS - 1))]
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _take_port(settings: Settings) -> socket.socket:
+    """Nobody gets in before the server listens, which it does when the application has started.
+
+    Until then a caller is refused at once, and may ask another copy.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server(
-            (settings.host, settings.port),
-            family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
-            backlog=2048,
-            dualstack_ipv6=settings.host == "::" and socket.has_dualstack_ipv6(),
-        )
+        with ExitStack() as opened:
+            listener = opened.enter_context(socket.socket(family))
+            if os.name == "posix":  # those of a former process may still be closing
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family is socket.AF_INET6:
+                is_dual = settings.host == "::" and socket.has_dualstack_ipv6()
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not is_dual)
+            listener.bind((settings.host, settings.port))
+            opened.pop_all()
+            return listener
     except OSError as error:
-        # Python adds the address, which the line below names already.
-        reason = str(error.strerror or error).partition(" (while")[0]
-        # Otherwise the name leads nowhere, or to another machine: no port helps.
-        wrong = "PORT" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "HOST"
-        sys.exit(
-            f"Cannot listen on {settings.host} port {settings.port}: {reason}. "
-            f"Set {wrong} to choose another."
-        )
+        _end_without_port(settings, error)
+
+
+def _end_without_port(settings: Settings, error: OSError) -> NoReturn:
+    # Otherwise the name leads nowhere, or to another machine: no port helps.
+    wrong = "PORT" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "HOST"
+    sys.exit(
+        f"Cannot listen on {settings.host} port {settings.port}: {error.strerror or error}. "
+        f"Set {wrong} to choose another."
+    )
+
+
+class _Server(StoppingServer):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        try:
+            for each in sockets or ():
+                each.listen(self.config.backlog)
+        except OSError as error:  # uvloop closes a socket that can't listen, and doesn't say so
+            await self.lifespan.shutdown()
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)) from error
 
 
 def _open_worker_server(make_app: Callable[[], FastAPI]) -> AbstractContextManager[StoppingServer]:
@@ -112,9 +135,15 @@ def _open_server(app: FastAPI) -> Iterator[StoppingServer]:
     most = _ATOMIC_BYTES if settings.workers > 1 else MAX_WAITING
     with LineWriter(sys.stdout, most) as writer:
         lines.setStream(cast(TextIO, writer))
-        yield StoppingServer(
+        server = _Server(
             config,
             at_stop=app.state.at_stop,
             at_drain=app.state.draining.set,
             drain_seconds=settings.drain_seconds,
         )
+        try:
+            yield server
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            _end_without_port(settings, error)

@@ -63,7 +63,10 @@ class StoppingServer(uvicorn.Server):
         timer.start()
         for end in self._at_stop:
             end()
+        self.force_exit = False  # Ctrl-C once more has ended the drain, and nothing else
         await super().shutdown(sockets)
+        if self.force_exit:  # and then the wait for the callers
+            await self.lifespan.shutdown()
 
 
 def _end() -> None:

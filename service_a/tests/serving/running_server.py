@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import socket
 import threading
 import time
@@ -185,6 +186,10 @@ class RunningServer:
 
     def stop(self) -> None:
         self._server.should_exit = True
+
+    def interrupt(self) -> None:
+        """Do what Ctrl-C does."""
+        self._server.handle_exit(signal.SIGINT, None)
 
     def wait_for_end(self) -> None:
         self._thread.join(WAIT_SECONDS)

@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import os
 import threading
 from functools import partial
@@ -19,6 +20,7 @@ from tests.serving.running_server import (
     read_all,
     read_answer,
     split_answers,
+    wait_until,
 )
 
 
@@ -71,6 +73,37 @@ def test_process_is_ended_after_what_is_to_be_done_first_when_a_request_stays_un
 
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def test_request_under_way_is_answered_when_ctrl_c_ends_the_drain(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stopping, "_end", lambda: None)  # this process goes on
+    caplog.set_level(logging.INFO, "uvicorn.error")
+    called, released, drains = threading.Event(), threading.Event(), threading.Event()
+
+    async def answer_late(scope: Scope, receive: Receive, send: Send) -> None:
+        called.set()
+        await asyncio.to_thread(released.wait, WAIT_SECONDS)
+        await echo(scope, receive, send)
+
+    make_server = partial(StoppingServer, at_stop=[], at_drain=drains.set, drain_seconds=3600)
+    server = RunningServer(HTTPProtocol, make_server)
+    server.use(answer_late)
+    with server.connect() as caller:
+        caller.sendall(GET)
+        assert called.wait(WAIT_SECONDS)
+        server.interrupt()
+        assert drains.wait(WAIT_SECONDS)
+        server.interrupt()
+        wait_until(
+            lambda: "Waiting for connections to close. (CTRL+C to force quit)" in caplog.messages
+        )
+        released.set()
+        (answer,) = split_answers(read_all(caller))
+    server.wait_for_end()
+
+    assert answer.status == 200
 
 
 @pytest.mark.parametrize("protocol", [HTTPProtocol, JoinedWritesProtocol, BoundedH11Protocol])

@@ -1,5 +1,6 @@
 """HTTP as h11 reads it, within the limits: where there is no httptools, as on Windows."""
 
+import re
 import sys
 from typing import Any
 
@@ -16,6 +17,8 @@ from predictor.serving.bounded_protocol import (
 )
 from predictor.serving.head_check import UNKNOWN_CODING, check_head
 from predictor.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
+
+_SCHEME_AND_HOST = re.compile(rb"https?://[^/?#]+", re.IGNORECASE)
 
 
 class BoundedH11Protocol(BoundedProtocol, H11Protocol):  # type: ignore[misc]
@@ -101,8 +104,24 @@ class _BoundedParser(h11.Connection):
                 check_head(list(event.headers), event.http_version.decode())
             except Refused as error:
                 raise h11.RemoteProtocolError(str(error), error.status) from error
+            if not event.target.startswith(b"/") or b"#" in event.target:
+                return _cut_target(event)
         elif isinstance(event, h11.EndOfMessage):
             protocol.cycle.more_body = False
         elif isinstance(event, h11.Data) and not protocol.keep(len(event.data)):
             return h11.Data(b"")
         return event
+
+
+def _cut_target(request: h11.Request) -> h11.Request:
+    """Leave the path and the query of a target, as httptools does (RFC 9112, section 3.2.2)."""
+    start = _SCHEME_AND_HOST.match(request.target)
+    target = request.target[start.end() if start else 0 :].partition(b"#")[0]
+    if not target.startswith(b"/") and target != b"*":
+        raise h11.RemoteProtocolError(INVALID)
+    return h11.Request(
+        method=request.method,
+        headers=request.headers,
+        target=target,
+        http_version=request.http_version,
+    )

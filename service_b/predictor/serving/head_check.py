@@ -11,7 +11,7 @@ Field = tuple[bytes, bytes]
 UNKNOWN_CODING = "The only Transfer-Encoding that is read is chunked"
 
 _HOST = re.compile(
-    rb"(\[[0-9A-Za-z:.%_~-]+\]|([0-9A-Za-z._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(:[0-9]*)?"
+    rb"(\[[0-9A-Za-z:.%_~-]+\]|([0-9A-Za-z._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(:[0-9]*)?[ \t]*"
 )
 
 

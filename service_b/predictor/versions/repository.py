@@ -117,7 +117,9 @@ class ModelRepository:
         """Say where symbolic links lead now; only local folders have any."""
         if not isinstance(self._files, LocalFileSystem):
             return path
-        real = Path(path).resolve().as_posix()
+        real = Path(os.path.realpath(path)).as_posix()
+        if os.path.islink(real):
+            raise ModelRefused("a link leads in a circle")
         if not self._allowed.allow(f"{LOCAL}{real}"):
             raise ModelRefused(f"a link leads to {real}, which isn't allowed")
         return real

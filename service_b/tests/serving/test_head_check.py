@@ -9,7 +9,16 @@ BODY = b"2\r\n{}\r\n0\r\n\r\n"
 
 @pytest.mark.parametrize(
     "host",
-    ["x", "", "service_b:8001", "[::1]:80", "[fe80::1%25eth0]", "xn--bcher-kva.example.:80", "%41"],
+    [
+        "x",
+        "",
+        "x \t",
+        "service_b:8001 ",
+        "[::1]:80",
+        "[fe80::1%25eth0]",
+        "xn--bcher-kva.example.:80",
+        "%41",
+    ],
 )
 def test_host_is_taken(server: RunningServer, host: str) -> None:
     head = f"GET /x HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"

@@ -108,6 +108,22 @@ def test_body_of_a_request_that_offers_to_upgrade_is_never_a_request(
     assert answers[0].content["bytes"] == len(inner)
 
 
+@pytest.mark.parametrize(
+    "target", ["http://x/first", "HTTPS://user@x:1/first?a=1", "/first#part", "/first?a=1#part"]
+)
+def test_path_is_found_in_each_form_of_a_target(server: RunningServer, target: str) -> None:
+    answers = server.send(write_head("Content-Length: 2", path=target) + b"{}" + LAST)
+
+    assert [answer.content["path"] for answer in answers] == ["/first", "/last"]
+
+
+@pytest.mark.parametrize("target", ["first", "?a=1", "http://x", "http:///first"])
+def test_target_without_a_path_is_refused(server: RunningServer, target: str) -> None:
+    (answer,) = server.send(write_head(path=target))
+
+    assert answer.status == 400
+
+
 def test_tunnel_is_refused(server: RunningServer) -> None:
     async def refuse(_: Scope, __: Receive, send: Send) -> None:
         headers = [(b"content-length", b"0")]

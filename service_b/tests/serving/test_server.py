@@ -1,6 +1,7 @@
 """The service as a process of its own, over real sockets."""
 
 import asyncio
+import errno
 import gc
 import json
 import re
@@ -25,6 +26,7 @@ from starlette.types import Receive, Scope, Send
 from predictor.app import create_app
 from predictor.command import main
 from predictor.serving import server as server_module
+from predictor.serving import stopping
 from predictor.serving.http_protocol import HTTPProtocol
 from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.serving.server import serve
@@ -180,6 +182,20 @@ def test_callers_that_come_together_get_their_first_answers_together(server: Run
     assert max(answered.index(path) for path in paths) < 3 * len(paths)
 
 
+def serve_with(server_class: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Serve an application in this process, whose own things stay as they are."""
+    monkeypatch.setattr(server_module, "_Server", server_class)
+    monkeypatch.setattr(stopping, "_end", lambda: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    app = FastAPI()
+    app.state.lines = LineHandler(sys.stdout, LineFormatter())
+    app.state.at_stop = []
+    app.state.draining = Event()
+    app.state.settings = load_settings()
+    serve(app, app.state.settings, lambda: app)
+
+
 @pytest.mark.parametrize(
     ("plain", "protocol"), [("0", JoinedWritesProtocol), ("joined_writes", HTTPProtocol)]
 )
@@ -199,19 +215,52 @@ def test_writes_are_joined_unless_they_are_to_be_plain(
 
     monkeypatch.setenv("PORT", str(find_free_port()))
     monkeypatch.setenv("LAB_PLAIN", plain)
-    monkeypatch.setattr(server_module, "StoppingServer", FakeServer)
-    # What is this process's own stays as it is.
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    monkeypatch.setattr(gc, "freeze", lambda: None)
-
-    app = FastAPI()
-    app.state.lines = LineHandler(sys.stdout, LineFormatter())
-    app.state.at_stop = []
-    app.state.draining = Event()
-    app.state.settings = load_settings()
-    serve(app, app.state.settings, lambda: app)
+    serve_with(FakeServer, monkeypatch)
 
     assert protocols == [protocol]
+
+
+def test_caller_is_refused_until_the_application_has_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = find_free_port()
+    monkeypatch.setenv("PORT", str(port))
+    errors = []
+
+    class EndingServer(server_module._Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            errors.append(call())
+            await super().startup(sockets)
+            errors.append(call())
+            self.should_exit = True
+
+    def call() -> int:
+        with socket.socket() as caller:
+            return caller.connect_ex(("127.0.0.1", port))
+
+    serve_with(EndingServer, monkeypatch)
+
+    assert errors == [errno.ECONNREFUSED, 0]
+
+
+def test_port_that_is_taken_during_the_start_stops_it_with_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = find_free_port()
+    monkeypatch.setenv("PORT", str(port))
+
+    class LateServer(server_module._Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            with socket.create_server(("127.0.0.1", port)):  # bound as well, and listens
+                await super().startup(sockets)
+
+    with pytest.raises(SystemExit) as caught:
+        serve_with(LateServer, monkeypatch)
+
+    assert caught.value.code == (
+        f"Cannot listen on 127.0.0.1 port {port}: Address already in use. "
+        "Set PORT to choose another."
+    )
 
 
 def test_taken_port_stops_the_start_with_one_line(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from training.live_quality import (
     measure_weeks,
     promise_errors,
 )
+from training.measures import lead
 
 
 def sell(predicted: list[float], actual: list[float], known_share: float = 1) -> Sales:
@@ -39,7 +40,7 @@ def test_quality_is_measured_against_the_prices_paid(ames_card: ModelCard) -> No
 
 
 def test_promise_is_that_for_as_much_as_was_known(ames_card: ModelCard) -> None:
-    shares = ames_card.metrics["by_share_of_optional_fields_known"]
+    shares = lead(ames_card.metrics)["by_share_of_optional_fields_known"]
     few = promise_errors(sell([1], [1], known_share=0), ames_card)
     all_known = promise_errors(sell([1], [1], known_share=1), ames_card)
     assert few == [shares["0"]["mape_percent"]]

@@ -428,15 +428,22 @@ def test_ten_contradictory_houses_are_priced_with_warnings_and_no_real_one(
     (version / "card.json").write_text(warned.model_dump_json(), encoding="utf-8")
     model = load_model(version.parent, card.version)
 
-    def find_fields(*houses: dict[str, Any]) -> list[str]:
+    def find_fields(*houses: dict[str, Any], unusual: bool = False) -> list[str]:
+        """Give the fields that contradict; or those by which a house is very unusual."""
         inputs = [model.input_type.model_validate(house) for house in houses]
         return [
-            " ".join([",".join(each.fields) for each in prediction.warnings])
+            " ".join(
+                ",".join(each.fields)
+                for each in prediction.warnings
+                if each.msg.startswith("At most ") == unusual
+            )
             for prediction in model.predict(inputs)
         ]
 
-    rows = real.prepared.frame.to_dict("records")
-    assert find_fields(*[to_request(card.features, row) for row in rows]) == [""] * 2930
+    rows = [to_request(card.features, row) for row in real.prepared.frame.to_dict("records")]
+    assert find_fields(*rows) == [""] * 2930
+    # That `typical` is below 0.01 must hold for fewer than 1% of them. It does for 11.
+    assert len([each for each in find_fields(*rows, unusual=True) if each]) < 29
     houses = [card.example | change for change, _ in CONTRADICTORY.values()]
     assert find_fields(*houses) == [fields for _, fields in CONTRADICTORY.values()]
 

@@ -283,6 +283,8 @@ def test_source_is_unavailable_when_a_link_leads_where_no_source_may_be(
         ("card.json", "isn't allowed"),
         ("model.joblib", "isn't allowed"),
         ("card.json", "directory"),
+        ("card.json", "circle"),
+        ("model.joblib", "circle"),
     ],
 )
 def test_version_that_can_not_be_read_is_refused_and_leaves_its_place_to_a_lower_one(
@@ -294,7 +296,7 @@ def test_version_that_can_not_be_read_is_refused_and_leaves_its_place_to_a_lower
     if reason == "directory":
         unreadable.mkdir()
     else:
-        unreadable.symlink_to(tmp_path / "elsewhere")
+        unreadable.symlink_to(unreadable if reason == "circle" else tmp_path / "elsewhere")
     allowed = AllowedSources([f"file://{models_folder}/"])
 
     version = ModelRepository(str(models_folder / "tiny"), allowed).find()

@@ -38,7 +38,7 @@ class ApiKeys:
         return path in OPEN_PATHS or (path.startswith(_OPEN_FOLDERS) and path.rstrip() != _EVENTS)
 
     def _has_key(self, scope: Scope) -> bool:
-        given = dict(scope["headers"]).get(HEADER.lower().encode(), b"")
+        given = dict(scope["headers"]).get(HEADER.lower().encode(), b"").rstrip()
         # Every key is compared, and the time it takes doesn't reveal how much of one was right.
         matches = [compare_digest(given, key) for key in self._keys]
         return any(matches)

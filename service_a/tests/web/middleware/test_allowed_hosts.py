@@ -14,7 +14,7 @@ def client() -> TestClient:
 
 @pytest.mark.parametrize(
     "host",
-    ["lab.example", "LAB.example:8000", "service_b:8001", "127.0.0.1:80", "[::1]", "[::1]:8000"],
+    ["lab.example", "LAB.example:8000 ", "service_b:8001", "127.0.0.1:80", "[::1]", "[::1]:8000"],
 )
 def test_call_is_answered_when_its_host_is_listed(client: TestClient, host: str) -> None:
     assert client.get("/", headers={"Host": host}).text == "answer"

@@ -44,7 +44,7 @@ def test_key_that_is_not_ascii_is_refused(guarded: TestClient) -> None:
     assert guarded.get("/", headers={b"X-API-Key": b"\xff\xfe"}).status_code == 401
 
 
-@pytest.mark.parametrize("key", ["first-key", "second-key"])
+@pytest.mark.parametrize("key", ["first-key", "second-key", "first-key \t"])
 def test_call_is_answered_when_it_has_one_of_the_keys(guarded: TestClient, key: str) -> None:
     headers = {"X-API-Key": key}
 

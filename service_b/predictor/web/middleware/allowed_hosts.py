@@ -26,7 +26,7 @@ class AllowedHosts:
 
     def _is_allowed(self, scope: Scope) -> bool:
         given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        return len(given) == 1 and _cut_port(given[0]).lower() in self._hosts
+        return len(given) == 1 and _cut_port(given[0].rstrip()).lower() in self._hosts
 
 
 def _cut_port(host: str) -> str:

@@ -34,6 +34,6 @@ class ApiKey:
         return path in OPEN_PATHS or path.startswith(_OPEN_FOLDER)
 
     def _has_key(self, scope: Scope) -> bool:
-        given = dict(scope["headers"]).get(HEADER.lower().encode(), b"")
+        given = dict(scope["headers"]).get(HEADER.lower().encode(), b"").rstrip()
         # The time it takes doesn't reveal how much of the key was right.
         return compare_digest(given, self._key)
