@@ -62,7 +62,7 @@ class Forest:
         # By column: its number, that of its group, its bounds, and what each of its places adds to
         # the number of the line.
         self._columns: list[tuple[int, int, Matrix, Lines]] = []
-        tables = []
+        self._table = np.empty((lines, len(trees)), dtype=word)
         first = 0
         for number, group in enumerate(groups):
             table = np.full((1, len(trees)), np.iinfo(word).max, dtype=word)
@@ -73,9 +73,8 @@ class Forest:
                 self._columns.append((column, number, bounds[column], steps))
                 own = fill_table(splits[column], codes[column], bounds[column], len(trees), word)
                 table = (own[:, None] & table).reshape(-1, len(trees))
-            tables.append(table)
+            self._table[first : first + len(table)] = table
             first += len(table)
-        self._table = np.concatenate(tables)
         self._groups = np.cumsum([0, *map(len, groups)])[:-1]
         self._places = np.array([each[0] for each in self._columns], dtype=np.intp)
         # All bounds in one ascending array of complex numbers: column, bound.
