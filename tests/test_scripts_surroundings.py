@@ -158,12 +158,15 @@ def test_files_have_the_same_bytes_when_git_writes_windows_line_endings(tmp_path
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "dash"])
-def test_scripts_work_when_something_else_wrote_windows_line_endings(lab: Path, shell: str) -> None:
-    for path in [*lab.glob("*.sh"), *lab.glob("lab/*.sh"), *lab.glob("lab/*.py")]:
+def test_scripts_work_when_something_else_wrote_windows_line_endings(
+    tmp_path: Path, shell: str
+) -> None:
+    copy_scripts(tmp_path)
+    for path in [*tmp_path.glob("*.sh"), *tmp_path.glob("lab/*.sh"), *tmp_path.glob("lab/*.py")]:
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 
     for script in (RUN, TEST):
         command = [shutil.which(shell) or "sh", script.name, "--help"]
-        result = subprocess.run(command, cwd=lab, capture_output=True, check=True, timeout=30)
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, timeout=30)
         assert result.stdout.startswith(b"Usage: ./" + script.name.encode())
         assert result.stderr == b""

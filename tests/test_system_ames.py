@@ -5,6 +5,7 @@ import json
 import os
 import re
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,9 @@ def read_houses() -> list[dict[str, Any]]:
 @pytest.mark.skipif(
     not DATA.exists(), reason=f"needs the data: {DATA} is missing, AMES_DATA names another file"
 )
-def test_every_house_of_the_data_gets_a_price(lab: Lab) -> None:
+def test_every_house_of_the_data_gets_a_price_but_that_with_a_garage_of_the_future(
+    lab: Lab,
+) -> None:
     houses = read_houses()
     local = threading.local()
 
@@ -70,11 +73,12 @@ def test_every_house_of_the_data_gets_a_price(lab: Lab) -> None:
 
     assert len(houses) == 2930
     refused = [
-        (house, text)
-        for house, (status, text) in zip(houses, answers, strict=True)
+        (house["garageYrBlt"], status)
+        for house, (status, _) in zip(houses, answers, strict=True)
         if status != 200
     ]
-    assert refused == []
+    # The preparation of the data repairs this one.
+    assert refused == [(2207, 422)]
     rows = lab.read_inputs()
     assert len(rows) == 2930
-    assert {row["outcome"] for row in rows} == {"predicted"}
+    assert Counter(row["outcome"] for row in rows) == {"predicted": 2929, "rejected": 1}

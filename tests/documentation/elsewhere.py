@@ -8,6 +8,7 @@ RUN_ELSEWHERE = {
     "./test_services.sh\n": ".ci/run",
     "./benchmarks/run.sh": "tests/test_benchmarks.py",
     "docker compose ": "tests/test_compose.py",
+    "lab() { docker compose": "tests/test_compose.py",
     "export SERVICE_B_PORT=8001-8002": "tests/test_compose.py",
     "docker swarm init": "tests/test_swarm.py",
     "make_key() {": "tests/test_swarm.py",
