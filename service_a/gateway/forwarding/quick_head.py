@@ -37,3 +37,4 @@ class QuickHeadResponse(FinalResponse):
         {**HTTPResponse.begin.__globals__, "parse_headers": read_fields},
         argdefs=HTTPResponse.begin.__defaults__,
     )
+    begin.__kwdefaults__ = HTTPResponse.begin.__kwdefaults__

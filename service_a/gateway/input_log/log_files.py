@@ -79,10 +79,10 @@ class LogFiles:
             found = [os.stat(name) for name in self._names[: 3 if all_are_due else 2]]
         except (FileNotFoundError, NotADirectoryError) as error:
             raise InputLogUnavailable(f"{Path(error.filename).name} is gone") from None
-        if all_are_due and f"{os.path.realpath(self.path)}-wal" != self._names[1]:
-            raise InputLogUnavailable("the log's file was moved, and its path links to it")
         if [_identify(each) for each in found] != self._opened[: len(found)]:
             raise InputLogUnavailable("a file of the log was replaced")
+        if all_are_due and f"{os.path.realpath(self.path)}-wal" != self._names[1]:
+            raise InputLogUnavailable("the log's file was moved, and its path links to it")
         main, wal = found[:2]
         if not main.st_size or (self._wal_bytes and not wal.st_size) or self._is_hollow(wal):
             raise InputLogUnavailable("a file of the log was emptied")

@@ -58,13 +58,19 @@ class BoundedH11Protocol(BoundedProtocol, H11Protocol):  # type: ignore[misc]
             return
         super().on_response_complete()
         self._unset_keepalive_if_required()  # one timer serves all
-        if not self.transport.is_closing() and not self._is_under_way():
-            self._wait_for_next()
+        if not self.transport.is_closing():
+            if not self._is_under_way():
+                self._wait_for_next()
             self._settle()
 
     def keep(self, size: int) -> bool:
         """Say whether a piece of a body is to be kept."""
         return not self.cycle.response_complete and self._take_body(size)
+
+    def end_body(self) -> None:
+        """Note that the body is whole: nobody waits for it, and it gives way to none."""
+        self.cycle.more_body = False
+        self._waits.bodies.pop(self, None)
 
     def _settle(self) -> None:
         """Count what h11 keeps, and see what is to be waited for now."""
@@ -107,7 +113,7 @@ class _BoundedParser(h11.Connection):
             if not event.target.startswith(b"/") or b"#" in event.target:
                 return _cut_target(event)
         elif isinstance(event, h11.EndOfMessage):
-            protocol.cycle.more_body = False
+            protocol.end_body()
         elif isinstance(event, h11.Data) and not protocol.keep(len(event.data)):
             return h11.Data(b"")
         return event

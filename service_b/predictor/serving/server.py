@@ -10,10 +10,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
-from typing import NoReturn, TextIO, cast
+from typing import TextIO, cast
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 
 from predictor.serving.http_protocol import HTTPProtocol
 from predictor.serving.joined_writes import JoinedWritesProtocol
@@ -77,13 +78,13 @@ def _take_port(settings: Settings) -> socket.socket:
             opened.pop_all()
             return listener
     except OSError as error:
-        _end_without_port(settings, error)
+        sys.exit(_explain_obstacle(settings, error))
 
 
-def _end_without_port(settings: Settings, error: OSError) -> NoReturn:
+def _explain_obstacle(settings: Settings, error: OSError) -> str:
     # Otherwise the name leads nowhere, or to another machine: no port helps.
     wrong = "PORT" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "HOST"
-    sys.exit(
+    return (
         f"Cannot listen on {settings.host} port {settings.port}: {error.strerror or error}. "
         f"Set {wrong} to choose another."
     )
@@ -91,11 +92,11 @@ def _end_without_port(settings: Settings, error: OSError) -> NoReturn:
 
 class _Server(StoppingServer):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
         try:
+            await super().startup(sockets)
             for each in sockets or ():
                 each.listen(self.config.backlog)
-        except OSError as error:  # uvloop closes a socket that can't listen, and doesn't say so
+        except OSError as error:  # asyncio says so; uvloop closes the socket, and doesn't
             await self.lifespan.shutdown()
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)) from error
 
@@ -146,4 +147,8 @@ def _open_server(app: FastAPI) -> Iterator[StoppingServer]:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            _end_without_port(settings, error)
+            line = _explain_obstacle(settings, error)
+            if settings.workers > 1:  # after any other status, their supervisor tries again
+                print(line, file=sys.stderr)  # noqa: T201
+                sys.exit(STARTUP_FAILURE)
+            sys.exit(line)

@@ -163,6 +163,18 @@ def test_application_is_told_that_a_body_is_late(server: RunningServer, sent: by
 
 
 @pytest.mark.usefixtures("quick_clock")
+def test_application_is_told_that_a_body_is_late_when_it_came_with_the_request_before(
+    server: RunningServer,
+) -> None:
+    server.use(read_until_late, body_seconds=0.02, head_seconds=0.02)
+    with server.connect() as caller:
+        caller.sendall(write_post(2) + b"{}" + write_post(9) + b"x")
+        answers = split_answers(read_all(caller))
+
+    assert [answer.content["late"] for answer in answers] == [False, True]
+
+
+@pytest.mark.usefixtures("quick_clock")
 def test_body_is_not_late_while_its_request_waits_for_its_turn(
     server: RunningServer, late_app: LateApp
 ) -> None:
