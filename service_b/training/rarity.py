@@ -30,7 +30,7 @@ from training.recipe import Recipe
 from training.typicality import encode, fit_typicality
 
 FOLDS = 5
-# About so many real rows get a warning.
+# At most about so many real rows get a warning; of `ames` far fewer.
 WARN_BELOW = 0.01
 # A little more than the 85% that are wanted, for the factors are lowered afterwards.
 _COVERAGE_OF_NEW_PLACES = 0.91
