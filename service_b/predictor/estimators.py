@@ -8,8 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import solve
 from scipy.spatial import cKDTree
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
 
 Matrix = npt.NDArray[np.float64]
 
@@ -19,6 +20,8 @@ _AVERAGE_ROWS = 10
 _RARE_SHARE = 0.025
 # Numbers that span more than this factor are taken by their logarithm in a linear model.
 _WIDE_FACTOR = 20
+# So many rows are compared with all known ones at once: it bounds the memory.
+_ROWS_AT_ONCE = 64
 
 
 class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -284,6 +287,102 @@ class LinearDesign(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _scale(self, numbers: Matrix) -> Matrix:
         inside = np.clip(numbers, *self.bounds_)
         return np.where(self.logs_, np.log1p(np.where(self.logs_, inside, 0)), inside)
+
+
+class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """A Gaussian process with a given kernel: how much two rows say about each other's targets.
+
+    `scales` holds (column, length) pairs: the numbers, and over which difference the kernel falls
+    from 1 to 0.6. The other columns hold categories. Where two rows have the same ones, `place` is
+    added, and `local` times a kernel whose lengths are `shrink` times as long. `noise` is the
+    variance of the targets of equal rows, in the same unit.
+    """
+
+    def __init__(
+        self,
+        scales: tuple[tuple[int, float], ...],
+        place: float,
+        local: float,
+        shrink: float,
+        noise: float,
+    ) -> None:
+        self.scales = scales
+        self.place = place
+        self.local = local
+        self.shrink = shrink
+        self.noise = noise
+
+    def fit(self, rows: Matrix, targets: Matrix) -> Self:
+        self.rows_ = np.ascontiguousarray(rows.T)
+        self.mean_ = float(targets.mean())
+        kernel = self._compare(rows)
+        np.fill_diagonal(kernel, kernel.diagonal() + self.noise)
+        self.weights_ = solve(kernel, targets - self.mean_, assume_a="pos", overwrite_a=True)
+        return self
+
+    def predict(self, rows: Matrix) -> Matrix:
+        sums = [
+            self._compare(rows[start : start + _ROWS_AT_ONCE]) @ self.weights_
+            for start in range(0, len(rows), _ROWS_AT_ONCE)
+        ]
+        return self.mean_ + np.concatenate(sums)
+
+    def _compare(self, rows: Matrix) -> Matrix:
+        scales = dict(self.scales)
+        squares = np.zeros((len(rows), self.rows_.shape[1]))
+        same = np.ones(squares.shape, dtype=np.bool_)
+        for column, (own, known) in enumerate(zip(rows.T, self.rows_, strict=True)):
+            if column in scales:
+                squares += (np.subtract.outer(own, known) / scales[column]) ** 2
+            else:
+                same &= np.equal.outer(own, known)
+        kernel = np.exp(squares / -2)
+        kernel[same] += self.place + self.local * np.exp(squares[same] / (-2 * self.shrink**2))
+        return kernel
+
+
+class ReducedBlend(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """An estimator, and a second one of few columns for the rows of which no others are known.
+
+    `known` has an entry per input column, the first ones of the matrix: whether it is one of the
+    few. A row of which just these are known gets the mean of both predictions, in which that of
+    `reduced` counts `share`; any other row gets that of `main` (Saar-Tsechansky and Provost 2007,
+    "Handling missing values when applying classification models").
+
+    In training the rows come in `copies` with other columns unknown in each, one copy after the
+    other. The reduced estimator learns from the first.
+    """
+
+    def __init__(
+        self, main: Any, reduced: Any, known: tuple[bool, ...], share: float, copies: int
+    ) -> None:
+        self.main = main
+        self.reduced = reduced
+        self.known = known
+        self.share = share
+        self.copies = copies
+
+    def fit(self, matrix: Matrix, targets: Matrix) -> Self:
+        rows = len(matrix) // self.copies
+        self.main_ = clone(self.main).fit(matrix, targets)
+        self.reduced_ = clone(self.reduced).fit(
+            matrix[:rows, np.flatnonzero(self.known)], targets[:rows]
+        )
+        return self
+
+    def predict(self, matrix: Matrix) -> Matrix:
+        predicted: Matrix = self.main_.predict(matrix)
+        unknown = np.isnan(matrix[:, : len(self.known)])
+        scant = np.flatnonzero((unknown != self.known).all(axis=1))
+        if scant.size:
+            few = matrix[np.ix_(scant, np.flatnonzero(self.known))]
+            predicted[scant] = self.mix(predicted[scant], few)
+        return predicted
+
+    def mix(self, predicted: Matrix, few: Matrix) -> Matrix:
+        """Give the means of predictions of `main_` and those that the few columns lead to."""
+        reduced: Matrix = self.reduced_.predict(few)
+        return (1 - self.share) * predicted + self.share * reduced
 
 
 class BoundedExp:
