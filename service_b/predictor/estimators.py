@@ -4,6 +4,7 @@ Pickled versions name these classes, so serving needs them, and training builds 
 changes here must go on loading and predicting the versions that exist.
 """
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -20,8 +21,6 @@ _AVERAGE_ROWS = 10
 _RARE_SHARE = 0.025
 # Numbers that span more than this factor are taken by their logarithm in a linear model.
 _WIDE_FACTOR = 20
-# So many rows are compared with all known ones at once: it bounds the memory.
-_ROWS_AT_ONCE = 64
 
 
 class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -315,30 +314,28 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, rows: Matrix, targets: Matrix) -> Self:
         self.rows_ = np.ascontiguousarray(rows.T)
         self.mean_ = float(targets.mean())
-        kernel = self._compare(rows)
+        kernel = np.array([*self._compare(rows)])
         np.fill_diagonal(kernel, kernel.diagonal() + self.noise)
         self.weights_ = solve(kernel, targets - self.mean_, assume_a="pos", overwrite_a=True)
         return self
 
     def predict(self, rows: Matrix) -> Matrix:
-        sums = [
-            self._compare(rows[start : start + _ROWS_AT_ONCE]) @ self.weights_
-            for start in range(0, len(rows), _ROWS_AT_ONCE)
-        ]
-        return self.mean_ + np.concatenate(sums)
+        return self.mean_ + np.array([each @ self.weights_ for each in self._compare(rows)])
 
-    def _compare(self, rows: Matrix) -> Matrix:
-        scales = dict(self.scales)
-        squares = np.zeros((len(rows), self.rows_.shape[1]))
-        same = np.ones(squares.shape, dtype=np.bool_)
-        for column, (own, known) in enumerate(zip(rows.T, self.rows_, strict=True)):
-            if column in scales:
-                squares += (np.subtract.outer(own, known) / scales[column]) ** 2
-            else:
-                same &= np.equal.outer(own, known)
-        kernel = np.exp(squares / -2)
-        kernel[same] += self.place + self.local * np.exp(squares[same] / (-2 * self.shrink**2))
-        return kernel
+    def _compare(self, rows: Matrix) -> Iterator[Matrix]:
+        """Give the kernel of each row with all known rows."""
+        nearness = np.zeros(len(self.rows_))
+        for column, length in self.scales:
+            nearness[column] = 1 / length**2
+        categories = np.flatnonzero(nearness == 0)
+        for row in rows:
+            steps = self.rows_ - row[:, None]
+            squares = nearness @ (steps * steps)
+            kernel = np.exp(squares / -2)
+            same = np.flatnonzero(~steps[categories].any(axis=0))
+            near = np.exp(squares[same] / (-2 * self.shrink**2))
+            kernel[same] += self.place + self.local * near
+            yield kernel
 
 
 class ReducedBlend(RegressorMixin, BaseEstimator):  # type: ignore[misc]
