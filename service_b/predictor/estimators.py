@@ -21,6 +21,8 @@ _AVERAGE_ROWS = 10
 _RARE_SHARE = 0.025
 # Numbers that span more than this factor are taken by their logarithm in a linear model.
 _WIDE_FACTOR = 20
+# A Gaussian process takes memory by the square of its rows, and time to learn by the cube.
+_MOST_PROCESS_ROWS = 5_000
 
 
 class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -294,7 +296,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     `scales` holds (column, length) pairs: the numbers, and over which difference the kernel falls
     from 1 to 0.6. The other columns hold categories. Where two rows have the same ones, `place` is
     added, and `local` times a kernel whose lengths are `shrink` times as long. `noise` is the
-    variance of the targets of equal rows, in the same unit.
+    variance of the targets of equal rows, in the same unit. Of more than 5,000 rows it learns from
+    the last.
     """
 
     def __init__(
@@ -312,6 +315,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.noise = noise
 
     def fit(self, rows: Matrix, targets: Matrix) -> Self:
+        rows, targets = rows[-_MOST_PROCESS_ROWS:], targets[-_MOST_PROCESS_ROWS:]
         self.rows_ = np.ascontiguousarray(rows.T)
         self.mean_ = float(targets.mean())
         kernel = np.array([*self._compare(rows)])

@@ -121,6 +121,13 @@ def test_rows_of_the_same_category_say_more_and_near_ones_most() -> None:
     assert 2 < predict(0, 0.2, 3.0) < predict(0, 0.2, 0.0)
 
 
+def test_process_learns_from_the_last_of_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("predictor.estimators._MOST_PROCESS_ROWS", 2)
+    process = GaussianProcess(((0, 1.0),), place=0, local=0, shrink=1, noise=1e-9)
+    process.fit(np.array([[1.0], [1.0], [9.0]]), np.array([50.0, 3.0, 4.0]))
+    assert process.predict(np.array([[1.0], [9.0]])) == pytest.approx([3, 4])
+
+
 def test_reduced_estimator_counts_only_where_nothing_but_its_columns_is_known() -> None:
     matrix = np.array([[1.0, 7.0, 5.0], [1.0, NAN, 5.0], [1.0, NAN, NAN], [NAN, NAN, NAN]])
     copies = np.concatenate([matrix[:2], matrix[2:]])
