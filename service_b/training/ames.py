@@ -107,7 +107,7 @@ RECIPE = Recipe(
         "blend of boosting and linear": _BLEND,
         "blend of boosting and linear, no derived columns": replace(_BLEND, derived=False),
         "blend, required copies, two seeds, sensible steps": _SCANT,
-        "the same, beside a Gaussian process on the required fields": replace(
+        "blend, required copies, two seeds, sensible steps, reduced model": replace(
             _SCANT, reduced_share=0.6
         ),
     },
