@@ -254,7 +254,9 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry=_describe_telemetry(settings, export),
     )
     app.state.settings = settings
-    app.state.body_reader = _make_body_reader(settings)
+    parser = parse_strictly if "key_count" in settings.plain else parse_counting_keys
+    app.state.body_reader = BodyReader(settings.max_body_bytes, parser)
+    app.state.batch_reader = BodyReader(settings.max_batch_body_bytes, parser)
     app.state.listed_pages = settings.cors_origins or frozenset()
     app.state.metrics = metrics
     app.state.watchers = watchers
@@ -302,11 +304,6 @@ def _describe_telemetry(settings: Settings, export: "SpanExport | None") -> Tele
         "logs": False,
         "auto_configure": False,
     }
-
-
-def _make_body_reader(settings: Settings) -> BodyReader:
-    parser = parse_strictly if "key_count" in settings.plain else parse_counting_keys
-    return BodyReader(parser)
 
 
 def _make_writer(database: LogDatabase, settings: Settings) -> LogWriter:

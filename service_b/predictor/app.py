@@ -170,7 +170,8 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry=_describe_telemetry(settings, export),
     )
     app.state.settings = settings
-    app.state.body_reader = _make_body_reader(settings)
+    parser = parse_strictly if "key_count" in settings.plain else parse_counting_keys
+    app.state.body_reader = BodyReader(settings.max_body_bytes, parser)
     app.state.quick_check = "quick_check" not in settings.plain
     app.state.listed_pages = frozenset()
     app.state.metrics = metrics
@@ -222,11 +223,6 @@ def _describe_telemetry(settings: Settings, export: "SpanExport | None") -> Tele
         "logs": False,
         "auto_configure": False,
     }
-
-
-def _make_body_reader(settings: Settings) -> BodyReader:
-    parser = parse_strictly if "key_count" in settings.plain else parse_counting_keys
-    return BodyReader(parser)
 
 
 def _build_deployments(

@@ -33,18 +33,19 @@ def parse_strictly(body: bytes, allow_nan: bool) -> Any:
 
 
 class BodyReader:
-    """Reads the bodies of requests that are declared as JSON."""
+    """Reads the bodies of requests that are declared as JSON, each of `max_bytes` at most."""
 
-    def __init__(self, parser: Parser = parse_strictly) -> None:
+    def __init__(self, max_bytes: int, parser: Parser = parse_strictly) -> None:
+        self._max_bytes = max_bytes
         self._parser = parser
 
-    async def read(self, request: Request, max_bytes: int) -> bytes:
+    async def read(self, request: Request) -> bytes:
         """Return the whole body, as it was sent, without a byte order mark before it.
 
         Raises:
             WrongContentType: the body doesn't say that it is JSON.
             UnsupportedEncoding: the body is compressed.
-            BodyTooLarge: the body has more than `max_bytes`.
+            BodyTooLarge: the body has more than the limit.
             BodyTimeout: the body didn't arrive in time.
             BodiesOverBudget: the bodies of other callers leave no room for it.
         """
@@ -55,7 +56,7 @@ class BodyReader:
             raise WrongContentType
         if b"content-encoding" in headers and _is_encoded(request):
             raise UnsupportedEncoding
-        body = await _receive(request, max_bytes)
+        body = await _receive(request, self._max_bytes)
         return body.removeprefix(_BYTE_ORDER_MARK)
 
     def parse(self, body: bytes, *, allow_nan: bool = False) -> Any:

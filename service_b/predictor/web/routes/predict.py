@@ -120,7 +120,7 @@ async def receive_body(request: Request, max_rows: int | None = None) -> bytes:
     """Read the body, within the limits of the settings; `max_rows` is for a message."""
     settings: Settings = request.app.state.settings
     reader: BodyReader = request.app.state.body_reader
-    body = await reader.read(request, settings.max_body_bytes)
+    body = await reader.read(request)
     check_value_count(body, settings.max_body_values, max_rows)
     return body
 
