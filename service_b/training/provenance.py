@@ -26,11 +26,6 @@ def describe_libraries() -> dict[str, str]:
     return {name: version(name) for name in LIBRARIES}
 
 
-def read_python_version() -> str:
-    """Give the version of the Python that runs this, such as 3.13.1."""
-    return platform.python_version()
-
-
 def read_code_revision() -> str:
     """Give the commit, `-dirty` if the training code differs from it; `unknown` without git."""
     git = shutil.which("git")
@@ -74,7 +69,7 @@ def describe_training(run: Run, parameters: Parameters) -> Training:
         },
         code_revision=read_code_revision(),
         trained_at=datetime.now(UTC).replace(microsecond=0),
-        python=read_python_version(),
+        python=platform.python_version(),
         study=tuned["study"],
         best_trial=tuned["best_trial"],
         kept_rows=kept,

@@ -1,6 +1,7 @@
 """Making a version again from its card, to see that it comes out the same."""
 
 import hashlib
+import platform
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -23,7 +24,7 @@ from training.labelled import read_labelled
 from training.parameters import Parameters
 from training.parts import join_rows, part_rows
 from training.preparation import prepare
-from training.provenance import describe_libraries, read_code_revision, read_python_version
+from training.provenance import describe_libraries, read_code_revision
 from training.recipe import Recipe
 
 TOLERANCE = 1e-9
@@ -86,7 +87,7 @@ def _compare_conditions(card: ModelCard) -> Iterator[str]:
     for name, version in card.libraries.items():
         if here.get(name) != version:
             yield f"made with {name} {version}, here is {here.get(name)}"
-    made, python = card.training, read_python_version()
+    made, python = card.training, platform.python_version()
     if made.python is None:
         yield f"the card doesn't say with which Python it was made, here is {python}"
     elif made.python != python:
