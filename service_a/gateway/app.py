@@ -114,7 +114,6 @@ _RETRY_WINDOW_SECONDS = 30
 _COLLECTOR_THRESHOLD = 20_000
 # Looking at promises and quality anew takes no more than this share of the time.
 _LOOK_SHARE = 0.05
-_PROMISE_SECONDS = 1
 # How long a browser may keep the answer to a preflight.
 _PREFLIGHT_SECONDS = 3600
 # What is asked again and again, and what doesn't end by itself.
@@ -342,7 +341,7 @@ async def _read_quality(
     read_queue: ReadQueue, reader: QualityReader, promises: Finding[Promises]
 ) -> list[VersionQuality]:
     """Read the figures for the metrics, with the names of models that `GET /quality` shows."""
-    default_model = (await promises.look_for(_PROMISE_SECONDS)).default_model
+    default_model = (await promises.look_for(quality.PROMISE_SECONDS)).default_model
     return await read_queue.read_part(partial(reader.read, QualityFilter(), default_model))
 
 

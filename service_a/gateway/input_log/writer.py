@@ -24,7 +24,6 @@ _ADD_OUTCOME = (
 _TRY_INSERT = inputs.insert().from_select(
     ["request_id"], select(inputs.c.request_id).where(false())
 )
-_VERSION_CHARS = 64  # of the column
 # Nobody beats any more who hasn't for so long.
 _HEARTBEAT_AGE = timedelta(days=1)
 
@@ -96,9 +95,5 @@ class LogWriter:
 
 def _describe(outcome: Outcome) -> dict[str, object]:
     values = asdict(outcome)
-    if outcome.model_version is not None:
-        # Service B may say anything. A value that a column doesn't take would fail with each new
-        # try.
-        values["model_version"] = outcome.model_version.replace("\0", "")[:_VERSION_CHARS]
     # SQLAlchemy would take the name of a column for a value to set.
     return {"input_request_id": values.pop("request_id"), **values}

@@ -382,18 +382,6 @@ def test_nothing_is_lost_when_several_gateways_begin_one_log_at_once(
 
 
 @on_each_database
-def test_version_that_no_column_takes_is_no_reason_to_fail(
-    log_url: str, writer_class: type[LogWriter]
-) -> None:
-    with open_log(writer_class, log_url) as log:
-        log.write([Outcome(record(log, "r1"), "r1", OutcomeKind.PREDICTED, 1.0, 1.0, "\0" * 99)])
-
-    with closing(LogDatabase(log_url)) as database:
-        row, _ = LogReader(database).read_one("r1")
-    assert row.outcome == "predicted"
-
-
-@on_each_database
 def test_many_rows_fit_into_one_commit(log_url: str, writer_class: type[LogWriter]) -> None:
     """Seven full batches that come together have more values than SQLite takes at once."""
     inputs = [NewInput(f"r{number}", "1", OutcomeKind.PENDING) for number in range(7001)]

@@ -104,7 +104,7 @@ class FakeCounts:
     def count_call(self, inputs: int) -> None:
         self.calls.append(inputs)
 
-    def count_forwards(self, outcome: OutcomeKind, inputs: int = 1) -> None:
+    def count_forwards(self, outcome: OutcomeKind, inputs: int) -> None:
         self.forwards[outcome] = self.forwards.get(outcome, 0) + inputs
 
     def count_warnings(self, model: str | None, version: str | None, fields: Sequence[str]) -> None:
