@@ -28,7 +28,7 @@ from training.live_quality import FEWEST_SALES, bound_share
 CONFIDENCE = 0.95
 _RESAMPLES = 9_999
 _MOST_NUMBERS = 2_000_000  # in memory at once
-# In which no interval can be told from chance.
+# With fewer sales, a band's interval says nothing.
 _FEWEST_IN_BAND = 10
 
 

@@ -21,8 +21,8 @@ _logger = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 5
 _MAX_BATCH = 256
 _MAX_WAITING = 10_000
-# Each commit waits for the disk, so outcomes go along with the next input's. Fewer than this would
-# make it longer for little: they wait for more of them, or for some time.
+# Each commit waits for the disk, so outcomes go along with the next input's. Fewer than this aren't
+# worth making that one longer: they wait for more of them, or for some time.
 _OUTCOMES_AT_ONCE = 4
 _OUTCOME_DELAY_SECONDS = 0.05
 # Outcomes that could not be written are kept for the next try: some megabytes of them, and more
