@@ -39,7 +39,7 @@ class LogWriter:
     def write(self, entries: Sequence[Entry]) -> list[int]:
         """Commit the entries, all or none; they are on disk when this returns.
 
-        Returns the number of each entry's input in the log, 0 for a heartbeat.
+        Returns the numbers that the new inputs have in the log, in order.
 
         Raises:
             InputLogUnavailable: nothing was written. Works again by itself when it can.
@@ -47,15 +47,7 @@ class LogWriter:
         new = [entry for entry in entries if isinstance(entry, NewInput)]
         outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
         beats = any(isinstance(entry, Heartbeat) for entry in entries)
-        numbers = iter(self._commit(new, outcomes, beats=beats))
-        return [
-            next(numbers)
-            if isinstance(entry, NewInput)
-            else entry.input_number
-            if isinstance(entry, Outcome)
-            else 0
-            for entry in entries
-        ]
+        return list(self._commit(new, outcomes, beats=beats))
 
     def _commit(
         self, new: Sequence[NewInput], outcomes: Sequence[Outcome], *, beats: bool
