@@ -71,7 +71,7 @@ _logger = logging.getLogger(__name__)
 FIRST_CHECK_SECONDS = 15
 # Loading a version runs Python code from end to end. Whenever a prediction or the event loop needs
 # the interpreter meanwhile, it waits this long.
-SWITCH_SECONDS = 0.0005
+_SWITCH_SECONDS = 0.0005
 
 
 class Predictor(FastAPI):
@@ -134,7 +134,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        sys.setswitchinterval(SWITCH_SECONDS)
+        sys.setswitchinterval(_SWITCH_SECONDS)
         if settings.faults:
             fields = {"because_of": "LAB_FAULTS"}
             _logger.warning("faults can be switched on", extra={"fields": fields})

@@ -16,14 +16,14 @@ from training.parameters import Parameters
 from training.run import Run
 
 # What the pickled estimator is made of: it is loaded with exactly these.
-LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib")
+_LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib")
 CODE = Path(__file__).resolve().parent
 ESTIMATORS = CODE.parent / "predictor" / "estimators.py"
 
 
 def describe_libraries() -> dict[str, str]:
     """Give the exact version of each library that the artifact depends on."""
-    return {name: version(name) for name in LIBRARIES}
+    return {name: version(name) for name in _LIBRARIES}
 
 
 def read_code_revision() -> str:

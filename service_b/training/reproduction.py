@@ -27,7 +27,7 @@ from training.preparation import prepare
 from training.provenance import describe_libraries, read_code_revision
 from training.recipe import Recipe
 
-TOLERANCE = 1e-9
+_TOLERANCE = 1e-9
 
 
 def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, cache: Path) -> str:
@@ -76,9 +76,9 @@ def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, 
     summary = f"{card.name} version {card.version}, largest relative difference over " + (
         f"{len(rows.prices):,} rows: {largest}"
     )
-    if max(differences.values()) > TOLERANCE:
-        raise TrainingError(f"{summary}; more than {TOLERANCE:.0e}: not the same model")
-    return f"{summary}; at most {TOLERANCE:.0e}: reproduced"
+    if max(differences.values()) > _TOLERANCE:
+        raise TrainingError(f"{summary}; more than {_TOLERANCE:.0e}: not the same model")
+    return f"{summary}; at most {_TOLERANCE:.0e}: reproduced"
 
 
 def _compare_conditions(card: ModelCard) -> Iterator[str]:

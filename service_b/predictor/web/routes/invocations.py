@@ -21,7 +21,7 @@ from predictor.web.schemas import ErrorAnswer, ScoringAnswer, ScoringError
 from predictor.web.validation import check, reject
 
 # The MLflow whose protocol this is; requirements-mlflow.txt has the same.
-PROTOCOL_VERSION = "3.17.2"
+_PROTOCOL_VERSION = "3.17.2"
 
 router = APIRouter(tags=["mlflow"])
 
@@ -55,11 +55,11 @@ async def ping(request: Request) -> Response:
     "/version",
     summary="Name the version of MLflow whose protocol this is",
     response_class=Response,
-    responses={200: {"description": f"the bare version, such as `{PROTOCOL_VERSION}`"}},
+    responses={200: {"description": f"the bare version, such as `{_PROTOCOL_VERSION}`"}},
 )
 async def read_version() -> Response:
     # MLflow's own servers call it JSON, too.
-    return Response(PROTOCOL_VERSION, media_type="application/json")
+    return Response(_PROTOCOL_VERSION, media_type="application/json")
 
 
 @router.post(

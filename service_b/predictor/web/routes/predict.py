@@ -24,7 +24,7 @@ from predictor.web.schemas import BatchRequest, ErrorAnswer, InvalidInputAnswer,
 from predictor.web.validation import check, reject
 from predictor.web.value_count import check_value_count
 
-FAILURES: dict[int | str, dict[str, Any]] = {
+_FAILURES: dict[int | str, dict[str, Any]] = {
     **BODY_FAILURES,
     422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
     503: {"model": ErrorAnswer, "description": "No version of the model is loaded"},
@@ -38,7 +38,7 @@ _ANY_OBJECT = {
     }
 }
 
-router = APIRouter(tags=["predict"], responses=FAILURES)
+router = APIRouter(tags=["predict"], responses=_FAILURES)
 
 
 @router.post("/predict", summary="Predict one input", openapi_extra=_ANY_OBJECT)
