@@ -15,18 +15,18 @@ from lab.steps import Steps
 from lab.venvs import find_python, prepare
 from lab.walkthrough import walk_through
 
-_TYPED = {  # what mypy checks
+TYPED = {  # what mypy checks
     "service_a": ["main.py", "gateway", "tests"],
     "service_b": ["main.py", "predictor", "training", "tests"],
     "system": ["lab", "tests", "benchmarks"],
 }
 # Percent of the lines and branches of a package that its tests must reach. They are measured only
 # in CI: while they are, Python takes twice as long.
-_LEAST_COVERED = {
+LEAST_COVERED = {
     "service_a": {"gateway": 95},
     "service_b": {"predictor": 95, "training": 90},
 }
-PARTS = [*_TYPED, "walkthrough"]
+PARTS = [*TYPED, "walkthrough"]
 
 
 def run_parts(parts: Sequence[str], shell: Shell) -> bool:
@@ -36,7 +36,7 @@ def run_parts(parts: Sequence[str], shell: Shell) -> bool:
         print("All parts take about five minutes on two free cores, longer on a busy machine.")
     for part in parts:
         if steps.take(f"{part}: packages", partial(_prepare, part)):
-            if part in _TYPED:
+            if part in TYPED:
                 _check(steps, part)
             else:
                 steps.take(part, partial(_walk_through_own_services, shell))
@@ -62,7 +62,7 @@ def _check(steps: Steps, part: str) -> None:
     linters = [
         [*module, "ruff", "check", *linted],
         [*module, "ruff", "format", "--check", *linted],
-        [*module, "mypy", *_TYPED[part]],
+        [*module, "mypy", *TYPED[part]],
     ]
     # The tests leave a core idle for much of their time.
     with Beside(linters, folder) as beside:
@@ -71,7 +71,7 @@ def _check(steps: Steps, part: str) -> None:
         options = ["-n", "logical", "--dist", "worksteal"]
         if part == "system":
             options = ["-n", "3", "--dist", "loadfile"]
-        least_covered = _LEAST_COVERED.get(part, {}) if "CI" in os.environ else {}
+        least_covered = LEAST_COVERED.get(part, {}) if "CI" in os.environ else {}
         if least_covered:
             options += ["--cov", "--cov-report=xml"]
         # The end says what failed and what was skipped, and why.
