@@ -49,6 +49,7 @@ class BodyReader:
             BodyTimeout: the body didn't arrive in time.
             BodiesOverBudget: the bodies of other callers leave no room for it.
         """
+        max_bytes = self._max_bytes
         # Looking up two of the request's own `headers` would take several times as long.
         headers = dict(request.scope["headers"])
         media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
@@ -56,7 +57,7 @@ class BodyReader:
             raise WrongContentType
         if b"content-encoding" in headers and _is_encoded(request):
             raise UnsupportedEncoding
-        body = await _receive(request, self._max_bytes)
+        body = await _receive(request, max_bytes)
         return body.removeprefix(_BYTE_ORDER_MARK)
 
     def parse(self, body: bytes, *, allow_nan: bool = False) -> Any:
