@@ -19,6 +19,8 @@ Matrix = npt.NDArray[np.float64]
 _AVERAGE_ROWS = 10
 # An ordered category with a smaller share of the known rows isn't told from the next one.
 _RARE_SHARE = 0.025
+# Beyond these quantiles a number is taken as if it lay there: rows so extreme teach nothing.
+_INNER = (0.002, 0.998)
 # Numbers that span more than this factor are taken by their logarithm in a linear model.
 _WIDE_FACTOR = 20
 # A Gaussian process takes memory by the square of its rows, and time to learn by the cube.
@@ -258,7 +260,7 @@ class LinearDesign(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.numbers_ = [column for column, size in enumerate(self.sizes) if size is None]
         numbers = matrix[:, self.numbers_]
         # The most extreme rows don't widen the bounds, unless nearly all rows are alike.
-        inner = np.nanquantile(numbers, [0.002, 0.998], axis=0)
+        inner = np.nanquantile(numbers, _INNER, axis=0)
         outer = np.array([np.nanmin(numbers, axis=0), np.nanmax(numbers, axis=0)])
         self.bounds_ = np.where(inner[0] < inner[1], inner, outer)
         low, high = self.bounds_
@@ -296,8 +298,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     `scales` holds (column, length) pairs: the numbers, and over which difference the kernel falls
     from 1 to 0.6. The other columns hold categories. Where two rows have the same ones, `place` is
     added, and `local` times a kernel whose lengths are `shrink` times as long. `noise` is the
-    variance of the targets of equal rows, in the same unit. Of more than 5,000 rows it learns from
-    the last.
+    variance of the targets of equal rows, in the same unit. Numbers are kept within what was seen.
+    Of more than 5,000 rows it learns from the last.
     """
 
     def __init__(
@@ -316,7 +318,10 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, rows: Matrix, targets: Matrix) -> Self:
         rows, targets = rows[-_MOST_PROCESS_ROWS:], targets[-_MOST_PROCESS_ROWS:]
-        self.rows_ = np.ascontiguousarray(rows.T)
+        numbers = [column for column, _ in self.scales]
+        self.bounds_ = np.tile([[-np.inf], [np.inf]], rows.shape[1])
+        self.bounds_[:, numbers] = np.quantile(rows[:, numbers], _INNER, axis=0)
+        self.rows_ = np.clip(rows, *self.bounds_).T.copy()
         self.mean_ = float(targets.mean())
         kernel = np.array([*self._compare(rows)])
         np.fill_diagonal(kernel, kernel.diagonal() + self.noise)
@@ -332,7 +337,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         for column, length in self.scales:
             nearness[column] = 1 / length**2
         categories = np.flatnonzero(nearness == 0)
-        for row in rows:
+        for row in np.clip(rows, *self.bounds_):
             steps = self.rows_ - row[:, None]
             squares = nearness @ (steps * steps)
             kernel = np.exp(squares / -2)

@@ -99,12 +99,20 @@ def test_process_of_numbers_alone_is_that_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
     rows, targets = random.uniform(size=(150, 2)), random.uniform(size=150)
     ours = GaussianProcess(((0, 0.5), (1, 2.0)), place=0, local=0, shrink=1, noise=0.1)
+    found = ours.fit(rows, targets).predict(rows)
     # Without a category all rows are of one place, which here says nothing more.
     theirs = GaussianProcessRegressor(RBF([0.5, 2.0]), alpha=0.1, optimizer=None)
-    theirs.fit(rows, targets - targets.mean())
-    np.testing.assert_allclose(
-        ours.fit(rows, targets).predict(rows), theirs.predict(rows) + targets.mean(), rtol=1e-9
-    )
+    inside = np.clip(rows, *ours.bounds_)
+    expected = theirs.fit(inside, targets - targets.mean()).predict(inside) + targets.mean()
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_number_beyond_those_seen_counts_as_the_last_of_them() -> None:
+    rows = np.column_stack([np.linspace(0, 10, 50), np.zeros(50)])
+    process = GaussianProcess(((0, 2.0),), place=0.1, local=0.1, shrink=0.5, noise=0.1)
+    process.fit(rows, rows[:, 0])
+    ends, beyond, far = process.predict(np.array([[10.0, 0.0], [12.0, 0.0], [1e9, 0.0]]))
+    assert ends == beyond == far > 9
 
 
 def test_rows_of_the_same_category_say_more_and_near_ones_most() -> None:
