@@ -98,10 +98,17 @@ async def read_inputs(
     return Response(await read_queue.read(read), media_type="application/json")
 
 
+async def _count_export(request: Request) -> AsyncIterator[None]:
+    read_queue: ReadQueue = request.app.state.read_queue
+    with read_queue.export():  # until the caller has all of it, or has gone
+        yield
+
+
 @router.get(
     "/export",
     summary="Read the whole log, oldest first, as JSON lines",
     response_class=StreamingResponse,
+    dependencies=[Depends(_count_export)],
     responses={
         200: {
             "description": "one input a line",
