@@ -11,7 +11,7 @@ from gateway.intake.log_queue import explain
 Result = TypeVar("Result")
 
 # Each keeps a page in memory for as long as its caller is slow to take it.
-MAX_EXPORTS = 10
+MAX_EXPORTS = 5
 
 _QUICK_THREADS = 4
 _LONG_THREADS = 2

@@ -12,7 +12,7 @@ UNREAD_SECONDS = 75
 # A caller that was refused gets this long to read why, while what it still sends is discarded.
 LEAVE_SECONDS = 2
 # Of answers that callers are slow to take, so much is kept for all of them together.
-MAX_UNREAD_BYTES = 16 * 1024 * 1024
+MAX_UNREAD_BYTES = 8 * 1024 * 1024
 
 _CHECK_SECONDS = 0.25
 
