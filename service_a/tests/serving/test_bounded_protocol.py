@@ -246,6 +246,7 @@ def test_callers_that_do_not_take_their_answers_are_hung_up_on_when_all_keep_too
         callers[0].sendall(CLOSING_GET)
         wait_until(server.is_unread)
         callers[1].sendall(CLOSING_GET)
+        wait_until(lambda: server.count() == 1)
         first, second = map(read_all, callers)
 
     assert len(first) < LONG
