@@ -165,7 +165,7 @@ def test_caller_that_asks_before_it_sends_is_told_at_once_that_its_body_is_too_l
     request = Request({"type": "http", "headers": headers}, caller.receive)
 
     with suppress(BodyTooLarge):
-        asyncio.run(BodyReader().read(request, MAX_BYTES))
+        asyncio.run(BodyReader(MAX_BYTES).read(request))
 
     assert caller.sent == sent
 
