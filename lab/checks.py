@@ -49,7 +49,7 @@ def _prepare(part: str) -> None:
         prepare("service_a", "requirements-dev.txt")
     if part != "service_a":
         # In CI, the reader of docs/the-loop.md trains.
-        trains = part == "service_b" or (part == "system" and "CI" in os.environ)
+        trains = part == "service_b" or (part == "system" and bool(os.environ.get("CI")))
         prepare("service_b", f"requirements-{'dev' if trains else 'tracing'}.txt")
 
 
@@ -71,7 +71,7 @@ def _check(steps: Steps, part: str) -> None:
         options = ["-n", "logical", "--dist", "worksteal"]
         if part == "system":
             options = ["-n", "3", "--dist", "loadfile"]
-        least_covered = LEAST_COVERED.get(part, {}) if "CI" in os.environ else {}
+        least_covered = LEAST_COVERED.get(part, {}) if os.environ.get("CI") else {}
         if least_covered:
             options += ["--cov", "--cov-report=xml"]
         # The end says what failed and what was skipped, and why.
