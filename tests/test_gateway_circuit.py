@@ -70,13 +70,6 @@ def test_circuit_opens_when_service_b_is_killed_and_closes_when_it_is_back(watch
     assert outcomes.keys() == {"predicted", "logged"}
 
 
-@pytest.fixture
-def stub() -> Iterator[StubPredictor]:
-    stub = StubPredictor()
-    yield stub
-    stub.close()
-
-
 def start_in_front_of(stub: StubPredictor, folder: Path, **settings: str) -> Lab:
     lab = Lab(folder, service_a={"SERVICE_B_URL": f"{stub.url}/predict", **settings})
     lab.a.start()

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,13 +20,6 @@ HALF_A_REQUEST = (
     b"POST /process HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     b'Content-Length: 100\r\n\r\n{"data": '
 )
-
-
-@pytest.fixture
-def stub() -> Iterator[StubPredictor]:
-    stub = StubPredictor()
-    yield stub
-    stub.close()
 
 
 def test_requests_under_way_are_finished_when_service_a_is_told_to_stop(
@@ -151,14 +143,11 @@ def test_taken_port_is_told_in_one_line(name: str) -> None:
     assert "in use" in line
 
 
+# What else is refused: `test_settings.py` of each service.
 @pytest.mark.parametrize("command", COMMANDS, ids=["main.py", "uvicorn"])
 @pytest.mark.parametrize(
     ("name", "variable", "value"),
-    [
-        ("service_a", "SERVICE_B_URL", "service_b:8001"),
-        ("service_a", "INPUT_LOG_URL", "inputs.db"),
-        ("service_b", "PORT", "http"),
-    ],
+    [("service_a", "SERVICE_B_URL", "service_b:8001"), ("service_b", "PORT", "http")],
 )
 def test_bad_setting_is_told_in_one_line(
     name: str, command: list[str], variable: str, value: str
