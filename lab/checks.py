@@ -66,11 +66,12 @@ def _check(steps: Steps, part: str) -> None:
     ]
     # The tests leave a core idle for much of their time.
     with Beside(linters, folder) as beside:
-        # A service's tests share the cores. Those of the system mostly wait for its processes, and
-        # a module's tests share some of them.
-        options = ["-n", "logical", "--dist", "worksteal"]
+        # Tests wait for a part of their time, so there are more processes than cores. A module's
+        # tests of the system share some of its processes.
+        cores = os.cpu_count() or 1
+        options = ["-n", f"{cores + cores // 2}", "--dist", "worksteal"]
         if part == "system":
-            options = ["-n", "3", "--dist", "loadfile"]
+            options = ["-n", "4", "--dist", "loadfile"]
         least_covered = LEAST_COVERED.get(part, {}) if "CI" in os.environ else {}
         if least_covered:
             options += ["--cov", "--cov-report=xml"]
