@@ -18,6 +18,7 @@ import requests
 ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 60  # the services cut off what would take over 10; a busy machine takes longer
 WAIT_SECONDS = 300  # however busy the machine is
+ONLY_AMES = {"PREDICTOR_MODELS": str(ROOT / "tests/ames.yaml")}
 INHERITED = ("PATH", "HOME", "LAB_ENV_FILE")
 
 

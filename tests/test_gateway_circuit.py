@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.running_lab import WAIT_SECONDS, Lab, wait_until
+from tests.running_lab import ONLY_AMES, WAIT_SECONDS, Lab, wait_until
 from tests.stub_predictor import Reply, StubPredictor, predict
 
 HOUSE = {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborhood": "CollgCr"}
@@ -41,7 +41,7 @@ def list_changes(lab: Lab) -> list[str]:
 def watchful(tmp_path: Path) -> Iterator[Lab]:
     """Both services; the circuit opens after three failures and tries again soon."""
     settings = {"GATEWAY_BREAKER_FAILURES": "3", "GATEWAY_BREAKER_WINDOW_SECONDS": "0.5"}
-    with Lab(tmp_path, service_a=settings).running() as lab:
+    with Lab(tmp_path, service_a=settings, service_b=ONLY_AMES).running() as lab:
         yield lab
 
 

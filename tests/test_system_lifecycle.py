@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running_lab import INHERITED, ROOT, STOP_SECONDS, WAIT_SECONDS, Lab, Service, wait_until
+from tests.running_lab import (
+    INHERITED,
+    ONLY_AMES,
+    ROOT,
+    STOP_SECONDS,
+    WAIT_SECONDS,
+    Lab,
+    Service,
+    wait_until,
+)
 from tests.stub_predictor import StubPredictor
 
 SERVICES = ["service_a", "service_b"]
@@ -65,7 +74,7 @@ def test_services_stop_in_time_whatever_their_callers_do(
             log = {"INPUT_LOG_URL": f"sqlite:///{tmp_path}/{number}.db", "LAB_FAULTS": "1"}
             # uvicorn's own command ends only when Service B has answered.
             more = forward if command == COMMANDS[0] else {}
-            service = Service(name, tmp_path / f"{name}-{number}.log", log | more)
+            service = Service(name, tmp_path / f"{name}-{number}.log", log | more | ONLY_AMES)
             service.command[1:] = command if number == 0 else [*command, f"--port={service.port}"]
             services.append(service)
     with ThreadPoolExecutor(len(services)) as starters:
