@@ -65,7 +65,7 @@ class Service:
         while self._ask(path) != status:
             assert self.process.poll() is None, f"ended while it started:\n{self.read_output()}"
             assert time.monotonic() < deadline, f"not up in time:\n{self.read_output()}"
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def _ask(self, path: str) -> int | None:
         try:

@@ -59,7 +59,7 @@ def test_service_b_runs_on_without_models_that_it_must_not_unpickle(tmp_path: Pa
     pickle.loads(bomb)  # noqa: S301 - our own, and it works
     marker.unlink()
     shipped = find_version(ROOT / "service_b/models/ames")
-    entries = []
+    entries: list[dict[str, Any]] = []
     for name, (spoil, _) in SPOILED.items():
         version = shutil.copytree(shipped, tmp_path / "models" / name / shipped.name)
         card = json.loads((version / "card.json").read_text(encoding="utf-8"))

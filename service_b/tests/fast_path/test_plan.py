@@ -27,8 +27,6 @@ from tests.training.test_shipped import AMES, VERSIONS, leave_to_ci, read_real
 from training.features import to_request
 from training.hidden_fields import hide_fields, keep_required
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 class Shipped:
     """A model that ships, in both ways."""

@@ -16,8 +16,6 @@ from predictor.inference.registered_model import load_registered
 from predictor.version import Folder
 from tests.training.test_shipped import AMES, VERSIONS
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 WAYS: dict[str, type[FastPath | Pipelines]] = {"fast_path": FastPath, "pipelines": Pipelines}
 
 

@@ -28,8 +28,6 @@ from training.preparation import Prepared, prepare
 from training.recipe import Recipe
 from training.relations import count_rows, is_confirmed
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 VERSIONS = [
     pytest.param(card.parent, id=f"{name}-{card.parent.name}")
     for name in ("ames", "california")
