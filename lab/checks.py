@@ -66,12 +66,10 @@ def _check(steps: Steps, part: str) -> None:
     ]
     # The tests leave a core idle for much of their time.
     with Beside(linters, folder) as beside:
-        # Tests wait for a part of their time, so there are more processes than cores. A module's
-        # tests of the system share some of its processes.
+        # Tests wait for a part of their time, so there are more processes than cores. The tests of
+        # a module share what it has started or trained.
         cores = os.cpu_count() or 1
-        options = ["-n", f"{cores + cores // 2}", "--dist", "worksteal"]
-        if part == "system":
-            options = ["-n", "4", "--dist", "loadfile"]
+        options = ["-n", f"{cores + cores // 2}", "--dist", "loadfile"]
         least_covered = LEAST_COVERED.get(part, {}) if "CI" in os.environ else {}
         if least_covered:
             options += ["--cov", "--cov-report=xml"]
