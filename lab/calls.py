@@ -34,7 +34,7 @@ def call(
         protocol = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         connection = protocol(parts.netloc, timeout=timeout_seconds)
         try:
-            connection.request("POST" if body else "GET", parts.path or "/", body, sent)
+            connection.request("GET" if body is None else "POST", parts.path or "/", body, sent)
             response = connection.getresponse()
             text = response.read().decode(errors="replace")
             return Answer(response.status, text, response.getheader("X-Request-ID"))

@@ -7,7 +7,7 @@ import socket
 from lab.errors import LabFailure
 from lab.shells import Shell
 
-LOOPBACK = "127.0.0.1"
+_LOOPBACK = "127.0.0.1"
 
 
 def check_port_is_free(name: str, variable: str, port: int, shell: Shell) -> None:
@@ -25,8 +25,8 @@ def check_port_is_free(name: str, variable: str, port: int, shell: Shell) -> Non
 def find_free_ports() -> tuple[int, int]:
     """Return two ports on which nothing listens now."""
     with socket.socket() as one, socket.socket() as other:
-        one.bind((LOOPBACK, 0))
-        other.bind((LOOPBACK, 0))
+        one.bind((_LOOPBACK, 0))
+        other.bind((_LOOPBACK, 0))
         return one.getsockname()[1], other.getsockname()[1]
 
 
@@ -43,7 +43,7 @@ def _find_obstacle(port: int) -> str | None:
         option = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
         probe.setsockopt(socket.SOL_SOCKET, option, 1)
         try:
-            probe.bind((LOOPBACK, port))
+            probe.bind((_LOOPBACK, port))
         except OSError as error:
             return error.strerror or str(error)
     return None

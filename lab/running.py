@@ -20,7 +20,7 @@ def run(shell: Shell, *, faults: bool = False) -> None:
     check_port_is_free("Service B", "SERVICE_B_PORT", settings.b_port, shell)
     prepare("service_b", "requirements.txt")
     prepare("service_a", "requirements.txt")
-    with run_both(settings, {"LAB_FAULTS": "1"} if faults else None) as services:
+    with run_both(settings, {"LAB_FAULTS": "1"} if faults else {}) as services:
         service_a = f"http://127.0.0.1:{settings.a_port}"
         wants_key = call(f"{service_a}/").status == 401
         # They may have been asked for in .env too.

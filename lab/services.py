@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO
 
@@ -91,14 +91,14 @@ def _find_end(health: Answer) -> str | None:
 
 @contextmanager
 def run_both(
-    settings: Settings, more: dict[str, str] | None = None, output: IO[bytes] | None = None
+    settings: Settings, more: Mapping[str, str], output: IO[bytes] | None = None
 ) -> Iterator[list[Service]]:
-    """Have both services healthy as long as the context lasts.
+    """Have both services healthy as long as the context lasts, with `more` in their environment.
 
     A is stopped first: what it has under way still gets B's answer.
     """
     services: list[Service] = []
-    environment = {"SERVICE_B_URL": settings.service_b_url, **(more or {})}
+    environment = {"SERVICE_B_URL": settings.service_b_url, **more}
     try:
         for letter, port in (("B", settings.b_port), ("A", settings.a_port)):
             services.insert(0, Service(letter, port, environment, output))

@@ -14,10 +14,13 @@ class Settings(NamedTuple):
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    a_port, b_port = (
-        _read_port(environment, "SERVICE_A_PORT", "8000"),
-        _read_port(environment, "SERVICE_B_PORT", "8001"),
-    )
+    """Read the variables of a start.
+
+    Raises:
+        LabFailure: one has a value that can't be used.
+    """
+    a_port = _read_port(environment, "SERVICE_A_PORT", "8000")
+    b_port = _read_port(environment, "SERVICE_B_PORT", "8001")
     if a_port == b_port:
         raise LabFailure(f"SERVICE_A_PORT and SERVICE_B_PORT are both {a_port}; they must differ.")
     timeout = environment.get("START_TIMEOUT_SECONDS") or "60"

@@ -114,7 +114,6 @@ _RETRY_WINDOW_SECONDS = 30
 _COLLECTOR_THRESHOLD = 20_000
 # Looking at promises and quality anew takes no more than this share of the time.
 _LOOK_SHARE = 0.05
-_PROMISE_SECONDS = 1
 # How long a browser may keep the answer to a preflight.
 _PREFLIGHT_SECONDS = 3600
 # What is asked again and again, and what doesn't end by itself.
@@ -254,7 +253,9 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry=_describe_telemetry(settings, export),
     )
     app.state.settings = settings
-    app.state.body_reader = _make_body_reader(settings)
+    parser = parse_strictly if "key_count" in settings.plain else parse_counting_keys
+    app.state.body_reader = BodyReader(settings.max_body_bytes, parser)
+    app.state.batch_reader = BodyReader(settings.max_batch_body_bytes, parser)
     app.state.listed_pages = settings.cors_origins or frozenset()
     app.state.metrics = metrics
     app.state.watchers = watchers
@@ -304,11 +305,6 @@ def _describe_telemetry(settings: Settings, export: "SpanExport | None") -> Tele
     }
 
 
-def _make_body_reader(settings: Settings) -> BodyReader:
-    parser = parse_strictly if "key_count" in settings.plain else parse_counting_keys
-    return BodyReader(parser)
-
-
 def _make_writer(database: LogDatabase, settings: Settings) -> LogWriter:
     if database.is_sqlite and "sqlite_writer" not in settings.plain:
         return SqliteLogWriter(database)
@@ -345,7 +341,7 @@ async def _read_quality(
     read_queue: ReadQueue, reader: QualityReader, promises: Finding[Promises]
 ) -> list[VersionQuality]:
     """Read the figures for the metrics, with the names of models that `GET /quality` shows."""
-    default_model = (await promises.look_for(_PROMISE_SECONDS)).default_model
+    default_model = (await promises.look_for(quality.PROMISE_SECONDS)).default_model
     return await read_queue.read_part(partial(reader.read, QualityFilter(), default_model))
 
 

@@ -7,7 +7,7 @@ from dotenv.parser import parse_stream
 
 from gateway.settings import SERVICE_FOLDER, SettingsError
 
-FILE_NAME = ".env"
+_FILE_NAME = ".env"
 
 
 def load_env_file(file: Path | None = None) -> None:
@@ -19,7 +19,7 @@ def load_env_file(file: Path | None = None) -> None:
         SettingsError: the file can't be read, or has a line that sets nothing.
     """
     named = file or os.environ.get("LAB_ENV_FILE")
-    path = Path(named or SERVICE_FOLDER / FILE_NAME)
+    path = Path(named or SERVICE_FOLDER / _FILE_NAME)
     if not named and not path.is_file():
         return
     given = {name.upper() for name in os.environ}  # settings are found in any letter case

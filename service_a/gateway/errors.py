@@ -8,7 +8,7 @@ class GatewayError(Exception):
 
 
 class InputLogUnavailable(GatewayError):
-    """The input log can't be used. The message is for the log."""
+    """The input log can't be used. The message is for the log lines."""
 
 
 class InputNotFound(GatewayError):
@@ -16,7 +16,7 @@ class InputNotFound(GatewayError):
 
 
 class PredictorUnavailable(GatewayError):
-    """Service B gave no usable answer in time. The message says why and is for the log."""
+    """Service B gave no usable answer in time. The message, for the log lines, says why."""
 
 
 class PredictorTimeout(PredictorUnavailable):

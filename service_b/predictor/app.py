@@ -71,7 +71,7 @@ _logger = logging.getLogger(__name__)
 FIRST_CHECK_SECONDS = 15
 # Loading a version runs Python code from end to end. Whenever a prediction or the event loop needs
 # the interpreter meanwhile, it waits this long.
-SWITCH_SECONDS = 0.0005
+_SWITCH_SECONDS = 0.0005
 
 
 class Predictor(FastAPI):
@@ -134,7 +134,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        sys.setswitchinterval(SWITCH_SECONDS)
+        sys.setswitchinterval(_SWITCH_SECONDS)
         if settings.faults:
             fields = {"because_of": "LAB_FAULTS"}
             _logger.warning("faults can be switched on", extra={"fields": fields})
@@ -170,7 +170,8 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry=_describe_telemetry(settings, export),
     )
     app.state.settings = settings
-    app.state.body_reader = _make_body_reader(settings)
+    parser = parse_strictly if "key_count" in settings.plain else parse_counting_keys
+    app.state.body_reader = BodyReader(settings.max_body_bytes, parser)
     app.state.quick_check = "quick_check" not in settings.plain
     app.state.listed_pages = frozenset()
     app.state.metrics = metrics
@@ -222,11 +223,6 @@ def _describe_telemetry(settings: Settings, export: "SpanExport | None") -> Tele
         "logs": False,
         "auto_configure": False,
     }
-
-
-def _make_body_reader(settings: Settings) -> BodyReader:
-    parser = parse_strictly if "key_count" in settings.plain else parse_counting_keys
-    return BodyReader(parser)
 
 
 def _build_deployments(

@@ -21,9 +21,9 @@ Places = npt.NDArray[np.intp]
 
 # A distance shorter than this, in weighted degrees, is no sign of loneliness.
 _SOFTENING = 0.05
-# In place of the number of a pair: the place is the most unusual; nothing is.
+# Culprits that are no pair: the place, where it is the most unusual; none, where nothing is.
 LONELY, NOBODY = -1, -2
-# Of what surprises nobody.
+# In place of a variance of zero.
 _TINY = 1e-9
 
 

@@ -1,4 +1,4 @@
-"""`python -m training`: does what the command line says; whatever stops it is told in one line."""
+"""`python -m training`: does what the command line says; one line says what has stopped it."""
 
 import os
 import re
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     _prepare_output()
     try:
         try:
-            # Not before: an interrupt, or a variable that a library can't read, is told here.
+            # Not before: an interrupt, or a variable that a library can't read, is reported here.
             from training import command_line
 
             status = command_line.run(arguments)
@@ -68,7 +68,7 @@ def _fail(message: str, status: int = 1) -> int:
 
 
 def _find_variables(error: Exception) -> str:
-    """Name the foreign variables of which, or of whose values, an error tells."""
+    """Name the foreign variables that an error names, or whose values it does."""
     words = {name: (name, value or repr(value)) for name, value in os.environ.items()}
     return ", ".join(
         name

@@ -1,4 +1,4 @@
-"""Words of the command line as values; what can't be one is told in a few words."""
+"""Words of the command line as values; one that has no value is refused in a few words."""
 
 import argparse
 import math

@@ -23,13 +23,12 @@ from training.errors import TrainingError
 from training.estimator import Prices
 from training.evaluation import label_bands
 from training.export import LoggedInput
-from training.live_quality import bound_share
+from training.live_quality import FEWEST_SALES, bound_share
 
-FEWEST_SALES = 30
 CONFIDENCE = 0.95
 _RESAMPLES = 9_999
 _MOST_NUMBERS = 2_000_000  # in memory at once
-# In which no interval can be told from chance.
+# With fewer sales, a band's interval says nothing.
 _FEWEST_IN_BAND = 10
 
 

@@ -20,7 +20,7 @@ API_KEY = "TRAINING_API_KEY"
 """The variable with the key that Service A asks for, where it asks for one."""
 
 # Service B's, for which the inputs are that name no model.
-DEFAULT_MODEL = "ames"
+_DEFAULT_MODEL = "ames"
 _PATH = "/inputs/export"
 
 Price = Annotated[FiniteFloat, Field(gt=0)]
@@ -49,7 +49,7 @@ class LoggedInput(BaseModel):
 
     def is_for(self, model: str) -> bool:
         """Say whether it was meant for a model, by whatever alias."""
-        return (self.model or DEFAULT_MODEL).partition("@")[0] == model
+        return (self.model or _DEFAULT_MODEL).partition("@")[0] == model
 
 
 def read_export(source: str, since: datetime | None = None) -> Iterator[LoggedInput]:

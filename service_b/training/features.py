@@ -13,8 +13,8 @@ from training.distribution import describe_distribution
 
 Description = dict[str, Any]
 
-# Codes by which the data says "none of it"; a request says `null`.
-NONE_CODES = ("NA", "None")
+# Categories by which the data says "none of it"; a request says `null`.
+_NONES = ("NA", "None")
 
 
 def read_descriptions(file: Path) -> tuple[Description, ...]:
@@ -41,7 +41,7 @@ def _describe_values(
 ) -> Description:
     if kind == "identifier":
         return {}
-    none = next((code for code in NONE_CODES if code in (categories or ())), None)
+    none = next((each for each in _NONES if each in (categories or ())), None)
     return {
         "none": none,
         "nullable": none is not None or bool(frame[name].isna().any()),

@@ -14,7 +14,7 @@ from training.measures import lead, measure
 ERROR, COVERAGE = "error of the prices", "coverage of the intervals"
 """The names of the tests."""
 
-# The promise was measured on a few hundred rows: so far from it isn't bad yet.
+# The promise was measured on a few hundred rows, so a difference up to these isn't bad yet.
 ERROR_BOUND = 1.2
 """MAPE, as a multiple of the promised one."""
 COVERAGE_MARGIN = 0.03

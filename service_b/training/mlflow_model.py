@@ -31,18 +31,18 @@ class VersionModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> npt.NDArray[np.float64]:
-        """Predict as the predictor does: a hole is none where the data has a code for that.
+        """Predict as the predictor does: a hole is none where the data has a category for that.
 
         A column that is left out is unknown. A category is taken in any spelling.
         """
-        codes = {each.column: each.none for each in self._features if each.none is not None}
+        nones = {each.column: each.none for each in self._features if each.none is not None}
         frame = model_input.astype(object)
         for column, spellings in self._spellings.items():
             if column in frame:
                 frame[column] = [spellings.find(each) or each for each in frame[column]]
-        for column, code in codes.items():
+        for column, none in nones.items():
             if column in frame:
-                frame[column] = frame[column].where(frame[column].notna(), code)
+                frame[column] = frame[column].where(frame[column].notna(), none)
         rows = frame.reindex(columns=[each.column for each in self._features]).to_numpy(object)
         rows[pd.isna(rows)] = np.nan
         prices: npt.NDArray[np.float64] = self._estimator.predict(rows)

@@ -44,7 +44,7 @@ def run_each(calls: Sequence[Call[Result]], title: str | None = None) -> Iterato
                 resource_tracker.ensure_running()  # it lets SIGINT through when it starts
             try:
                 with _hold_interrupts():
-                    # One that is left over stays in this process: what it runs can be side by side.
+                    # A lone call stays in this process: what it runs can be side by side.
                     under_way = joblib.Parallel(n_jobs=len(batch), return_as="generator")(
                         joblib.delayed(_call)(function, *arguments) for function, arguments in batch
                     )

@@ -10,12 +10,10 @@ from pathlib import Path
 
 from training import register_step, steps
 from training.errors import TrainingError
-from training.provenance import describe_libraries
+from training.provenance import CODE, ESTIMATORS, describe_libraries
 from training.run import Run
 from training.workspace import Dependencies
 
-_TRAINING = Path(__file__).resolve().parent
-_ESTIMATORS = _TRAINING.parent / "predictor" / "estimators.py"
 _MODEL_CODE = ("estimator", "clusters", "hidden_fields", "parameters", "rarity", "typicality")
 # Beside those on which a version depends: they read the rows and choose the parameters.
 _LIBRARIES = ("pandas", "optuna")
@@ -146,11 +144,11 @@ def _check_needs(run: Run, step: Step) -> None:
 def _list_dependencies(run: Run, step: Step) -> Dependencies:
     dependencies = {f"step {name}": run.workspace.digest(name) for name in step.needs}
     for name in step.code:
-        dependencies[f"{name}.py"] = _hash_file(_TRAINING / f"{name}.py")
+        dependencies[f"{name}.py"] = _hash_file(CODE / f"{name}.py")
     if step.code:
         dependencies |= describe_libraries() | {name: version(name) for name in _LIBRARIES}
     if set(_MODEL_CODE) <= set(step.code):
-        dependencies["estimators.py"] = _hash_file(_ESTIMATORS)
+        dependencies["estimators.py"] = _hash_file(ESTIMATORS)
     for name in step.recipe:
         if name == "features":
             dependencies["features"] = _hash_file(run.recipe.features_file)

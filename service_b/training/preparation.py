@@ -28,7 +28,7 @@ class Prepared:
     """Typed rows in file order.
 
     `frame` has a column per input of the model, by feature name: numbers as float, categories
-    as str (or int, where all codes are whole numbers), NaN where the raw field is empty.
+    as str (or int, where all categories are whole numbers), NaN where the raw field is empty.
     `target` is what the model learns to predict. `remarks` say what was changed.
     """
 
@@ -51,7 +51,7 @@ def prepare(
 ) -> Prepared:
     """Read `raw`; trim, repair, type and check the described columns.
 
-    An empty field is unknown. `NA` is a code like any other: the house has none of it.
+    An empty field is unknown. `NA` is a category like any other: the house has none of it.
 
     Raises:
         TrainingError: a column is missing, a number isn't one or is out of its bounds, or a
@@ -105,9 +105,9 @@ def _read_column(
     **_: object,
 ) -> "pd.Series[float]":
     if kind == "category":
-        # A code of whole numbers may have lost or gained zeros in front: 020 is 20.
-        codes = {str(code): code for code in categories}
-        values = table[column].map(lambda text: codes.get(text.lstrip("0") or text, text))
+        # A category that is a whole number may have lost or gained zeros in front: 020 is 20.
+        by_text = {str(each): each for each in categories}
+        values = table[column].map(lambda text: by_text.get(text.lstrip("0") or text, text))
         values = values.where(values != "", np.nan)
         unknown = sorted(set(values.dropna()) - set(categories))
         if unknown:

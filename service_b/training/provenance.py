@@ -16,19 +16,14 @@ from training.parameters import Parameters
 from training.run import Run
 
 # What the pickled estimator is made of: it is loaded with exactly these.
-LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib")
+_LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib")
 CODE = Path(__file__).resolve().parent
 ESTIMATORS = CODE.parent / "predictor" / "estimators.py"
 
 
 def describe_libraries() -> dict[str, str]:
     """Give the exact version of each library that the artifact depends on."""
-    return {name: version(name) for name in LIBRARIES}
-
-
-def read_python_version() -> str:
-    """Give the version of the Python that runs this, such as 3.13.1."""
-    return platform.python_version()
+    return {name: version(name) for name in _LIBRARIES}
 
 
 def read_code_revision() -> str:
@@ -74,7 +69,7 @@ def describe_training(run: Run, parameters: Parameters) -> Training:
         },
         code_revision=read_code_revision(),
         trained_at=datetime.now(UTC).replace(microsecond=0),
-        python=read_python_version(),
+        python=platform.python_version(),
         study=tuned["study"],
         best_trial=tuned["best_trial"],
         kept_rows=kept,

@@ -114,7 +114,7 @@ def learn_rarity(
 
 
 def measure_scrambled(rarity: Rarity, inputs: Inputs, seed: int) -> dict[str, Any]:
-    """Say how well rows are told from the same with each column shuffled on its own."""
+    """Say how well rows are distinguished from the same with each column shuffled on its own."""
     random = np.random.default_rng(seed)
     scrambled = np.column_stack([random.permutation(column) for column in inputs.T])
     real, shuffled = rarity.measure(inputs), rarity.measure(scrambled)

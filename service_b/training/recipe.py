@@ -59,7 +59,7 @@ class Recipe:
     sums: tuple[Mapping[str, float], ...] = ()
     products: tuple[tuple[str, str], ...] = ()
     ratios: tuple[tuple[str, str], ...] = ()
-    spaces: tuple[Mapping[str, float], ...] = field(default=())
+    spaces: tuple[Mapping[str, float], ...] = ()
     neighbours: tuple[int, ...] = ()
     place: Mapping[str, float] = field(default_factory=dict)
     places: Mapping[str, float] = field(default_factory=dict)

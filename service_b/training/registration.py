@@ -96,7 +96,7 @@ def find_registered(contents: dict[str, Any], models: Path) -> Path | None:
 
 
 def next_version(family: Path) -> int:
-    """One more than the highest version that there is; 1 if there is none."""
+    """Give one more than the highest version that there is; 1 if there is none."""
     versions = (int(each.name) for each in family.iterdir() if each.name.isdecimal())
     return max(versions, default=0) + 1
 

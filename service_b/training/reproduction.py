@@ -1,6 +1,7 @@
 """Making a version again from its card, to see that it comes out the same."""
 
 import hashlib
+import platform
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -23,10 +24,10 @@ from training.labelled import read_labelled
 from training.parameters import Parameters
 from training.parts import join_rows, part_rows
 from training.preparation import prepare
-from training.provenance import describe_libraries, read_code_revision, read_python_version
+from training.provenance import describe_libraries, read_code_revision
 from training.recipe import Recipe
 
-TOLERANCE = 1e-9
+_TOLERANCE = 1e-9
 
 
 def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, cache: Path) -> str:
@@ -75,9 +76,9 @@ def reproduce(recipe: Recipe, card: ModelCard, folder: Path, data: Path | None, 
     summary = f"{card.name} version {card.version}, largest relative difference over " + (
         f"{len(rows.prices):,} rows: {largest}"
     )
-    if max(differences.values()) > TOLERANCE:
-        raise TrainingError(f"{summary}; more than {TOLERANCE:.0e}: not the same model")
-    return f"{summary}; at most {TOLERANCE:.0e}: reproduced"
+    if max(differences.values()) > _TOLERANCE:
+        raise TrainingError(f"{summary}; more than {_TOLERANCE:.0e}: not the same model")
+    return f"{summary}; at most {_TOLERANCE:.0e}: reproduced"
 
 
 def _compare_conditions(card: ModelCard) -> Iterator[str]:
@@ -86,7 +87,7 @@ def _compare_conditions(card: ModelCard) -> Iterator[str]:
     for name, version in card.libraries.items():
         if here.get(name) != version:
             yield f"made with {name} {version}, here is {here.get(name)}"
-    made, python = card.training, read_python_version()
+    made, python = card.training, platform.python_version()
     if made.python is None:
         yield f"the card doesn't say with which Python it was made, here is {python}"
     elif made.python != python:

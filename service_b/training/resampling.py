@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupKFold, KFold
 
-from training.estimator import Prices, fit_estimator
+from training.estimator import Prices
 from training.evaluation import (
     Data,
     Judged,
@@ -23,13 +23,12 @@ from training.evaluation import (
     split_rows,
     train,
 )
-from training.hidden_fields import keep_required
 from training.measures import Measures, measure, summarize
 from training.parallel import run_each
 from training.parameters import Parameters
 from training.rarity import name_places
 from training.recipe import Recipe
-from training.selection import score
+from training.selection import measure_part, score, weigh_errors
 
 FOLDS = 5
 _DOMINANT_ROWS = 2
@@ -129,9 +128,8 @@ def measure_tuning(
     before = _measure_prices(recipe, data, seed, untuned, parts, "untuned")
     changes = np.array(
         [
-            0.75 * (after["all_fields"] - whole["mape_percent"])
-            + 0.25 * (after["required_fields_only"] - scant["mape_percent"])
-            for after, (whole, scant) in zip(by_fold, before, strict=True)
+            weigh_errors(fold["all_fields"], fold["required_fields_only"]) - score(*untuned_fold)
+            for fold, untuned_fold in zip(by_fold, before, strict=True)
         ]
     )
     error = float(changes.std(ddof=1) / np.sqrt(len(changes)))
@@ -188,19 +186,10 @@ def _measure_prices(
 ) -> list[tuple[Measures, Measures]]:
     """Measure on whole rows and on the required fields only, without intervals."""
     calls = [
-        (_measure_part, (recipe, data.take(known), data.take(unseen), seed, parameters))
+        (measure_part, (recipe, data.take(known), data.take(unseen), seed, parameters))
         for known, unseen in parts
     ]
     return list(run_each(calls, title))
-
-
-def _measure_part(
-    recipe: Recipe, known: Data, unseen: Data, seed: int, parameters: Parameters
-) -> tuple[Measures, Measures]:
-    estimator = fit_estimator(recipe, known.features, known.inputs, known.prices, seed, parameters)
-    scant = keep_required(unseen.features, unseen.inputs)
-    whole = measure(unseen.prices, estimator.predict(unseen.inputs))
-    return whole, measure(unseen.prices, estimator.predict(scant))
 
 
 def _find_dominant(prices: Prices, predicted: npt.NDArray[np.float64]) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """Candidates compared by cross-validation on the training rows."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from sklearn.model_selection import KFold
 
-from predictor.card import Feature
-from training.estimator import Prices, fit_estimator
-from training.hidden_fields import Inputs, keep_required
+from training.estimator import fit_estimator
+from training.evaluation import Data
+from training.hidden_fields import keep_required
 from training.measures import Measures, measure
 from training.parallel import run_each
 from training.parameters import Parameters
@@ -19,9 +18,7 @@ FOLDS = 3
 
 def cross_validate(
     recipe: Recipe,
-    features: Sequence[Feature],
-    inputs: Inputs,
-    prices: Prices,
+    data: Data,
     seed: int,
     parameters: Parameters,
     report: Callable[[float, int], None] | None = None,
@@ -31,14 +28,8 @@ def cross_validate(
     `report` gets the mean score so far and the number of folds; it may raise to stop.
     """
     calls = [
-        (
-            _measure_fold,
-            (
-                (recipe, features, inputs[known], prices[known], seed, parameters),
-                (features, inputs[unseen], prices[unseen]),
-            ),
-        )
-        for known, unseen in KFold(FOLDS, shuffle=True, random_state=seed).split(inputs)
+        (measure_part, (recipe, data.take(known), data.take(unseen), seed, parameters))
+        for known, unseen in KFold(FOLDS, shuffle=True, random_state=seed).split(data.inputs)
     ]
     whole, scant = [], []
     for fold, (on_whole, on_scant) in enumerate(run_each(calls)):
@@ -54,16 +45,22 @@ def score(whole: Measures, scant: Measures) -> float:
 
     Most callers describe a house fully, but the others have to be served too.
     """
-    return 0.75 * whole["mape_percent"] + 0.25 * scant["mape_percent"]
+    return weigh_errors(whole["mape_percent"], scant["mape_percent"])
 
 
-def _measure_fold(
-    arguments: tuple[Any, ...], unseen: tuple[Sequence[Feature], Inputs, Prices]
+def weigh_errors(whole_percent: float, scant_percent: float) -> float:
+    """Give one error for both kinds of rows."""
+    return 0.75 * whole_percent + 0.25 * scant_percent
+
+
+def measure_part(
+    recipe: Recipe, known: Data, unseen: Data, seed: int, parameters: Parameters
 ) -> tuple[Measures, Measures]:
-    estimator = fit_estimator(*arguments)
-    features, inputs, prices = unseen
-    whole = measure(prices, estimator.predict(inputs))
-    return whole, measure(prices, estimator.predict(keep_required(features, inputs)))
+    """Train on the known rows; measure on the unseen ones, whole and with required fields only."""
+    estimator = fit_estimator(recipe, known.features, known.inputs, known.prices, seed, parameters)
+    scant = keep_required(unseen.features, unseen.inputs)
+    whole = measure(unseen.prices, estimator.predict(unseen.inputs))
+    return whole, measure(unseen.prices, estimator.predict(scant))
 
 
 def _average(runs: list[Measures]) -> Measures:

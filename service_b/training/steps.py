@@ -113,9 +113,7 @@ def select(run: Run, folder: Path) -> None:
     candidates = run.recipe.candidates
     progress = tqdm(candidates.items(), "select", unit="candidate", disable=None)
     for number, (name, parameters) in enumerate(progress, start=1):
-        whole, scant = cross_validate(
-            run.recipe, data.features, data.inputs, data.prices, seed, parameters
-        )
+        whole, scant = cross_validate(run.recipe, data, seed, parameters)
         result = {
             "name": name,
             "score": score(whole, scant),
@@ -153,9 +151,7 @@ def tune(run: Run, folder: Path) -> None:
         seed,
         run.workspace.folder / "studies" / f"{study}.journal",
         lambda parameters, report: score(
-            *cross_validate(
-                run.recipe, data.features, data.inputs, data.prices, seed, parameters, report
-            )
+            *cross_validate(run.recipe, data, seed, parameters, report)
         ),
     )
     chosen = {"study": study, "best_trial": found.trial} | found.parameters.to_json()

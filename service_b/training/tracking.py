@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from predictor.card import Feature, ModelCard, read_card
+from predictor.version import CHAMPION
 from training.errors import TrainingError
 
-ALIAS = "champion"
 # What the logged model runs, and the package of which it needs `predictor.estimators`.
 _MODEL_CODE = Path(__file__).with_name("mlflow_model.py")
 _PREDICTOR = Path(__file__).resolve().parents[1] / "predictor"
@@ -42,12 +42,12 @@ def log_version(uri: str, version: Path, evaluation: Path | None = None) -> None
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient()
         number = _find(client, card) or _register(client, card, version, evaluation)
-        client.set_registered_model_alias(card.name, ALIAS, number)
+        client.set_registered_model_alias(card.name, CHAMPION, number)
     except (mlflow.exceptions.MlflowException, OSError) as error:
         raise TrainingError(
             f"{version} is registered, but {uri} didn't take it: {error}"
         ) from error
-    print(f"    {uri}: {card.name} version {number}, alias {ALIAS}")
+    print(f"    {uri}: {card.name} version {number}, alias {CHAMPION}")
 
 
 def _find(client: Any, card: ModelCard) -> str | None:

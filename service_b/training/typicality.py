@@ -37,12 +37,11 @@ _SHARES = np.geomspace(1e-4, 1, 41)
 def fit_typicality(
     features: Sequence[Feature], inputs: Inputs, points: Numbers | None, neighbours: int, seed: int
 ) -> tuple[Arrays, Numbers]:
-    """Count the tables on all rows, and the levels on rows that tables of others haven't seen.
+    """Count the tables on all rows, and the levels on rows that the tables haven't seen.
 
-    Gives the share of as unusual rows for each row as well, by such tables.
-
-    `points` are the rows' places, if there are any; `neighbours` says how many away the farther one
-    is with which the distance to the nearest is compared.
+    Also gives, for each row, the share of rows that are as unusual, by tables that haven't seen it.
+    `points` are the rows' places, if there are any. The distance to the nearest of them is compared
+    with that to the one that is `neighbours` away.
     """
     random = np.random.default_rng([seed, len(inputs)])
     rows = encode(features, inputs)
@@ -167,8 +166,8 @@ def _choose_pairs(counts: Numbers, starts: Places) -> list[tuple[int, int]]:
         degrees = (add(above > 0, 1) - 1) * (add(beside > 0, 0) - 1)
         information = np.tril((add(terms, 0, 1) - degrees / 2) / totals, -1)
     information[~(information > 0)] = 0
-    telling = np.argsort(-information, axis=None, kind="stable")[:_MOST_PAIRS]
-    first, second = np.unravel_index(telling[information.flat[telling] > 0], information.shape)
+    best = np.argsort(-information, axis=None, kind="stable")[:_MOST_PAIRS]
+    first, second = np.unravel_index(best[information.flat[best] > 0], information.shape)
     return list(zip(first.tolist(), second.tolist(), strict=True))
 
 

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import requests
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
-from urllib3.util import Timeout
 
 from gateway.errors import PredictorTimeout, PredictorUnavailable
 from gateway.forwarding.answers import MAX_ANSWER_BYTES
@@ -37,6 +36,7 @@ class Exchanges:
         self._base_url = base_url
         self._connect_timeout_seconds = connect_timeout_seconds
         self._call_ids = CallIds()
+        self._adapter = adapter
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
@@ -95,12 +95,7 @@ class Exchanges:
             with (
                 keep_deadline(deadline),
                 # The session itself would also look after cookies and redirects: B has none.
-                self._session.get_adapter(self._base_url).send(
-                    request,
-                    # requests takes urllib3's own class too; its types don't say so
-                    timeout=cast(Any, Timeout(connect=connect, read=remaining)),
-                    stream=True,
-                ) as response,
+                self._adapter.send(request, timeout=(connect, remaining), stream=True) as response,
             ):
                 body = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
         except (requests.RequestException, HTTPError, OSError) as error:

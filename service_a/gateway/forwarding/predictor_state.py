@@ -1,8 +1,8 @@
 """How Service B is, for those who watch."""
 
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from gateway.errors import PredictorUnavailable
 from gateway.forwarding.side_calls import SideCalls
@@ -23,9 +23,6 @@ class _Faults(BaseModel):
     faults: list[dict[str, Any]] = []
 
 
-_Shape = TypeVar("_Shape", _Models, _Faults)
-
-
 def read_predictor_state(calls: SideCalls, with_faults: bool) -> dict[str, Any]:
     """Ask Service B for its health, its versions and, if it may have any, its faults.
 
@@ -33,16 +30,8 @@ def read_predictor_state(calls: SideCalls, with_faults: bool) -> dict[str, Any]:
     """
     try:
         health = _HEALTH.get(calls.send("GET", "/health")[0], "unreachable")
-        models = _read(_Models, *calls.send("GET", "/models"))
-        faults = _read(_Faults, *calls.send("GET", "/faults")) if with_faults else _Faults()
+        models = calls.read(_Models, "/models")
+        faults = calls.read(_Faults, "/faults") if with_faults else _Faults()
     except PredictorUnavailable:
         return {"status": "unreachable", "models": [], "faults": []}
     return {"status": health, **models.model_dump(), **faults.model_dump()}
-
-
-def _read(shape: type[_Shape], status: int, body: bytes) -> _Shape:
-    """Read an answer; one of another shape is as good as none."""
-    try:
-        return shape.model_validate_json(body if status == 200 else b"{}")
-    except ValidationError:
-        return shape()

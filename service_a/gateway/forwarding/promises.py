@@ -2,10 +2,9 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from gateway.errors import PredictorUnavailable
 from gateway.forwarding.side_calls import SideCalls
@@ -64,9 +63,6 @@ class _Described(_Read):
     card: _Card = _Card()
 
 
-_Shape = TypeVar("_Shape", _Models, _Described)
-
-
 class PromiseReader:
     """Asks Service B. Blocks; use it from one thread at a time."""
 
@@ -79,13 +75,13 @@ class PromiseReader:
         promises: dict[tuple[str, str], Promise] = {}
         ends_at = time.monotonic() + _MAX_SECONDS
         try:
-            models = self._ask(_Models, "/models").models
+            models = self._calls.read(_Models, "/models").models
             self._default_model = next(
                 (each.name for each in models if each.default), self._default_model
             )
             for model in models:
                 if model.version is not None and time.monotonic() < ends_at:
-                    card = self._ask(_Described, f"/models/{quote(model.name)}").card
+                    card = self._calls.read(_Described, f"/models/{quote(model.name)}").card
                     if promise := _read_promise(card):
                         # Callers may name a version by its alias, which then stands in the log.
                         for name in (model.name, model.name.partition("@")[0]):
@@ -93,14 +89,6 @@ class PromiseReader:
         except PredictorUnavailable:
             pass  # what was found before it went away still holds
         return Promises(self._default_model, promises)
-
-    def _ask(self, shape: type[_Shape], path: str) -> _Shape:
-        """Read an answer; one of another shape is as good as none."""
-        status, body = self._calls.send("GET", path)
-        try:
-            return shape.model_validate_json(body if status == 200 else b"{}")
-        except ValidationError:
-            return shape()
 
 
 def _read_promise(card: _Card) -> Promise:

@@ -1,14 +1,16 @@
 """Calls to Service B besides those for predictions: how it is, and its faults."""
 
 import time
-from typing import Any, cast
+from typing import TypeVar
 
 import requests
+from pydantic import BaseModel, ValidationError
 from urllib3.exceptions import HTTPError
-from urllib3.util import Timeout
 
 from gateway.errors import PredictorUnavailable
 from gateway.forwarding.deadline import DeadlineAdapter, keep_deadline
+
+Shape = TypeVar("Shape", bound=BaseModel)
 
 _TIMEOUT_SECONDS = 0.8
 _MAX_ANSWER_BYTES = 1024 * 1024
@@ -41,11 +43,7 @@ class SideCalls:
             with (
                 keep_deadline(time.monotonic() + _TIMEOUT_SECONDS),
                 self._session.send(
-                    request,
-                    # requests takes urllib3's own class too; its types don't say so
-                    timeout=cast(Any, Timeout(_TIMEOUT_SECONDS)),
-                    stream=True,
-                    allow_redirects=False,
+                    request, timeout=_TIMEOUT_SECONDS, stream=True, allow_redirects=False
                 ) as response,
             ):
                 content = response.raw.read(_MAX_ANSWER_BYTES + 1, decode_content=True)
@@ -54,6 +52,18 @@ class SideCalls:
         if len(content) > _MAX_ANSWER_BYTES:
             raise PredictorUnavailable(f"answer over {_MAX_ANSWER_BYTES} bytes")
         return response.status_code, content
+
+    def read(self, shape: type[Shape], path: str) -> Shape:
+        """Return the answer to a GET; one of another shape is as good as none.
+
+        Raises:
+            PredictorUnavailable: there is none in time, or it is too long.
+        """
+        status, content = self.send("GET", path)
+        try:
+            return shape.model_validate_json(content if status == 200 else b"{}")
+        except ValidationError:
+            return shape()
 
     def close(self) -> None:
         self._session.close()

@@ -21,8 +21,8 @@ MAX_NUMBER = 2**63 - 1
 """What a column of numbers takes."""
 
 _MAX_PROBLEMS = 100
-# After each commit the log is free for this many times as long as the commit took. What took longer
-# than a commit does has waited for another process, and the caller waits for no rest after that.
+# After each commit the log is free for this many times as long as the commit took, up to a bound: a
+# commit that took long has waited for another process.
 _REST_FACTOR = 2
 _LONGEST_REST_SECONDS = 0.5
 _PRICES = bindparam("prices", type_=String)

@@ -110,8 +110,7 @@ class LogDatabase:
         what it has committed.
         """
         try:
-            # Only one thread waits for a database that hangs or is upgraded; the others give up
-            # soon.
+            # Only one thread waits for a database that hangs or is upgraded; others soon give up.
             if not self._lock.acquire(timeout=_LOCK_SECONDS):
                 raise InputLogUnavailable("the log is being opened")
             try:

@@ -10,7 +10,6 @@ from gateway.intake.ports import InputLog
 
 KINDS: Mapping[str, type[Fault]] = {"log_full": Fault, "log_slow": SlowFault}
 
-
 # How soon a write goes on after the fault has ended.
 _STEP_SECONDS = 0.01
 

@@ -12,13 +12,13 @@ import shutil
 import threading
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from struct import Struct
 from typing import BinaryIO, NamedTuple
 
 # How much is read at each end: a count of changes is at the front, new inputs are at the end.
 _END_BYTES = 64 * 1024
 # In `-shm`: which `-wal` it is for, how much was copied, and how much was to be.
-_SALTS, _COPIED, _ATTEMPTED = slice(32, 40), slice(96, 100), slice(128, 132)
-_SHARED_BYTES = 136
+_COPIES = Struct("32x 8s 56x 4s 28x 4s")
 
 
 class _Copies(NamedTuple):
@@ -34,7 +34,7 @@ class FileMarks:
         # They stay open: closing one takes away the locks that SQLite has on it in this process.
         self._file: BinaryIO = open(file, "rb", buffering=0)  # noqa: SIM115
         self._shared_file: BinaryIO = open(shared, "rb", buffering=0)  # noqa: SIM115
-        self._shared = mmap(self._shared_file.fileno(), _SHARED_BYTES, access=ACCESS_READ)
+        self._shared = mmap(self._shared_file.fileno(), _COPIES.size, access=ACCESS_READ)
         self._lock = threading.Lock()
         self._written: tuple[int, int] | None = None
         self._copies = self._read_copies()
@@ -44,7 +44,7 @@ class FileMarks:
         """Say whether it was; the file is read only if it has changed since the last look."""
         written = now.st_mtime_ns, now.st_size
         with self._lock:
-            if written == self._written and self._read_copies() == self._copies:
+            if written == self._written and _COPIES.unpack_from(self._shared) == self._copies:
                 return False
             ends = self._hash_ends()
             copies = self._read_copies()
@@ -75,8 +75,7 @@ class FileMarks:
         return hashlib.blake2b(ends + str(size).encode()).digest()
 
     def _read_copies(self) -> _Copies:
-        shared = self._shared
-        return _Copies(shared[_SALTS], shared[_COPIED], shared[_ATTEMPTED])
+        return _Copies(*_COPIES.unpack_from(self._shared))
 
 
 def _read(file: BinaryIO, offset: int, size: int) -> bytes:

@@ -73,23 +73,28 @@ class LogFiles:
         if not self._names or not self._marks:
             return
         now, checked_at = time.monotonic(), self._checked_at
-        all_are_due = now - checked_at > _MOMENT_SECONDS
         self._checked_at = -math.inf  # what fails is looked at again before the next commit
         try:
-            found = [os.stat(name) for name in self._names[: 3 if all_are_due else 2]]
+            main, wal = os.stat(self._names[0]), os.stat(self._names[1])
+            if now - checked_at > _MOMENT_SECONDS:
+                self._check_rest()
+                checked_at = now
         except (FileNotFoundError, NotADirectoryError) as error:
             raise InputLogUnavailable(f"{Path(error.filename).name} is gone") from None
-        if [_identify(each) for each in found] != self._opened[: len(found)]:
+        if [_identify(main), _identify(wal)] != self._opened[:2]:
             raise InputLogUnavailable("a file of the log was replaced")
-        if all_are_due and f"{os.path.realpath(self.path)}-wal" != self._names[1]:
-            raise InputLogUnavailable("the log's file was moved, and its path links to it")
-        main, wal = found[:2]
         if not main.st_size or (self._wal_bytes and not wal.st_size) or self._is_hollow(wal):
             raise InputLogUnavailable("a file of the log was emptied")
         if self._marks.is_overwritten(main):
             raise InputLogUnavailable("the log's file was overwritten")
         self._wal_bytes = wal.st_size
-        self._checked_at = now if all_are_due else checked_at
+        self._checked_at = checked_at
+
+    def _check_rest(self) -> None:
+        if _identify(os.stat(self._names[2])) != self._opened[2]:
+            raise InputLogUnavailable("a file of the log was replaced")
+        if f"{os.path.realpath(self.path)}-wal" != self._names[1]:
+            raise InputLogUnavailable("the log's file was moved, and its path links to it")
 
     def check_unless_checked(self) -> None:
         """Do the same, unless it was done a moment ago."""

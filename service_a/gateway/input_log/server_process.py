@@ -20,7 +20,7 @@ _RUNS = text(f"SELECT 1 {_FIND}")
 
 
 class ServerProcess(NamedTuple):
-    """Has one of the two."""
+    """What a process is found by: one of the two."""
 
     pid: int | None = None
     transaction: str | None = None

@@ -60,7 +60,7 @@ inputs = Table(
     Column("actual_at", _Time, comment="UTC, when that was reported"),
     Column("prediction", Text, comment="as JSON, where it isn't a price"),
     Column("warnings", Text, comment="of Service B, as JSON; null if there were none"),
-    # Both grow at their ends, as rows come in order of time: writing costs the same at any size.
+    # They grow at their ends, as rows come in order of time: writing costs the same at any size.
     Index("ix_inputs_time", "received_at", "id"),
     Index("ix_inputs_outcome", "outcome", "received_at", "id"),
     Index("ix_inputs_request", "request_id", "received_at", "id"),

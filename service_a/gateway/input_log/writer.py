@@ -24,7 +24,6 @@ _ADD_OUTCOME = (
 _TRY_INSERT = inputs.insert().from_select(
     ["request_id"], select(inputs.c.request_id).where(false())
 )
-_VERSION_CHARS = 64  # of the column
 # Nobody beats any more who hasn't for so long.
 _HEARTBEAT_AGE = timedelta(days=1)
 
@@ -40,7 +39,7 @@ class LogWriter:
     def write(self, entries: Sequence[Entry]) -> list[int]:
         """Commit the entries, all or none; they are on disk when this returns.
 
-        Returns the number of each entry's input in the log, 0 for a heartbeat.
+        Returns the numbers that the new inputs have in the log, in order.
 
         Raises:
             InputLogUnavailable: nothing was written. Works again by itself when it can.
@@ -48,15 +47,7 @@ class LogWriter:
         new = [entry for entry in entries if isinstance(entry, NewInput)]
         outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
         beats = any(isinstance(entry, Heartbeat) for entry in entries)
-        numbers = iter(self._commit(new, outcomes, beats=beats))
-        return [
-            next(numbers)
-            if isinstance(entry, NewInput)
-            else entry.input_number
-            if isinstance(entry, Outcome)
-            else 0
-            for entry in entries
-        ]
+        return list(self._commit(new, outcomes, beats=beats))
 
     def _commit(
         self, new: Sequence[NewInput], outcomes: Sequence[Outcome], *, beats: bool
@@ -96,9 +87,5 @@ class LogWriter:
 
 def _describe(outcome: Outcome) -> dict[str, object]:
     values = asdict(outcome)
-    if outcome.model_version is not None:
-        # Service B may say anything. A value that a column doesn't take would fail with each new
-        # try.
-        values["model_version"] = outcome.model_version.replace("\0", "")[:_VERSION_CHARS]
     # SQLAlchemy would take the name of a column for a value to set.
     return {"input_request_id": values.pop("request_id"), **values}

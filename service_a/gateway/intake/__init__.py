@@ -1,1 +1,1 @@
-"""What happens to an input, without the HTTP and the SQL of it, which other rooms have."""
+"""What happens to an input; HTTP and SQL are in other rooms."""

@@ -3,8 +3,8 @@
 No timer decides when a batch is full. An idle batcher passes an item on at once, alone; a
 busy one makes one call for many items, the more of them the busier it is.
 
-One batcher can feed another: `put_before` takes an item, and the items that are to follow it
-into another batcher as soon as it is done.
+One batcher can feed another: `put_before` takes an item and those that follow it, which go into
+another batcher as soon as it is done.
 """
 
 import asyncio
@@ -90,10 +90,10 @@ class Batcher(Generic[Item, Result]):
     def put_before(
         self, item: Item, following: "Batcher[Next, Final]", items: Sequence[Next]
     ) -> Group[Final]:
-        """Take in an item, and what follows it into another batcher of the same event loop.
+        """Take in an item, and those that follow it into another batcher of the same event loop.
 
-        The group is that of the items that follow. Until they begin to wait, `before` is None,
-        and what its future gets is the error of this item. Then they have a time of their own.
+        Returns the group of those that follow. Its `before` is None until they begin to wait, and
+        its future gets this item's error, if there is one. Their time begins when they wait.
         """
         future = self._loop.create_future()
         group: Group[Final] = Group(items, future, self._clock(), following)

@@ -116,7 +116,7 @@ class Claim:
 
 @dataclass
 class Span:
-    """A part of the log in the order of time: behind one input, up to another and with it."""
+    """A part of the log in the order of time: after one input, up to and including another."""
 
     after: Claim | None = None
     until: Claim | None = None

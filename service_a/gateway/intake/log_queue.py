@@ -21,8 +21,8 @@ _logger = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 5
 _MAX_BATCH = 256
 _MAX_WAITING = 10_000
-# Each commit waits for the disk, so outcomes go along with the next input's. Fewer than this would
-# make it longer for little: they wait for more of them, or for some time.
+# Each commit waits for the disk, so outcomes go along with the next input's. Fewer than this aren't
+# worth making that one longer: they wait for more of them, or for some time.
 _OUTCOMES_AT_ONCE = 4
 _OUTCOME_DELAY_SECONDS = 0.05
 # Outcomes that could not be written are kept for the next try: some megabytes of them, and more
@@ -143,22 +143,27 @@ class LogQueue:
             self._write_outcomes_in(_RETRY_SECONDS)
 
     def _commit(self, writings: Sequence[Sequence[Entry]], _: float) -> list[list[int]]:
-        """Commit what several callers want written, all of it or nothing."""
+        """Commit what several callers want written, all of it or nothing.
+
+        Returns for each of them the numbers of the new inputs.
+        """
         entries = [entry for writing in writings for entry in writing]
         if not entries:
             return [[] for _ in writings]
         started = time.monotonic()
         try:
-            numbers = iter(self._log.write(entries))
+            numbers = self._log.write(entries)
         except Exception:
             self._logged_at = -math.inf
             raise
         ended = time.monotonic()
-        inputs = sum(isinstance(entry, NewInput) for entry in entries)
-        self._counts.count_commit(len(entries), inputs, ended - started)
-        if inputs:
+        self._counts.count_commit(len(entries), len(numbers), ended - started)
+        if numbers:
             self._logged_at = ended
-        return [[next(numbers) for _ in writing] for writing in writings]
+        left = iter(numbers)
+        return [
+            [next(left) for each in writing if isinstance(each, NewInput)] for writing in writings
+        ]
 
 
 def explain(error: TimeoutError | TooBusy) -> InputLogUnavailable:

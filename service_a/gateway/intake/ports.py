@@ -11,7 +11,7 @@ class InputLog(Protocol):
     def write(self, entries: Sequence[Entry]) -> Sequence[int]:
         """Commit all entries, or none and raise `InputLogUnavailable`.
 
-        Returns the number of each entry's input in the log, 0 for a heartbeat.
+        Returns the numbers that the new inputs have in the log, in order.
         """
 
 
@@ -51,7 +51,7 @@ class Counts(Protocol):
 
     def count_call(self, inputs: int) -> None: ...
 
-    def count_forwards(self, outcome: OutcomeKind, inputs: int = 1) -> None: ...
+    def count_forwards(self, outcome: OutcomeKind, inputs: int) -> None: ...
 
     def count_warnings(
         self, model: str | None, version: str | None, fields: Sequence[str]

@@ -19,7 +19,7 @@ _CLOSE_SECONDS = 0.5
 class ReadQueue:
     """Reads in threads of its own: some for a page or a record, and others for what takes long.
 
-    What writes has one thread, as the writer of inputs shall have to wait for one at most.
+    What writes has one thread, so that the writer of inputs waits for one other at most.
     """
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from gateway.telemetry.trace import Trace
 
 # Claimed and forwarded at once, so that little is left pending if the gateway is killed.
 _STEP_INPUTS = 100
-# A circuit that opens at inputs which can't be predicted is waited for so often, and so long.
+# A circuit that was opened by inputs that can't be predicted is waited for this often, this long.
 _MAX_WAITS = 3
 _WAIT_SECONDS = 1.5
 

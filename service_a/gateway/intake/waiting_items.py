@@ -1,7 +1,6 @@
 """Items that wait for their turn, and the threads that sleep until there are some."""
 
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,10 +40,10 @@ class WaitingItems(Generic[Item]):
         *,
         max_batch: int,
         max_waiting: int,
-        max_wait_seconds: float = math.inf,
-        max_callers: float = math.inf,
-        threads: int = 1,
-        clock: Callable[[], float] = time.monotonic,
+        max_wait_seconds: float,
+        max_callers: float,
+        threads: int,
+        clock: Callable[[], float],
     ) -> None:
         self._max_batch = max_batch
         self._max_waiting = max_waiting

@@ -21,7 +21,7 @@ Fields = Mapping[str, Any]
 
 _NUMBERS = (int, float)
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+-]+")
-# What the text of a request begins and ends with, at their places.
+# Fields with a place of their own, at the beginning or the end of a request's text.
 _PLACED = frozenset(("method", "path", "status", "duration_ms", "request_id", "trace_id"))
 # An id made here is longer; its end is what no other has.
 _WHOLE_ID, _SHORT_ID = 20, 8

@@ -116,7 +116,7 @@ class Metrics:
         counter.inc()
         histogram.observe(seconds)
 
-    def count_forwards(self, outcome: str, inputs: int = 1) -> None:
+    def count_forwards(self, outcome: str, inputs: int) -> None:
         self._outcomes[outcome].inc(inputs)
 
     def count_warnings(self, model: str | None, version: str | None, fields: Sequence[str]) -> None:

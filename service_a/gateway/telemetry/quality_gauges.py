@@ -18,7 +18,6 @@ _HELP = {
     "coverage_upper": "The most that the coverage may be, with 95% certainty.",
 }
 
-
 # The gauges of the three parts of a coverage.
 _COVERAGE = ("coverage", "coverage_lower", "coverage_upper")
 

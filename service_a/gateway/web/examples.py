@@ -16,7 +16,7 @@ from gateway.web.schemas import DISTRICT
 Json = dict[str, Any]
 Values = dict[str, JsonValue]
 
-FOUR_FACTS: Values = {
+_FOUR_FACTS: Values = {
     "overallQual": 7,
     "grLivArea": 1710,
     "yearBuilt": 2003,
@@ -27,16 +27,16 @@ ALL_FACTS: Values = {
     for name, field in House.model_fields.items()
     if field.examples and name != "id"
 }
-_WRONG: Values = FOUR_FACTS | {"grLivArea": -1}
+_WRONG: Values = _FOUR_FACTS | {"grLivArea": -1}
 _ID: Values = {"id": 1461}
 _WRONG_DISTRICT = DISTRICT | {"latitude": -1}
-_HOUSES = {"four facts": FOUR_FACTS, "all facts": ALL_FACTS, "wrong": _WRONG}
+_HOUSES = {"four facts": _FOUR_FACTS, "all facts": ALL_FACTS, "wrong": _WRONG}
 
 INPUTS: dict[str, dict[str, Json]] = {
     "/process": {
         **{name: {"data": house} for name, house in _HOUSES.items()},
-        "only to be logged": {"data": FOUR_FACTS, "forward_to_model": False},
-        "no such model": {"data": FOUR_FACTS, "model": "no-such-model"},
+        "only to be logged": {"data": _FOUR_FACTS, "forward_to_model": False},
+        "no such model": {"data": _FOUR_FACTS, "model": "no-such-model"},
     },
     "/api/v1/price/predict": {name: _ID | house for name, house in _HOUSES.items()},
     "/api/v1/price/predict/batch": {

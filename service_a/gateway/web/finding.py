@@ -1,4 +1,4 @@
-"""What the last look at something has found, for whoever can't wait for the next one."""
+"""The latest value of something that is slow to find out, for whoever can't wait for the next."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ Found = TypeVar("Found")
 
 
 class Finding(Generic[Found]):
-    """Looks when asked, for all who ask at once, and for at most a share of the time.
+    """Looks when asked, once for all that ask meanwhile, during at most `max_share` of the time.
 
     Belongs to one event loop.
     """

@@ -33,21 +33,23 @@ def parse_strictly(body: bytes, allow_nan: bool) -> Any:
 
 
 class BodyReader:
-    """Reads the bodies of requests that are declared as JSON."""
+    """Reads the bodies of requests that are declared as JSON, each of `max_bytes` at most."""
 
-    def __init__(self, parser: Parser = parse_strictly) -> None:
+    def __init__(self, max_bytes: int, parser: Parser = parse_strictly) -> None:
+        self._max_bytes = max_bytes
         self._parser = parser
 
-    async def read(self, request: Request, max_bytes: int) -> bytes:
+    async def read(self, request: Request) -> bytes:
         """Return the whole body, as it was sent, without a byte order mark before it.
 
         Raises:
             WrongContentType: the body doesn't say that it is JSON.
             UnsupportedEncoding: the body is compressed.
-            BodyTooLarge: the body has more than `max_bytes`.
+            BodyTooLarge: the body has more than the limit.
             BodyTimeout: the body didn't arrive in time.
             BodiesOverBudget: the bodies of other callers leave no room for it.
         """
+        max_bytes = self._max_bytes
         # Looking up two of the request's own `headers` would take several times as long.
         headers = dict(request.scope["headers"])
         media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()

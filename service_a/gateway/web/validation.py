@@ -20,8 +20,12 @@ _MESSAGES = {
     "list_type": "Input should be a JSON array",
     "multiple_of": "Input should be a whole number",
 }
-_MAX_PROBLEMS = 100
-_MAX_ECHO_CHARS = 200
+MAX_PROBLEMS = 100
+"""Most of one answer."""
+
+MAX_ECHO_CHARS = 200
+"""Of a value that a problem shows as it was sent."""
+
 # Each takes as long as checking an input, and a batch has a thousand inputs.
 _MAX_SUGGESTIONS = 3
 # A number such as 1e400 is read as infinity, which JSON can't echo.
@@ -40,7 +44,7 @@ def check(model: type[Checked], value: Any, loc: Sequence[str | int]) -> Checked
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        details = error.errors(include_url=False)[:_MAX_PROBLEMS]
+        details = error.errors(include_url=False)[:MAX_PROBLEMS]
         problems = [_describe(detail, loc) for detail in details]
         unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
         for problem in unknown[:_MAX_SUGGESTIONS]:
@@ -66,12 +70,12 @@ def check_each(
             instance = check(model, value, [*loc, index])
         except InvalidInput as error:
             problems += error.problems
-            if len(problems) >= _MAX_PROBLEMS:
+            if len(problems) >= MAX_PROBLEMS:
                 break
         else:
             yield instance
     if problems:
-        raise InvalidInput(problems[:_MAX_PROBLEMS])
+        raise InvalidInput(problems[:MAX_PROBLEMS])
 
 
 def _find_surplus(model: type[BaseModel], value: Any) -> str | None:
@@ -79,10 +83,10 @@ def _find_surplus(model: type[BaseModel], value: Any) -> str | None:
 
     pydantic makes an error of about a kilobyte for each unknown field, however many there are.
     """
-    if not isinstance(value, dict) or len(value) <= _MAX_PROBLEMS:
+    if not isinstance(value, dict) or len(value) <= MAX_PROBLEMS:
         return None  # as for most values: what follows takes longer than checking all the fields
     known = len(model.model_fields)
-    if model.model_config.get("extra") != "forbid" or len(value) <= known + _MAX_PROBLEMS:
+    if model.model_config.get("extra") != "forbid" or len(value) <= known + MAX_PROBLEMS:
         return None
     return f"Input has {len(value)} fields, only {known} are known"
 
@@ -101,6 +105,6 @@ def _describe(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, Any]:
         problem["msg"] = "Input should be within the range of a 64-bit float"
     if isinstance(given, dict | list) or given in _INFINITIES:
         return problem
-    if len(repr(given)) <= _MAX_ECHO_CHARS:
+    if len(repr(given)) <= MAX_ECHO_CHARS:
         problem["input"] = given
     return problem

@@ -171,6 +171,11 @@ FAILURES: dict[str, tuple[int, object, str]] = {
         {"prediction": {"price": 1, "model_version": "x" * 65}, "message": "m"},
         "wrong shape: prediction.model_version",
     ),
+    "version that no log takes": (
+        200,
+        {"prediction": {"price": 1, "model_version": "1\0"}, "message": "m"},
+        "wrong shape: prediction.model_version",
+    ),
     "422 without a list": (422, {"detail": "wrong"}, "wrong shape: detail"),
     "422 without a problem": (422, {"detail": []}, "wrong shape: detail"),
     "422 about something else": (422, reject("body", "x"), "wrong shape: loc"),

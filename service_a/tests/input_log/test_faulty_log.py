@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import InputLogUnavailable
 from gateway.faults import Fault, Faults, SlowFault
 from gateway.input_log.faulty_log import KINDS, FaultyLog
-from gateway.intake.entries import Entry, Heartbeat
+from gateway.intake.entries import Entry, NewInput, OutcomeKind
 
 
 class FakeLog:
@@ -20,7 +20,7 @@ def write(**in_force: Fault) -> Sequence[int]:
         faults = Faults(KINDS)
         for kind, fault in in_force.items():
             faults.begin(kind, fault)
-        return FaultyLog(FakeLog(), faults).write([Heartbeat()])
+        return FaultyLog(FakeLog(), faults).write([NewInput("r1", "1", OutcomeKind.LOGGED)])
 
     return asyncio.run(run())
 

@@ -58,7 +58,8 @@ class FakeLog:
         self.open.wait(60)
         if self.error:
             raise self.error
-        return [self._write(entry) for entry in entries]
+        self.outcomes |= {each.input_number: each for each in entries if isinstance(each, Outcome)}
+        return [self._insert(each) for each in entries if isinstance(each, NewInput)]
 
     def read_outcomes(self) -> list[str]:
         return [
@@ -66,15 +67,10 @@ class FakeLog:
             for number, row in self.rows.items()
         ]
 
-    def _write(self, entry: Entry) -> int:
-        if isinstance(entry, NewInput):
-            number = len(self.rows) + 1
-            self.rows[number] = entry
-            return number
-        if isinstance(entry, Outcome):
-            self.outcomes[entry.input_number] = entry
-            return entry.input_number
-        return 0
+    def _insert(self, entry: NewInput) -> int:
+        number = len(self.rows) + 1
+        self.rows[number] = entry
+        return number
 
 
 class FakeBreaker:
@@ -104,7 +100,7 @@ class FakeCounts:
     def count_call(self, inputs: int) -> None:
         self.calls.append(inputs)
 
-    def count_forwards(self, outcome: OutcomeKind, inputs: int = 1) -> None:
+    def count_forwards(self, outcome: OutcomeKind, inputs: int) -> None:
         self.forwards[outcome] = self.forwards.get(outcome, 0) + inputs
 
     def count_warnings(self, model: str | None, version: str | None, fields: Sequence[str]) -> None:

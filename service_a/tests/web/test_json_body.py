@@ -49,14 +49,14 @@ def read(
     headers = [] if content_type is None else [(b"content-type", content_type.encode())]
     headers += [(b"content-encoding", each.encode()) for each in encodings]
     request = Request({"type": "http", "headers": headers, **more}, caller.receive)
-    return asyncio.run(BodyReader().read(request, MAX_BYTES))
+    return asyncio.run(BodyReader(MAX_BYTES).read(request))
 
 
 @pytest.fixture(params=[parse_strictly, parse_counting_keys])
 def parse(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """Parses a body in the plain way, then in the fast one."""
     parser: Parser = request.param
-    return BodyReader(parser).parse
+    return BodyReader(MAX_BYTES, parser).parse
 
 
 def refuse(parse: Callable[..., Any], body: bytes) -> str:

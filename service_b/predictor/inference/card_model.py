@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from predictor.card import Band, ModelCard
+from predictor.card import ModelCard
 from predictor.inference.evaluation import Evaluation
 from predictor.inference.input_schema import build_input_type
 from predictor.inference.prediction import Bounds, InputWarning, Prediction, PricePrediction
@@ -38,6 +38,11 @@ class CardModel:
         self.prediction_type = Prediction
         self._checks = build_checks(card.relations, card.features)
         self._identifiers = {each.name for each in card.features if each.kind == "identifier"}
+        bands = card.interval.bands if card.interval else ()
+        self._edges = [each.given_at_most for each in bands]
+        self._scales = [each.log_scale for each in bands]
+        if card.interval and card.interval.log_scale:
+            self._scales.append(card.interval.log_scale)
 
     @property
     def quick_batch(self) -> int:
@@ -84,10 +89,10 @@ class CardModel:
         interval = self.card.interval
         if interval is None:
             return [None] * len(prices)
-        if interval.log_scale is None or spread is None:
+        if spread is None:
             widths = [interval.log_half_width or 0.0] * len(prices)
         else:
-            scales = self._choose_scales(interval.log_scale, interval.bands, inputs)
+            scales = map(self._choose_scale, inputs)
             widths = [scale * each for scale, each in zip(scales, spread, strict=True)]
             _require_positive("the spread", "width", widths, len(prices))
         ratios = [math.exp(factor * width) for factor, width in zip(factors, widths, strict=True)]
@@ -96,17 +101,9 @@ class CardModel:
             for price, ratio in zip(prices, ratios, strict=True)
         ]
 
-    def _choose_scales(
-        self, log_scale: float, bands: Sequence[Band], inputs: Sequence[BaseModel]
-    ) -> Sequence[float]:
-        if not bands:
-            return [log_scale] * len(inputs)
-        scales = [*(each.log_scale for each in bands), log_scale]
-        edges = [each.given_at_most for each in bands]
-        return [scales[bisect_left(edges, self._count_given(each))] for each in inputs]
-
-    def _count_given(self, values: BaseModel) -> int:
-        return len(values.__pydantic_fields_set__ - self._identifiers)
+    def _choose_scale(self, values: BaseModel) -> float:
+        given = len(values.__pydantic_fields_set__ - self._identifiers)
+        return self._scales[bisect_left(self._edges, given)]
 
 
 def _require_positive(part: str, number: str, values: list[float], count: int) -> None:

@@ -12,7 +12,7 @@ from predictor.errors import ModelRefused, SourceUnavailable
 from predictor.inference.input_schema import name_type
 from predictor.version import CHECKSUMS, Folder, parse_checksums
 
-UNVERSIONED = "0"
+_UNVERSIONED = "0"
 
 
 class PythonClass(Protocol):
@@ -96,7 +96,7 @@ def load_python(
             return _construct(
                 name,
                 folder.path,
-                folder.number or UNVERSIONED,
+                folder.number or _UNVERSIONED,
                 lambda: constructor(folder=Path(copy), **parameters),
             )
     except OSError as error:  # a full disk, say: not the version's fault
@@ -108,7 +108,7 @@ def _construct(
 ) -> PythonModel:
     try:
         instance = make()
-        own: str = getattr(instance, "version", UNVERSIONED)
+        own: str = getattr(instance, "version", _UNVERSIONED)
         return PythonModel(name, version or own, instance)
     except Exception as error:
         raise ModelRefused(f"{where}: can't be loaded: {error!r}") from error

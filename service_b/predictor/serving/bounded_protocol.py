@@ -14,7 +14,7 @@ from predictor.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
 
 _logger = logging.getLogger(__name__)
 
-RETRY_AFTER_SECONDS = 5
+_RETRY_AFTER_SECONDS = 5
 
 INVALID = "The request is not valid HTTP"
 LONG_HEAD = f"The head is over the limit of {MAX_HEAD_BYTES} bytes or {MAX_HEAD_FIELDS} fields"
@@ -222,5 +222,5 @@ def _write_answer(status: int, detail: str) -> bytes:
         "connection: close",
     ]
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        head.append(f"retry-after: {RETRY_AFTER_SECONDS}")
+        head.append(f"retry-after: {_RETRY_AFTER_SECONDS}")
     return "\r\n".join([*head, "", body]).encode()

@@ -26,7 +26,7 @@ class Limits:
 
 
 def count_open_files() -> int:
-    """How many files, connections among them, the system lets the process have open."""
+    """Return how many files, connections among them, the system lets the process have open."""
     if sys.platform == "win32":
         return _NO_LIMIT
     import resource

@@ -52,8 +52,10 @@ def serve(app: FastAPI, settings: Settings, make_app: Callable[[], FastAPI]) -> 
 
 
 def copy_listener(listener: socket.socket) -> list[socket.socket]:
-    """Have a loop take in many callers in a turn. Processes that share one are best with one each:
-    a busy one then leaves callers to those that are idle.
+    """Return copies of a listener, with which a loop takes in many callers in one turn.
+
+    Processes that share a listener are best with one each: a busy one then leaves callers to those
+    that are idle.
     """
     if sys.platform == "win32":  # where a loop has a listener only once
         return [listener]
@@ -61,7 +63,7 @@ def copy_listener(listener: socket.socket) -> list[socket.socket]:
 
 
 def _take_port(settings: Settings) -> socket.socket:
-    """Nobody gets in before the server listens, which it does when the application has started.
+    """Take the port, without listening: the server does that when the application has started.
 
     Until then a caller is refused at once, and may ask another copy.
     """

@@ -1,4 +1,4 @@
-"""Stopping: first those that send calls are told to send them elsewhere, then it is in time."""
+"""Stopping in time: callers are first asked to go elsewhere, then calls under way are finished."""
 
 import logging
 import os
@@ -22,9 +22,9 @@ _CLOSE = (b"connection", b"close")
 class StoppingServer(uvicorn.Server):
     """uvicorn's server; a thread that is still at work can't keep the process from ending.
 
-    When it is told to stop, it still answers for `drain_seconds`: `at_drain` has it say so where it
-    is asked for its health, and each caller that keeps a connection is told to leave it. What is to
-    be done first when it stops, `at_stop`, is called then: to end what would go on for ever.
+    After the signal to stop, it still answers for `drain_seconds`. `at_drain` is called at once, so
+    that the answer about its health says so, and each answer asks to close the connection. Then
+    `at_stop` is called, to end what would go on for ever, and the server stops.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class StoppingServer(uvicorn.Server):
         self._at_drain = at_drain
         self._drain_seconds = drain_seconds
         self._clock = clock
-        self._drained_at: float | None = None  # of the clock, once it is told to stop
+        self._drained_at: float | None = None  # of the clock, once there was a signal to stop
 
     async def on_tick(self, counter: int) -> bool:
         if not await super().on_tick(counter):

@@ -1,4 +1,4 @@
-"""The same of prices as in `prices`, for several processes that add theirs up.
+"""The same figures as in `prices`, for several processes that add theirs up.
 
 Prometheus's own classes do it, and take longer: each price is counted by itself, at once.
 """
@@ -13,7 +13,7 @@ from predictor.telemetry.prices import EDGES, LABELS
 
 
 class SharedPrices:
-    """Safe to use from many threads."""
+    """Counts the prices of each call. Safe to use from many threads."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._histogram = Histogram(

@@ -1,4 +1,4 @@
-"""The spans of a request: the framework makes one for the whole, here come those of its stages."""
+"""The spans of a request's stages, below the one that the framework makes of the whole."""
 
 import time
 

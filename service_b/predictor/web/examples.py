@@ -9,6 +9,7 @@ from predictor.errors import InvalidInput
 from predictor.inference.card_model import CardModel
 from predictor.inference.served_model import ServedModel
 from predictor.web.answers import write_answer, write_result
+from predictor.web.routes.failures import NO_MODEL
 from predictor.web.schemas import BatchRequest
 from predictor.web.validation import check
 
@@ -17,10 +18,10 @@ Named = dict[str, Json]
 
 WRONG, ALL = "wrong", "all facts"
 NO_INPUTS: Json = {"inputs": []}
-UNAVAILABLE: Json = {"detail": "Model is not available"}
+UNAVAILABLE: Json = {"detail": NO_MODEL}
 UNAVAILABLE_FRAME: Json = {
     "error_code": "TEMPORARILY_UNAVAILABLE",
-    "message": UNAVAILABLE["detail"],
+    "message": NO_MODEL,
     **UNAVAILABLE,
 }
 

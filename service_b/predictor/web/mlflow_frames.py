@@ -8,7 +8,7 @@ from predictor.errors import InvalidInput
 from predictor.inference.prediction import Prediction, PricePrediction
 from predictor.inference.served_model import Predicted
 
-FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 # MLflow's clients may send them beside the frame; no model here has use for them.
 _BESIDE = {"params", "signature_name"}
 
@@ -27,8 +27,8 @@ def read_rows(body: Any, columns: Sequence[str], max_rows: int) -> list[Row]:
     if not isinstance(body, dict):
         raise _wrong("Input should be a JSON object")
     found = [key for key in body if key not in _BESIDE]
-    if len(found) != 1 or found[0] not in FORMATS:
-        raise _wrong(f"Input should have exactly one of the fields {', '.join(FORMATS)}")
+    if len(found) != 1 or found[0] not in _FORMATS:
+        raise _wrong(f"Input should have exactly one of the fields {', '.join(_FORMATS)}")
     format_, frame = found[0], body[found[0]]
     if format_ == "dataframe_split":
         if not isinstance(frame, dict) or not isinstance(frame.get("data"), list):

@@ -6,9 +6,7 @@ from fastapi.routing import APIRoute
 
 from predictor.errors import InvalidInput
 from predictor.web.suggestion import suggest_name
-
-_MAX_PROBLEMS = 100
-_MAX_ECHO_CHARS = 200
+from predictor.web.validation import MAX_ECHO_CHARS, MAX_PROBLEMS
 
 
 async def refuse_unknown_parameters(request: Request) -> None:
@@ -25,12 +23,12 @@ async def refuse_unknown_parameters(request: Request) -> None:
     known = _list_names(route.dependant)
     problems = [
         {"type": "extra_forbidden", "loc": ["query", name], "msg": _explain(name, known)}
-        | ({"input": value} if len(value) <= _MAX_ECHO_CHARS else {})
+        | ({"input": value} if len(value) <= MAX_ECHO_CHARS else {})
         for name, value in request.query_params.items()
         if name not in known
     ]
     if problems:
-        raise InvalidInput(problems[:_MAX_PROBLEMS])
+        raise InvalidInput(problems[:MAX_PROBLEMS])
 
 
 def _list_names(dependant: Dependant) -> list[str]:

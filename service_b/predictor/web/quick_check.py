@@ -3,8 +3,7 @@
 Gain: a tenth less processor time for calls with 16 to 32 houses, as Service A makes them under
 load; 2% more houses a second, asked for one by one on 64 connections.
 
-The plain twin is what follows when it gives none: the body is parsed, and
-then its inputs are checked.
+The plain twin is what follows when it gives none: the body is parsed, then its inputs are checked.
 """
 
 from functools import lru_cache

@@ -33,7 +33,7 @@ def model(ames_card: ModelCard) -> CardModel:
 
 
 def check_plainly(model: CardModel, form: Form, body: bytes) -> list[BaseModel] | None:
-    reader = BodyReader()
+    reader = BodyReader(1)
     try:
         values = check(form, reader.parse(body), ["body"]).list_inputs()
         return [check(model.input_type, value, []) for value in values]

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Request
 from gateway.errors import InvalidInput
 from gateway.input_log.actuals import Actual, ActualsLog
 from gateway.intake.read_queue import ReadQueue
-from gateway.settings import Settings
 from gateway.web.actuals_schemas import ActualPrice, Actuals, ActualsAnswer, UnknownInput
 from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
@@ -39,11 +38,10 @@ async def record_actuals(request: Request) -> ActualsAnswer:
     """All are recorded in one commit, or none if one of them is wrong. A price for an input that
     isn't in the log is passed over and listed in the answer. If several prices are reported for an
     input one after the other, the latest counts."""
-    settings: Settings = request.app.state.settings
     reader: BodyReader = request.app.state.body_reader
     log: ActualsLog = request.app.state.actuals_log
     queue: ReadQueue = request.app.state.read_queue
-    content = reader.parse(await reader.read(request, settings.max_body_bytes))
+    content = reader.parse(await reader.read(request))
     values = check(Actuals, content, ["body"]).actuals
     actuals = [
         Actual(each.price, each.number, each.request_id)

@@ -24,7 +24,8 @@ from gateway.errors import (
 )
 from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
 
-RETRY_AFTER_SECONDS = 5
+RETRY_AFTER = {"Retry-After": "5"}
+"""In seconds; goes with every 503."""
 
 BODY_FAILURES: dict[int | str, dict[str, Any]] = {
     408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
@@ -122,6 +123,4 @@ def add_failure_handlers(app: FastAPI) -> None:
 
 
 def _answer_later(detail: str) -> Response:
-    return JSONResponse(
-        {"detail": detail}, status_code=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)}
-    )
+    return JSONResponse({"detail": detail}, status_code=503, headers=RETRY_AFTER)

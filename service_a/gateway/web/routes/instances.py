@@ -30,7 +30,7 @@ async def predict_instances(request: Request) -> Response:
     """The predictions are in the order of the instances, which are districts of California unless
     the settings name another model. If one instance is wrong, the whole call is refused."""
     settings: Settings = request.app.state.settings
-    instances = _split(*await read_body(request, settings.max_body_bytes))
+    instances = _split(*await read_body(request, request.app.state.body_reader))
     places = [("body", "instances", index) for index in range(len(instances))]
     try:
         answers = await predict_all(request, instances, places, settings.instances_model)

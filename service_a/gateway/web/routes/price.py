@@ -9,7 +9,6 @@ from pydantic_core import to_json
 from gateway.errors import GatewayError, InputRejected, PredictorUnavailable
 from gateway.intake.entries import Answer
 from gateway.intake.intake import Intake
-from gateway.settings import Settings
 from gateway.web.house import House
 from gateway.web.json_body import BodyReader
 from gateway.web.openapi import refer_to_body
@@ -29,8 +28,7 @@ router = APIRouter(prefix="/api/v1/price", tags=["price"], responses=FORWARD_FAI
 )
 async def predict_price(request: Request) -> Response:
     """The house is in the input log before it is forwarded to Service B."""
-    settings: Settings = request.app.state.settings
-    content, body = await read_body(request, settings.max_body_bytes)
+    content, body = await read_body(request, request.app.state.body_reader)
     house = check(House, content, ["body"])
     (answer,) = await predict_all(request, [cut_whole(body)], [("body",)])
     return Response(_write_price(house.id, answer), media_type="application/json")
@@ -45,18 +43,16 @@ async def predict_price(request: Request) -> Response:
 async def predict_prices(request: Request) -> Response:
     """The prices are in the order of the houses. If one house is wrong, the whole batch is
     refused."""
-    settings: Settings = request.app.state.settings
-    ids, houses = _split(*await read_body(request, settings.max_batch_body_bytes))
+    ids, houses = _split(*await read_body(request, request.app.state.batch_reader))
     places = [("body", "data", index) for index in range(len(houses))]
     answers = await predict_all(request, houses, places)
     prices = b",".join(map(_write_price, ids, answers))
     return Response(b'{"predictions":[%b]}' % prices, media_type="application/json")
 
 
-async def read_body(request: Request, max_bytes: int) -> tuple[Any, bytes]:
+async def read_body(request: Request, reader: BodyReader) -> tuple[Any, bytes]:
     """Return what the body holds, and the body itself."""
-    reader: BodyReader = request.app.state.body_reader
-    body = await reader.read(request, max_bytes)
+    body = await reader.read(request)
     return reader.parse(body), body
 
 

@@ -5,7 +5,6 @@ from pydantic_core import to_json
 
 from gateway.errors import GatewayError, InputRejected
 from gateway.intake.intake import Intake
-from gateway.settings import Settings
 from gateway.telemetry.trace import Trace
 from gateway.web.finite_json import check_finite
 from gateway.web.json_body import BodyReader
@@ -32,11 +31,10 @@ _LOGGED = to_json(ProcessAnswer(), exclude_none=True)
 )
 async def process(request: Request) -> Response:
     """The input is on disk before it is forwarded and before this answers."""
-    settings: Settings = request.app.state.settings
     intake: Intake = request.app.state.intake
     trace: Trace = request.state.trace
     reader: BodyReader = request.app.state.body_reader
-    body = await reader.read(request, settings.max_body_bytes)
+    body = await reader.read(request)
     content = reader.parse(body)
     submission = check(ProcessRequest, content, ["body"])
     check_finite(submission.data, ["body", "data"])

@@ -13,7 +13,7 @@ from gateway.web.routes.inputs import Time, catch_up
 from gateway.web.schemas import ErrorAnswer
 
 # Service B may take long to say what its models promise; the figures don't wait for it.
-_PROMISE_SECONDS = 1
+PROMISE_SECONDS = 1
 
 router = APIRouter(tags=["quality"], dependencies=[Depends(catch_up)])
 
@@ -47,7 +47,7 @@ async def read_quality(
     errors and shares are fractions."""
     reader: QualityReader = request.app.state.quality_reader
     queue: ReadQueue = request.app.state.read_queue
-    promises = await request.app.state.promises.look_for(_PROMISE_SECONDS)
+    promises = await request.app.state.promises.look_for(PROMISE_SECONDS)
     wanted = QualityFilter(model, model_version, received_from, received_before)
     versions = await queue.read_part(partial(reader.read, wanted, promises.default_model))
     return QualityAnswer.model_validate(

@@ -7,7 +7,6 @@ import jiter
 from fastapi import APIRouter, Depends, Request, Response
 
 from gateway.errors import PredictorUnavailable
-from gateway.settings import Settings
 from gateway.web.foreign_pages import refuse_foreign_pages
 from gateway.web.json_body import BodyReader
 from gateway.web.routes.faults import BODY, Kind
@@ -41,10 +40,8 @@ async def list_faults(request: Request) -> Response:
 
 @router.put("/{kind}", summary="Put a fault of Service B in force for a while", openapi_extra=BODY)
 async def begin_fault(request: Request, kind: Kind) -> Response:
-    settings: Settings = request.app.state.settings
     reader: BodyReader = request.app.state.body_reader
-    body = await reader.read(request, settings.max_body_bytes)
-    return await _pass_on(request, f"/faults/{kind}", body)
+    return await _pass_on(request, f"/faults/{kind}", await reader.read(request))
 
 
 @router.delete("/{kind}", summary="End a fault of Service B")

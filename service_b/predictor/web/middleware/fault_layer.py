@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from predictor.faults import Fault, Faults, PartialFault, SlowFault
-from predictor.web.routes.failures import RETRY_AFTER_SECONDS
+from predictor.web.routes.failures import NO_MODEL, RETRY_AFTER
 from predictor.web.schemas import UnhealthyAnswer
 
 KINDS: Mapping[str, type[Fault]] = {
@@ -23,7 +23,6 @@ KINDS: Mapping[str, type[Fault]] = {
 
 _PREDICTIONS = ("/predict", "/predict/batch", "/invocations")
 _PROBES = ("/health", "/ping")
-_NO_MODEL = {"detail": "Model is not available"}
 _DRIP_SECONDS = 0.2
 
 
@@ -57,7 +56,7 @@ class FaultLayer:
         if isinstance(error, PartialFault) and random.random() < error.share:  # noqa: S311
             return JSONResponse({"detail": "Internal error"}, 500)
         if self._faults.find("not_ready"):
-            return _answer_later(_NO_MODEL)
+            return _answer_later({"detail": NO_MODEL})
         if self._faults.find("garbage"):
             return Response("<html>It works!</html>", media_type="application/json")
         if self._faults.find("wrong_shape"):
@@ -68,7 +67,7 @@ class FaultLayer:
 
     def _answer_probe(self, path: str) -> Response:
         if path != "/health":
-            return _answer_later(_NO_MODEL)
+            return _answer_later({"detail": NO_MODEL})
         return _answer_later(UnhealthyAnswer(model=self._default_model).model_dump())
 
     async def _drip(self) -> AsyncIterator[bytes]:
@@ -79,4 +78,4 @@ class FaultLayer:
 
 
 def _answer_later(content: Any) -> Response:
-    return JSONResponse(content, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    return JSONResponse(content, 503, RETRY_AFTER)

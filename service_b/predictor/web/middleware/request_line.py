@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from predictor.telemetry.log_lines import LineHandler
 from predictor.telemetry.metrics import Metrics
 from predictor.telemetry.trace import Trace, read_trace
+from predictor.web.routes.failures import RETRY_AFTER
 
 _HEADER = b"x-request-id"
-_RETRY_AFTER_SECONDS = 5
 
 _logger = logging.getLogger("predictor.request")
 # Probes, and Service A for its watchers, ask these again and again: not worth a line each time.
@@ -77,8 +77,7 @@ class RequestLine:
         except asyncio.CancelledError:  # the service is stopped, and the time for it is over
             fields["stopped"] = True
             if status == 0:
-                headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
-                answer = JSONResponse({"detail": "The service is stopping"}, 503, headers)
+                answer = JSONResponse({"detail": "The service is stopping"}, 503, RETRY_AFTER)
                 await answer(scope, receive, send_with_id)
         except Exception:
             _logger.exception("unexpected error", extra={"fields": ids})

@@ -23,7 +23,11 @@ from predictor.errors import (
 from predictor.telemetry.metrics import Metrics
 from predictor.web.schemas import ErrorAnswer
 
-RETRY_AFTER_SECONDS = 5
+RETRY_AFTER = {"Retry-After": "5"}
+"""In seconds; goes with every 503."""
+
+NO_MODEL = "Model is not available"
+"""What a call is answered for which no version is loaded."""
 
 BODY_FAILURES: dict[int | str, dict[str, Any]] = {
     408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
@@ -63,7 +67,7 @@ def add_failure_handlers(app: FastAPI) -> None:
 
     @answers(ModelUnavailable, "model_unavailable")
     async def answer_model_unavailable(_: Request, __: ModelUnavailable) -> Response:
-        return _answer_later("Model is not available")
+        return _answer_later(NO_MODEL)
 
     @answers(BodiesOverBudget, "overloaded")
     async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:
@@ -108,6 +112,4 @@ def count_failure(request: Request, kind: str, number: int = 1) -> None:
 
 
 def _answer_later(detail: str) -> Response:
-    return JSONResponse(
-        {"detail": detail}, status_code=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)}
-    )
+    return JSONResponse({"detail": detail}, status_code=503, headers=RETRY_AFTER)

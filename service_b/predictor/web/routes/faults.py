@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request
 
 from predictor.faults import Faults
-from predictor.settings import Settings
 from predictor.web.foreign_pages import refuse_foreign_pages
 from predictor.web.json_body import BodyReader
 from predictor.web.schemas import ErrorAnswer, FaultsAnswer, InvalidInputAnswer
@@ -52,12 +51,11 @@ async def list_faults(request: Request) -> FaultsAnswer:
 @router.put("/{kind}", summary="Put a fault in force for a while", openapi_extra=BODY)
 async def begin_fault(request: Request, kind: Kind) -> FaultsAnswer:
     """Every kind needs `seconds`; those that slow something down need `ms`, and `error` `share`."""
-    settings: Settings = request.app.state.settings
     faults: Faults = request.app.state.faults
     reader: BodyReader = request.app.state.body_reader
     needed = faults.find_kind(kind)
-    body = await reader.read(request, settings.max_body_bytes)
-    faults.begin(kind, check(needed, reader.parse(body), ["body"]))
+    content = reader.parse(await reader.read(request))
+    faults.begin(kind, check(needed, content, ["body"]))
     return _describe(request)
 
 

@@ -15,13 +15,13 @@ from predictor.settings import Settings
 from predictor.versions.registry import ModelRegistry
 from predictor.web.json_body import BodyReader
 from predictor.web.mlflow_frames import Row, name_columns, read_rows, to_fields, to_value
-from predictor.web.routes.failures import BODY_FAILURES, RETRY_AFTER_SECONDS, count_failure
+from predictor.web.routes.failures import BODY_FAILURES, NO_MODEL, RETRY_AFTER, count_failure
 from predictor.web.routes.predict import find_endpoint, predict_inputs, receive_body
 from predictor.web.schemas import ErrorAnswer, ScoringAnswer, ScoringError
 from predictor.web.validation import check, reject
 
 # The MLflow whose protocol this is; requirements-mlflow.txt has the same.
-PROTOCOL_VERSION = "3.17.2"
+_PROTOCOL_VERSION = "3.17.2"
 
 router = APIRouter(tags=["mlflow"])
 
@@ -45,8 +45,7 @@ _FRAME = {
 )
 async def ping(request: Request) -> Response:
     if request.app.state.draining.is_set():
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return JSONResponse({"detail": "The service is stopping"}, 503, headers)
+        return JSONResponse({"detail": "The service is stopping"}, 503, RETRY_AFTER)
     registry: ModelRegistry = request.app.state.registry
     _ = registry.default
     return Response("\n", media_type="application/json")
@@ -56,11 +55,11 @@ async def ping(request: Request) -> Response:
     "/version",
     summary="Name the version of MLflow whose protocol this is",
     response_class=Response,
-    responses={200: {"description": f"the bare version, such as `{PROTOCOL_VERSION}`"}},
+    responses={200: {"description": f"the bare version, such as `{_PROTOCOL_VERSION}`"}},
 )
 async def read_version() -> Response:
     # MLflow's own servers call it JSON, too.
-    return Response(PROTOCOL_VERSION, media_type="application/json")
+    return Response(_PROTOCOL_VERSION, media_type="application/json")
 
 
 @router.post(
@@ -100,8 +99,7 @@ async def invoke(
         return _fail(404, "RESOURCE_DOES_NOT_EXIST", str(error), str(error))
     except ModelUnavailable:
         count_failure(request, "model_unavailable")
-        detail = "Model is not available"
-        return _fail(503, "TEMPORARILY_UNAVAILABLE", detail, detail)
+        return _fail(503, "TEMPORARILY_UNAVAILABLE", NO_MODEL, NO_MODEL)
     return Response(to_json({"predictions": predictions}), media_type="application/json")
 
 
@@ -153,6 +151,6 @@ def _summarise(error: InvalidInput) -> str:
 
 def _fail(status: int, code: str, message: str, detail: object) -> Response:
     body = {"error_code": code, "message": message, "detail": detail}
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
+    headers = RETRY_AFTER if status == 503 else None
     content = to_json(body, inf_nan_mode="strings")
     return Response(content, status, headers=headers, media_type="application/json")

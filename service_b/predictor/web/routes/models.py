@@ -23,7 +23,7 @@ from predictor.web.schemas import (
 )
 
 # A source that hangs keeps the caller of /reload waiting no longer than this.
-RELOAD_SECONDS = 60
+_RELOAD_SECONDS = 60
 
 router = APIRouter(tags=["models"])
 
@@ -86,7 +86,7 @@ async def read_challenger(request: Request, name: str) -> ChallengerAnswer:
 )
 async def reload(request: Request) -> ModelsAnswer:
     watcher: Watcher = request.app.state.watcher
-    await watcher.check_now(RELOAD_SECONDS)
+    await watcher.check_now(_RELOAD_SECONDS)
     return ModelsAnswer(models=_describe_all(request))
 
 

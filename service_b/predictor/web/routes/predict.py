@@ -24,7 +24,7 @@ from predictor.web.schemas import BatchRequest, ErrorAnswer, InvalidInputAnswer,
 from predictor.web.validation import check, reject
 from predictor.web.value_count import check_value_count
 
-FAILURES: dict[int | str, dict[str, Any]] = {
+_FAILURES: dict[int | str, dict[str, Any]] = {
     **BODY_FAILURES,
     422: {"model": InvalidInputAnswer, "description": "The input is wrong"},
     503: {"model": ErrorAnswer, "description": "No version of the model is loaded"},
@@ -38,7 +38,7 @@ _ANY_OBJECT = {
     }
 }
 
-router = APIRouter(tags=["predict"], responses=FAILURES)
+router = APIRouter(tags=["predict"], responses=_FAILURES)
 
 
 @router.post("/predict", summary="Predict one input", openapi_extra=_ANY_OBJECT)
@@ -120,7 +120,7 @@ async def receive_body(request: Request, max_rows: int | None = None) -> bytes:
     """Read the body, within the limits of the settings; `max_rows` is for a message."""
     settings: Settings = request.app.state.settings
     reader: BodyReader = request.app.state.body_reader
-    body = await reader.read(request, settings.max_body_bytes)
+    body = await reader.read(request)
     check_value_count(body, settings.max_body_values, max_rows)
     return body
 

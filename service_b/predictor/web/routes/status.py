@@ -11,7 +11,7 @@ from predictor.errors import ModelUnavailable
 from predictor.telemetry.metrics import Metrics
 from predictor.versions.deployment import Deployment
 from predictor.versions.registry import ModelRegistry
-from predictor.web.routes.failures import RETRY_AFTER_SECONDS
+from predictor.web.routes.failures import RETRY_AFTER
 from predictor.web.schemas import HealthAnswer, LivenessAnswer, RootAnswer, UnhealthyAnswer
 
 router = APIRouter(tags=["status"])
@@ -51,8 +51,7 @@ async def read_health(request: Request) -> HealthAnswer | Response:
         answer = UnhealthyAnswer(
             model=name, reason=deployment.public_error, may_come=deployment.may_come
         )
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return JSONResponse(answer.model_dump(), 503, headers)
+    return JSONResponse(answer.model_dump(), 503, RETRY_AFTER)
 
 
 @router.get("/livez", summary="Say that the process runs")
