@@ -66,11 +66,10 @@ def _check(steps: Steps, part: str) -> None:
     ]
     # The tests leave a core idle for much of their time.
     with Beside(linters, folder) as beside:
-        # A service's tests share the cores. Those of the system mostly wait for its processes, and
-        # a module's tests share some of them.
-        options = ["-n", "logical", "--dist", "worksteal"]
-        if part == "system":
-            options = ["-n", "3", "--dist", "loadfile"]
+        # Tests wait for a part of their time, so there are more processes than cores. The tests of
+        # a module share what it has started or trained.
+        cores = os.cpu_count() or 1
+        options = ["-n", f"{cores + cores // 2}", "--dist", "loadfile"]
         least_covered = LEAST_COVERED.get(part, {}) if os.environ.get("CI") else {}
         if least_covered:
             options += ["--cov", "--cov-report=xml"]
