@@ -49,7 +49,7 @@ def _prepare(part: str) -> None:
         prepare("service_a", "requirements-dev.txt")
     if part != "service_a":
         # In CI, the reader of docs/the-loop.md trains.
-        trains = part == "service_b" or (part == "system" and "CI" in os.environ)
+        trains = part == "service_b" or (part == "system" and bool(os.environ.get("CI")))
         prepare("service_b", f"requirements-{'dev' if trains else 'tracing'}.txt")
 
 
@@ -66,12 +66,11 @@ def _check(steps: Steps, part: str) -> None:
     ]
     # The tests leave a core idle for much of their time.
     with Beside(linters, folder) as beside:
-        # A service's tests share the cores. Those of the system mostly wait for its processes, and
-        # a module's tests share some of them.
-        options = ["-n", "logical", "--dist", "worksteal"]
-        if part == "system":
-            options = ["-n", "3", "--dist", "loadfile"]
-        least_covered = LEAST_COVERED.get(part, {}) if "CI" in os.environ else {}
+        # Tests wait for a part of their time, so there are more processes than cores. The tests of
+        # a module share what it has started or trained.
+        cores = os.cpu_count() or 1
+        options = ["-n", f"{cores + cores // 2}", "--dist", "loadfile"]
+        least_covered = LEAST_COVERED.get(part, {}) if os.environ.get("CI") else {}
         if least_covered:
             options += ["--cov", "--cov-report=xml"]
         # The end says what failed and what was skipped, and why.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.running_lab import Lab
+from tests.stub_predictor import StubPredictor
 
 # The tests begin without what a developer has in .env.
 os.environ["LAB_ENV_FILE"] = os.devnull
@@ -25,6 +26,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if counts:
         parts = (f"{count} {what}" for what, count in sorted(counts.items()))
         terminalreporter.line(f"documentation: {', '.join(parts)}")
+
+
+@pytest.fixture
+def stub() -> Iterator[StubPredictor]:
+    stub = StubPredictor()
+    yield stub
+    stub.close()
 
 
 @pytest.fixture

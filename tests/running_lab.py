@@ -18,6 +18,7 @@ import requests
 ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 60  # the services cut off what would take over 10; a busy machine takes longer
 WAIT_SECONDS = 300  # however busy the machine is
+ONLY_AMES = {"PREDICTOR_MODELS": str(ROOT / "tests/ames.yaml")}
 INHERITED = ("PATH", "HOME", "LAB_ENV_FILE")
 
 
@@ -64,7 +65,7 @@ class Service:
         while self._ask(path) != status:
             assert self.process.poll() is None, f"ended while it started:\n{self.read_output()}"
             assert time.monotonic() < deadline, f"not up in time:\n{self.read_output()}"
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def _ask(self, path: str) -> int | None:
         try:

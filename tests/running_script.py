@@ -53,13 +53,14 @@ def copy_scripts(folder: Path) -> Path:
     """Copy the scripts into a folder and return `run_services.sh` there."""
     for script in (RUN, TEST):
         shutil.copy(script, folder)
-    shutil.copytree(ROOT / "lab", folder / "lab", ignore=shutil.ignore_patterns("__pycache__"))
+    # With its byte code, but without what is being written.
+    shutil.copytree(ROOT / "lab", folder / "lab", ignore=shutil.ignore_patterns("*.pyc.*"))
     return folder / RUN.name
 
 
 def copy_services(folder: Path, *ignored: str) -> Path:
     """Copy the scripts and both services, with the venvs that these have, into a folder."""
-    ignore = shutil.ignore_patterns(".*", "__pycache__", "data", "tests", *ignored)
+    ignore = shutil.ignore_patterns(".*", "*.pyc.*", "data", "tests", *ignored)
     for service in ("service_a", "service_b"):
         shutil.copytree(ROOT / service, folder / service, ignore=ignore)
         (folder / service / ".venv").symlink_to((ROOT / service / ".venv").resolve())

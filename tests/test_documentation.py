@@ -144,7 +144,7 @@ def write_row(title: str, figures: dict[str, Any], deviations: dict[str, Any] | 
     return "| " + " | ".join(cells) + " |"
 
 
-@pytest.mark.skipif("CI" not in os.environ, reason="installs packages anew: runs only in CI")
+@pytest.mark.skipif(not os.environ.get("CI"), reason="installs packages anew: runs only in CI")
 def test_a_service_can_be_set_up_by_hand(tmp_path: Path) -> None:
     match = re.search(
         r"^```bash\n(cd service_b\npython3.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL

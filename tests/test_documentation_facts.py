@@ -53,14 +53,14 @@ print(json.dumps({{
 
 
 @cache
-def read_code(service: str, faults: str = "") -> dict[str, Any]:
-    """Return the settings, metrics and contract of a service, as its code has them."""
+def read_code(service: str) -> dict[str, Any]:
+    """Return the settings, metrics and contract of a service with faults, as its code has them."""
     folder = ROOT / f"service_{service.lower()}"
     facts: dict[str, Any] = json.loads(
         subprocess.run(
             [folder / ".venv/bin/python", "-c", READ_CODE.format(package=PACKAGES[service])],
             cwd=folder,
-            env={"LAB_FAULTS": faults},
+            env={"LAB_FAULTS": "1"},
             check=True,
             capture_output=True,
             text=True,
@@ -86,12 +86,13 @@ def read_routes(service: str) -> set[tuple[str, str]]:
         (method.upper(), re.sub(r"/models/\w+/", "/models/{name}/", path))
         for path, methods in contract["paths"].items()
         for method in methods
+        if not path.startswith("/faults")
     }
 
 
 def read_all_routes(service: str) -> set[tuple[str, str]]:
     """Return those for faults and for the lab's page as well."""
-    paths = read_code(service, faults="1")["contract"]["paths"]
+    paths = read_code(service)["contract"]["paths"]
     faults = {
         (method.upper(), path)
         for path, methods in paths.items()

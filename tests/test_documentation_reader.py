@@ -38,6 +38,17 @@ def block(language: str, text: str) -> str:
     return f"```{language}\n{text}\n```\n\n"
 
 
+@pytest.mark.parametrize("value", ["", None])
+def test_what_is_only_for_ci_is_left_to_it_where_its_variable_is_empty_or_unset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    if value is not None:
+        monkeypatch.setenv("CI", value)
+
+    follow(tmp_path, "<!-- test: only in CI -->\n\n" + block("bash", "exit 1"))
+
+
 @pytest.mark.parametrize(
     ("shown", "actual"),
     [

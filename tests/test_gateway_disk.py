@@ -35,13 +35,6 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def stub() -> Iterator[StubPredictor]:
-    stub = StubPredictor()
-    yield stub
-    stub.close()
-
-
-@pytest.fixture
 def lab(tmp_path: Path, disk: Path, stub: StubPredictor) -> Iterator[Lab]:
     lab = Lab(
         tmp_path,

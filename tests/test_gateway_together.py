@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.running_lab import WAIT_SECONDS, Lab, Service, wait_until
+from tests.running_lab import ONLY_AMES, WAIT_SECONDS, Lab, Service, wait_until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 HOUSE = {
@@ -25,7 +25,9 @@ KEY = {"X-API-Key": "outer"}
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     common = {"LOG_FORMAT": "json", "PREDICTOR_API_KEY": "inner"}
     folder: Path = tmp_path_factory.mktemp("lab")
-    lab = Lab(folder, service_a={**common, "GATEWAY_API_KEYS": "outer"}, service_b=common)
+    lab = Lab(
+        folder, service_a={**common, "GATEWAY_API_KEYS": "outer"}, service_b=common | ONLY_AMES
+    )
     with lab.running():
         yield lab
 

@@ -22,7 +22,7 @@ COMPONENTS = ["autoscaling", "ingress", "postgres", "tracing"]
 VERSIONS = ["1.37", "1.29"]
 CHOICES = [choice for size in range(5) for choice in combinations(COMPONENTS, size)]
 
-if "KUBECTL" not in os.environ:
+if not os.environ.get("KUBECTL"):
     pytest.skip("needs kubectl, whose path is KUBECTL", allow_module_level=True)
 
 

@@ -18,7 +18,7 @@ from tests.running_script import HOUSE
 
 PACKAGES = {"service_a": "gateway", "service_b": "predictor"}
 # Then they are installed with all that they need, which is downloaded.
-IN_CI = "CI" in os.environ
+IN_CI = bool(os.environ.get("CI"))
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
 

@@ -1,5 +1,6 @@
 """The scripts wherever they lie, whoever calls them, and whatever the environment says."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -127,6 +128,8 @@ def test_packages_go_into_the_venv_whatever_the_environment_says(
     assert list(lab.glob("service_a/.venv/lib/python*/site-packages/small.py"))
 
 
+# In its parts, with a fake pip: `lab/test_venvs.py`.
+@pytest.mark.skipif("CI" not in os.environ, reason="makes two venvs: runs only in CI")
 def test_venv_is_kept_where_it_is_linked_to_and_made_anew_when_its_folder_was_moved(
     tmp_path: Path,
 ) -> None:

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.service_b_check import check_service_b
-from tests.running_lab import ROOT, Lab
+from tests.running_lab import ROOT, Service
 
 CONTRACT: Any = json.loads((ROOT / "service_a/service_b_contract.json").read_text("utf-8"))
 SERVICE_B: Any = json.loads((ROOT / "service_b/openapi.json").read_text("utf-8"))
@@ -71,8 +72,13 @@ def test_document_of_service_b_promises_what_service_a_needs(path: str, model: s
             assert list(find_gaps(first, second, "answer")) == []
 
 
-def test_service_b_passes_the_check(shared_lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
-    assert check_service_b(f"{shared_lab.b.url}/predict")
+def test_service_b_passes_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    service = Service("service_b", tmp_path / "service_b.log", {})
+    service.start()
+    try:
+        assert check_service_b(f"{service.url}/predict")
+    finally:
+        assert service.stop() == 0
 
     shown = capsys.readouterr().out.splitlines()
     assert len(shown) == 8  # six calls, and nothing to note

@@ -50,7 +50,7 @@ def read_houses() -> list[dict[str, Any]]:
         ]
 
 
-@pytest.mark.skipif("CI" not in os.environ, reason="takes 20 seconds: runs only in CI")
+@pytest.mark.skipif(not os.environ.get("CI"), reason="takes 20 seconds: runs only in CI")
 @pytest.mark.skipif(
     not DATA.exists(), reason=f"needs the data: {DATA} is missing, AMES_DATA names another file"
 )

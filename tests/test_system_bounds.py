@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pytest
 import requests
 
-from tests.running_lab import WAIT_SECONDS, Service
+from tests.running_lab import ONLY_AMES, WAIT_SECONDS, Service
 
 MIB = 1024 * 1024
 OPEN_FILES = 256
@@ -98,6 +98,7 @@ def make_subject(name: str, parser: str, folder: Path) -> Subject:
         "GATEWAY_BODY_TIMEOUT_SECONDS": "60",
         "PREDICTOR_BODY_TIMEOUT_SECONDS": "60",
         "INPUT_LOG_URL": f"sqlite:///{folder}/{parser}.db",
+        **ONLY_AMES,
     }
     service = Service(name, folder / f"{name}-{parser}.log", settings)
     python, *arguments = service.command

@@ -5,14 +5,22 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.running_lab import INHERITED, ROOT, STOP_SECONDS, WAIT_SECONDS, Lab, Service, wait_until
+from tests.running_lab import (
+    INHERITED,
+    ONLY_AMES,
+    ROOT,
+    STOP_SECONDS,
+    WAIT_SECONDS,
+    Lab,
+    Service,
+    wait_until,
+)
 from tests.stub_predictor import StubPredictor
 
 SERVICES = ["service_a", "service_b"]
@@ -21,13 +29,6 @@ HALF_A_REQUEST = (
     b"POST /process HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     b'Content-Length: 100\r\n\r\n{"data": '
 )
-
-
-@pytest.fixture
-def stub() -> Iterator[StubPredictor]:
-    stub = StubPredictor()
-    yield stub
-    stub.close()
 
 
 def test_requests_under_way_are_finished_when_service_a_is_told_to_stop(
@@ -73,7 +74,7 @@ def test_services_stop_in_time_whatever_their_callers_do(
             log = {"INPUT_LOG_URL": f"sqlite:///{tmp_path}/{number}.db", "LAB_FAULTS": "1"}
             # uvicorn's own command ends only when Service B has answered.
             more = forward if command == COMMANDS[0] else {}
-            service = Service(name, tmp_path / f"{name}-{number}.log", log | more)
+            service = Service(name, tmp_path / f"{name}-{number}.log", log | more | ONLY_AMES)
             service.command[1:] = command if number == 0 else [*command, f"--port={service.port}"]
             services.append(service)
     with ThreadPoolExecutor(len(services)) as starters:
@@ -151,14 +152,11 @@ def test_taken_port_is_told_in_one_line(name: str) -> None:
     assert "in use" in line
 
 
+# What else is refused: `test_settings.py` of each service.
 @pytest.mark.parametrize("command", COMMANDS, ids=["main.py", "uvicorn"])
 @pytest.mark.parametrize(
     ("name", "variable", "value"),
-    [
-        ("service_a", "SERVICE_B_URL", "service_b:8001"),
-        ("service_a", "INPUT_LOG_URL", "inputs.db"),
-        ("service_b", "PORT", "http"),
-    ],
+    [("service_a", "SERVICE_B_URL", "service_b:8001"), ("service_b", "PORT", "http")],
 )
 def test_bad_setting_is_told_in_one_line(
     name: str, command: list[str], variable: str, value: str

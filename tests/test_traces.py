@@ -14,7 +14,7 @@ import requests
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.otlp_receiver import receive_spans
-from tests.running_lab import Lab
+from tests.running_lab import ONLY_AMES, Lab
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 HOUSE = {"overall_qual": 7, "gr_liv_area": 1710, "year_built": 2003, "neighborhood": "CollgCr"}
@@ -55,7 +55,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
             "OTEL_BSP_SCHEDULE_DELAY": "600000",
             "LOG_FORMAT": "json",
         }
-        lab = Lab(folder, service_a=environment, service_b=environment)
+        lab = Lab(folder, service_a=environment, service_b=environment | ONLY_AMES)
         with lab.running():
             assert (
                 process(lab, traceparent=f"00-{TRACE}-{CALLER}-01", **{"X-Request-ID": "r1"}) == 200

@@ -39,6 +39,10 @@ class TooManyWatchers(GatewayError):
     """The gateway's events have as many watchers as they may."""
 
 
+class TooManyExports(GatewayError):
+    """As many exports are under way as may be."""
+
+
 class TooBusy(GatewayError):
     """More is waiting than there is room for."""
 

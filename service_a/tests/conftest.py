@@ -48,7 +48,7 @@ hypothesis_settings.register_profile(
     "busy machine",
     hypothesis_settings.default,
     deadline=None,
-    max_examples=100 if "CI" in os.environ else 25,
+    max_examples=100 if os.environ.get("CI") else 25,
 )
 hypothesis_settings.load_profile("busy machine")
 

@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
+    NonNegativeInt,
     ValidationError,
     model_validator,
 )
@@ -28,6 +29,9 @@ class _Strict(BaseModel):
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
+# Of what is multiplied into the width of an interval on the logarithmic scale. Even e to the power
+# of two of them multiplied is a number.
+Factor = Annotated[float, Field(gt=0, le=25)]
 
 
 class Distribution(_Strict):
@@ -84,6 +88,8 @@ class Feature(_Strict):
                 raise ValueError(f"feature {self.name}: a category needs categories")
             if self.none is not None and self.none not in self.categories:
                 raise ValueError(f"feature {self.name}: none is not among the categories")
+            if len(set(self.categories)) < len(self.categories):
+                raise ValueError(f"feature {self.name}: a category is there twice")
         elif self.minimum is None or self.maximum is None or self.minimum > self.maximum:
             raise ValueError(f"feature {self.name}: a number needs minimum <= maximum")
         return self
@@ -119,7 +125,7 @@ class _Relation(_Strict):
             for _, name, noun, conversion in Formatter().parse(message):
                 if name is None:
                     continue
-                is_number = name in (*self.numbers, "sum")
+                is_number = name in self.said_as_numbers
                 if not is_number and name not in self.fields:
                     raise ValueError(f"a message has {{{name}}}, which is none of the fields")
                 if conversion or (noun and not (is_number and noun.isalpha())):
@@ -132,6 +138,11 @@ class _Relation(_Strict):
         return self.fields
 
     @property
+    def said_as_numbers(self) -> tuple[str, ...]:
+        """What stands for a number in a message."""
+        return self.numbers
+
+    @property
     def messages(self) -> tuple[str, ...]:
         return (self.message,)
 
@@ -141,7 +152,11 @@ class Sum(_Relation):
 
     kind: Literal["sum"] = "sum"
     fields: Annotated[tuple[str, ...], Field(min_length=2)]
-    tolerance: float = Field(default=0, ge=0, description="the sum may be off by so much")
+    tolerance: FiniteFloat = Field(default=0, ge=0, description="the sum may be off by so much")
+
+    @property
+    def said_as_numbers(self) -> tuple[str, ...]:
+        return (*self.fields, "sum")
 
 
 class AtMost(_Relation):
@@ -194,7 +209,7 @@ class Band(_Strict):
     """Another factor of the interval's width, for inputs of which little is known."""
 
     given_at_most: int = Field(ge=0, description="so many fields, the identifier aside")
-    log_scale: float = Field(gt=0)
+    log_scale: Factor
 
 
 class Interval(_Strict):
@@ -206,8 +221,8 @@ class Interval(_Strict):
     """
 
     coverage: float = Field(gt=0, lt=1)
-    log_half_width: float | None = Field(default=None, gt=0)
-    log_scale: float | None = Field(default=None, gt=0)
+    log_half_width: Factor | None = None
+    log_scale: Factor | None = None
     artifact: Artifact | None = None
     # What the cards of older versions don't have.
     bands: tuple[Band, ...] = ()
@@ -231,7 +246,7 @@ class Widening(_Strict):
     """By what the width of an interval is multiplied where such a share of rows is as unusual."""
 
     typical: Share
-    factor: float = Field(gt=0)
+    factor: Factor
 
 
 class Typical(_Strict):
@@ -244,7 +259,7 @@ class Typical(_Strict):
     warn_below: Share = Field(description="if a smaller share of rows is as unusual")
     widening: tuple[Widening, ...] = Field(min_length=1)
     place: tuple[str, ...] = Field(default=(), description="the fields that say where it lies")
-    distances: tuple[int, int] | None = Field(
+    distances: tuple[NonNegativeInt, NonNegativeInt] | None = Field(
         default=None,
         description="columns in front of the estimator's last step: to the nearest training row, "
         "and to a farther one",
@@ -328,6 +343,16 @@ class ModelCard(_Strict):
         names = {to_camel(feature.name) for feature in self.features}
         if len(names) != len(self.features):
             raise ValueError("two features have the same name, in snake_case or in camelCase")
+        if len({feature.column for feature in self.features}) < len(self.features):
+            raise ValueError("two features have the same column")
+        return self
+
+    @model_validator(mode="after")
+    def check_place(self) -> Self:
+        names = {feature.name for feature in self.inputs}
+        for name in self.typical.place if self.typical else ():
+            if name not in names:
+                raise ValueError(f"a place has {name}, which is none of the features")
         return self
 
     @model_validator(mode="after")

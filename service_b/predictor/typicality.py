@@ -60,6 +60,8 @@ def read_arrays(content: bytes, columns: int) -> Arrays:
             arrays = Arrays(*[file[name] for name in Arrays._fields])
     except Exception as error:  # numpy and zipfile raise many kinds
         raise ModelRefused(f"can't be read as arrays: {error!r}") from error
+    if not all(np.isfinite(each).all() for each in arrays._replace(edges=np.zeros(0))):
+        raise ModelRefused("arrays of numbers that are not finite")
     if len(arrays.sizes) != columns:
         raise ModelRefused(f"arrays of {len(arrays.sizes)} columns, the card has {columns}")
     return arrays

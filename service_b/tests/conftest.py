@@ -22,7 +22,6 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
-from threadpoolctl import threadpool_limits
 
 from predictor.app import create_app
 from predictor.card import ModelCard, read_card
@@ -40,7 +39,7 @@ hypothesis_settings.register_profile(
     "busy machine",
     hypothesis_settings.default,
     deadline=None,
-    max_examples=100 if "CI" in os.environ else 25,
+    max_examples=100 if os.environ.get("CI") else 25,
 )
 hypothesis_settings.load_profile("busy machine")
 
@@ -219,13 +218,6 @@ def house() -> dict[str, Any]:
 
 
 WriteVersion = Callable[..., Path]
-
-
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """As in training: beside other work several threads would wait for each other."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
@@ -62,7 +63,7 @@ class Service:
         self.pid = self._process.pid
         self._lines: list[str] = []
         self._written = threading.Condition()
-        self._ended = False
+        self.ended = False
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
@@ -74,7 +75,7 @@ class Service:
         """Wait until a line with the text is written."""
         with self._written:
             assert self._written.wait_for(
-                lambda: self._ended or any(text in line for line in self._lines), DEADLINE_SECONDS
+                lambda: self.ended or any(text in line for line in self._lines), DEADLINE_SECONDS
             ), self.output
             assert text in self.output, self.output
 
@@ -101,17 +102,18 @@ class Service:
                     self._lines.append(line)
                     self._written.notify_all()
         with self._written:
-            self._ended = True
+            self.ended = True
             self._written.notify_all()
 
 
 @contextmanager
 def start(port: int, *command: str, **variables: str) -> Iterator[Service]:
     """Run the service until the block ends; it answers when the block begins."""
-    # `main.py` listens before it starts the application, and uvicorn afterwards.
-    ready = "Uvicorn running on" if "uvicorn" in command else "Application startup complete"
     environment = make_environment(PORT=str(port), **variables)
-    with run(command, SERVICE_FOLDER, environment, ready) as service:
+    with run(command, SERVICE_FOLDER, environment, "Application startup complete") as service:
+        while not is_listening(port):  # a moment after it has said so
+            assert not service.ended, service.output
+            time.sleep(0.01)
         yield service
 
 

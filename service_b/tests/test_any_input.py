@@ -4,6 +4,7 @@ import json
 import math
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,13 +62,18 @@ def test_any_bytes_are_answered(ames_client: TestClient, body: bytes) -> None:
         assert answer["detail"][0]["loc"] == ["body"]
 
 
+@pytest.fixture(scope="module")
+def ames_houses(ames_card: ModelCard) -> Values:
+    return st.lists(make_houses(ames_card), min_size=1, max_size=10)
+
+
 # Each draws ten houses of eighty fields.
 @settings(max_examples=settings().max_examples * 2 // 5)
 @given(data=st.data())
 def test_any_valid_house_gets_a_price(
-    ames_client: TestClient, ames_card: ModelCard, data: st.DataObject
+    ames_client: TestClient, ames_houses: Values, data: st.DataObject
 ) -> None:
-    houses = data.draw(st.lists(make_houses(ames_card), min_size=1, max_size=10))
+    houses = data.draw(ames_houses)
     status, answer = send(ames_client, "/predict/batch", json.dumps({"inputs": houses}).encode())
     assert status == 200
     for result in answer["results"]:

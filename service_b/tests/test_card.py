@@ -10,6 +10,11 @@ from predictor.card import Artifact, Interval, ModelCard, read_card
 from predictor.errors import ModelRefused
 
 ARTIFACT = {"file": "spread.joblib", "sha256": "0" * 64}
+TYPICAL = {
+    "artifact": ARTIFACT,
+    "warn_below": 0.1,
+    "widening": [{"typical": 0.1, "factor": 1}],
+}
 
 
 def write_card(folder: Path, content: object, encoding: str = "utf-8") -> Path:
@@ -56,6 +61,17 @@ def test_card_is_refused_when_it_is_malformed(tmp_path: Path, text: str) -> None
         ({"features": []}, "features"),
         ({"interval": {"coverage": 1.5, "log_half_width": 0.1}}, "interval.coverage"),
         ({"interval": {"coverage": 0.9, "log_half_width": 0}}, "interval.log_half_width"),
+        ({"interval": {"coverage": 0.9, "log_half_width": 700}}, "interval.log_half_width"),
+        ({"interval": {"coverage": 0.9, "log_scale": float("inf")}}, "interval.log_scale"),
+        (
+            {"typical": TYPICAL | {"widening": [{"typical": 0, "factor": 1e9}]}},
+            "typical.widening.0.factor",
+        ),
+        ({"typical": TYPICAL | {"place": ["id"], "distances": [0, 1]}}, "card"),
+        (
+            {"typical": TYPICAL | {"place": ["lot_frontage"], "distances": [-1, 1]}},
+            "typical.distances.0",
+        ),
         ({"artifact": {"file": "../model.joblib", "sha256": "0" * 64}}, "artifact.file"),
         ({"artifact": {"file": "/model.joblib", "sha256": "0" * 64}}, "artifact.file"),
         ({"artifact": {"file": "a\\b.joblib", "sha256": "0" * 64}}, "artifact.file"),
@@ -85,6 +101,8 @@ def test_refusal_names_the_wrong_field(
         ({"kind": "colour"}, "Input should be"),
         ({"name": "firstFlrSf"}, "String should match"),
         ({"name": "overall_qual"}, "two features have the same name"),
+        ({"column": "OverallQual"}, "two features have the same column"),
+        ({"kind": "category", "categories": ["a", 1, "a"]}, "a category is there twice"),
     ],
 )
 def test_card_is_refused_when_a_feature_makes_no_sense(
@@ -171,6 +189,7 @@ def test_distribution_that_does_not_fit_its_feature_is_refused(
         ({"message": "{overall_qual!r}"}, "in a form that can't be written"),
         ({"message": "{overall_qual:{lot_frontage}}"}, "in a form that can't be written"),
         ({"message": "{"}, "Single '{'"),
+        ({"message": "{sum}"}, "has {sum}, which is none of the fields"),
         (
             {"kind": "none_if_zero", "message_if_zero": "", "message": "{overall_qual:ft}"},
             "in a form that can't be written",

@@ -261,7 +261,7 @@ def _is_condition(comment: str) -> bool:
 
 
 def _find_reason_to_skip(condition: str) -> str | None:
-    if condition == ONLY_IN_CI and "CI" not in os.environ:
+    if condition == ONLY_IN_CI and not os.environ.get("CI"):
         return "to CI"
     program = condition.removeprefix(ONLY_WITH)
     if program != condition and shutil.which(program) is None:

@@ -19,7 +19,8 @@ COMMAND_SECONDS = 600  # some install packages in CI
 _CURL_SETTINGS = "silent\nshow-error\nmax-time = 30\nipv4\n"
 # Where the machine has certificates of its own, some programs find them only by the variable.
 _INHERITED = {name: os.environ[name] for name in ("PATH", "SSL_CERT_FILE") if name in os.environ}
-_LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "data", "tests", "results")
+# Byte code is copied too, so that no reader compiles the services anew; not what is being written.
+_LEFT_OUT = shutil.ignore_patterns(".*", "*.pyc.*", "data", "tests", "results")
 
 
 class Running(NamedTuple):

@@ -102,6 +102,22 @@ def test_venv_is_made_anew_when_it_does_not_fit(
         prepare("service", "requirements.txt")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a right that few users have")
+def test_venv_is_kept_where_it_is_linked_to(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare("service", "requirements.txt")
+    other = folder.with_name("other")
+    other.mkdir()
+    (other / "requirements.txt").touch()
+    (other / ".venv").symlink_to(folder / ".venv")
+    capsys.readouterr()
+
+    prepare("other", "requirements.txt")
+
+    assert capsys.readouterr().out == ""
+
+
 def test_venv_is_kept_when_only_the_letter_case_of_its_place_differs(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,6 +30,10 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024
 _MAX_PREDICTION_BYTES = 16 * 1024
 _MAX_WARNINGS_BYTES = 4 * 1024
 _MAX_WARNINGS = 20
+# Of an input that is within the gateway's own limits, and beyond those of Service B.
+_TOO_LARGE = {"type": "too_large", "loc": [], "msg": "The input is too large for the model"}
+_TOO_MANY_VALUES = "too_many_values"
+
 _Version = Annotated[str, Field(max_length=64, pattern="^[ -~]*$")]
 
 
@@ -103,6 +107,8 @@ def read_answer(status: int, body: bytes, model: str | None) -> Answer | Gateway
         InputFailed: B failed at it.
         PredictorUnavailable: it is none of the answers that B may give.
     """
+    if status == 413:
+        return InputRejected([dict(_TOO_LARGE)])
     if status == 422:
         return _read_rejection(_parse(body), ["body", "input"])
     if status == 404 and model is not None:
@@ -181,9 +187,15 @@ def _keep_warnings(warnings: list[_Warning], prediction: dict[str, Any]) -> Warn
 
 
 def _read_rejection(rejection: Any, prefix: list[str | int]) -> InputRejected:
-    """Each problem's place begins where B had the input; what is left is a place within it."""
+    """Each problem's place begins where B had the input; what is left is a place within it.
+
+    Only that there are too many values is said of the body, before it is looked at.
+    """
     problems = [problem.model_dump() for problem in _check(_Rejection, rejection).detail]
     for problem in problems:
+        if (problem["type"], problem["loc"]) == (_TOO_MANY_VALUES, prefix[:1]):
+            problem["loc"] = []
+            continue
         if problem["loc"][: len(prefix)] != prefix:
             raise PredictorUnavailable(f"wrong shape: loc {problem['loc']}")
         del problem["loc"][: len(prefix)]

@@ -14,7 +14,9 @@ from gateway.intake.entries import OutcomeKind
 
 _EXPORT_PAGE = 500
 # A page of the largest inputs would take gigabytes.
-_MAX_PAGE_CHARS = 4 * 1024 * 1024
+_MAX_PAGE_CHARS = 2 * 1024 * 1024
+# A server is asked for so many rows at a time; there may be as many of the largest in memory.
+_ROWS_AT_ONCE = 8
 # An export keeps its page, several times over, for as long as the caller is slow to take it.
 _MAX_EXPORT_CHARS = 256 * 1024
 
@@ -121,22 +123,29 @@ class LogReader:
         return row, [Attempt(*each) for each in earlier]
 
     def export(self, wanted: InputFilter) -> Iterator[list[LoggedInput]]:
-        """Yield the inputs by page, oldest first.
+        """Return an iterator over the inputs by page, oldest first.
 
         Between two pages no connection is in use, so that a slow caller keeps no old rows alive.
         """
         query = _select(wanted).order_by(inputs.c.received_at, inputs.c.id)
-        rows = self._fetch(query, _EXPORT_PAGE, _MAX_EXPORT_CHARS).rows
-        while rows:
-            yield rows
-            last = tuple_(rows[-1].received_at, rows[-1].number)
-            rest = query.where(tuple_(inputs.c.received_at, inputs.c.id) > last)
+        rest = query
+
+        def fetch() -> list[LoggedInput]:
+            nonlocal rest
             rows = self._fetch(rest, _EXPORT_PAGE, _MAX_EXPORT_CHARS).rows
+            if rows:
+                last = tuple_(rows[-1].received_at, rows[-1].number)
+                rest = query.where(tuple_(inputs.c.received_at, inputs.c.id) > last)
+            return rows
+
+        return iter(fetch, [])  # which keeps no page that it has given
 
     def _fetch(self, query: Select[Any], limit: int, max_chars: int = _MAX_PAGE_CHARS) -> Page:
         rows: list[LoggedInput] = []
         chars = 0
-        query = query.limit(limit + 1).execution_options(stream_results=True, max_row_buffer=8)
+        at_once = 1 if self._database.is_sqlite else _ROWS_AT_ONCE
+        query = query.limit(limit + 1)
+        query = query.execution_options(stream_results=True, max_row_buffer=at_once)
         with self._database.transaction() as connection, connection.execute(query) as result:
             for each in result:
                 row = LoggedInput(*each)

@@ -1,13 +1,17 @@
 """The queue before whatever else uses the log: what takes long holds up nothing that doesn't."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from gateway.errors import TooBusy
+from gateway.errors import TooBusy, TooManyExports
 from gateway.intake.batcher import Batcher
 from gateway.intake.log_queue import explain
 
 Result = TypeVar("Result")
+
+# Each keeps a page in memory for as long as its caller is slow to take it.
+MAX_EXPORTS = 5
 
 _QUICK_THREADS = 4
 _LONG_THREADS = 2
@@ -26,6 +30,22 @@ class ReadQueue:
         self._quick = _make("log-read", _QUICK_THREADS)
         self._long = _make("log-export", _LONG_THREADS)
         self._writing = _make("log-actuals", 1)
+        self._exports = 0
+
+    @contextmanager
+    def export(self) -> Iterator[None]:
+        """Count an export as under way until the block ends.
+
+        Raises:
+            TooManyExports: as many as may be are under way.
+        """
+        if self._exports >= MAX_EXPORTS:
+            raise TooManyExports
+        self._exports += 1
+        try:
+            yield
+        finally:
+            self._exports -= 1
 
     async def read(self, read: Callable[[], Result]) -> Result:
         """Return what the function returns.

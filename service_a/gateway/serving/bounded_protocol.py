@@ -96,6 +96,7 @@ class BoundedProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._waits.unread[self] = time.monotonic()
         super().pause_writing()
+        self._waits.bound_unread()
 
     def resume_writing(self) -> None:
         self._waits.unread.pop(self, None)
@@ -113,6 +114,9 @@ class BoundedProtocol(asyncio.Protocol):
 
     def drop(self) -> None:
         self.transport.abort()
+
+    def count_unread(self) -> int:
+        return self.transport.get_write_buffer_size()
 
     def refuse(self, status: int, detail: str) -> None:
         """Answer in place of the application, and read no more."""

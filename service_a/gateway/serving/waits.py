@@ -11,6 +11,8 @@ KEEP_ALIVE_SECONDS = 75
 UNREAD_SECONDS = 75
 # A caller that was refused gets this long to read why, while what it still sends is discarded.
 LEAVE_SECONDS = 2
+# Of answers that callers are slow to take, so much is kept for all of them together.
+MAX_UNREAD_BYTES = 8 * 1024 * 1024
 
 _CHECK_SECONDS = 0.25
 
@@ -29,6 +31,9 @@ class Waiter(Protocol):
 
     def drop(self) -> None:
         """Close at once: the room is needed."""
+
+    def count_unread(self) -> int:
+        """Count the bytes that the caller has not taken yet."""
 
 
 class Waits:
@@ -79,6 +84,17 @@ class Waits:
         for waiters, _ in self._limits:
             waiters.pop(waiter, None)
         self.bodies.pop(waiter, None)
+
+    def bound_unread(self) -> None:
+        """Drop those that have waited longest, but for the last, if all keep too much waiting."""
+        sizes = {waiter: waiter.count_unread() for waiter in self.unread}
+        total = sum(sizes.values())
+        for waiter, size in list(sizes.items())[:-1]:
+            if total <= MAX_UNREAD_BYTES:
+                break
+            total -= size
+            self.forget(waiter)
+            waiter.drop()
 
     def make_room(self) -> bool:
         """Drop the one that is needed least, if there is one without a request under way."""

@@ -125,6 +125,21 @@ def test_problem_keeps_all_that_service_b_says_of_it() -> None:
     assert result.problems == [{**REJECTION["detail"][0], "loc": ["overall_qual"]}]
 
 
+@pytest.mark.parametrize(
+    ("status", "content"),
+    [
+        (422, {"detail": [{"type": "too_many_values", "loc": ["body"], "msg": "m"}]}),
+        (413, {"detail": "The body is over the limit of 8388608 bytes"}),
+        (413, b"<html>"),
+    ],
+)
+def test_input_beyond_the_limits_of_service_b_is_rejected(status: int, content: object) -> None:
+    result = read_answer(status, content if isinstance(content, bytes) else write(content), None)
+
+    assert isinstance(result, InputRejected)
+    assert [problem["loc"] for problem in result.problems] == [[]]
+
+
 def test_unknown_model_is_only_one_that_was_named() -> None:
     body = write({"detail": "There is no model 'x'"})
 
@@ -140,7 +155,6 @@ def test_unknown_model_is_only_one_that_was_named() -> None:
 FAILURES: dict[str, tuple[int, object, str]] = {
     "201": (201, PREDICTION, "status 201"),
     "302": (302, PREDICTION, "status 302"),
-    "413": (413, {"detail": "too large"}, "status 413"),
     "500": (500, {"detail": "Internal error"}, "status 500"),
     "503": (503, {"detail": "Model is not available"}, "status 503"),
     "HTML": (200, b"<html>It works!</html>", "not JSON"),

@@ -3,12 +3,13 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 
 import pytest
 
-from gateway.errors import InputLogUnavailable, InputNotFound
+from gateway.errors import InputLogUnavailable, InputNotFound, TooManyExports
 from gateway.intake import read_queue as module
-from gateway.intake.read_queue import ReadQueue
+from gateway.intake.read_queue import MAX_EXPORTS, ReadQueue
 
 
 def run(use: Callable[[ReadQueue], Awaitable[None]]) -> None:
@@ -36,6 +37,19 @@ def test_page_is_read_while_any_number_of_exports_take_long() -> None:
         assert not any(export.done() for export in exports)
         may_end.set()
         assert all(await asyncio.gather(*exports))
+
+    run(use)
+
+
+def test_so_many_exports_are_under_way_at_most() -> None:
+    async def use(queue: ReadQueue) -> None:
+        with ExitStack() as exports:
+            for _ in range(MAX_EXPORTS):
+                exports.enter_context(queue.export())
+            with pytest.raises(TooManyExports), queue.export():
+                pass
+        with queue.export():
+            pass
 
     run(use)
 

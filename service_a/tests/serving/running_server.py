@@ -164,6 +164,10 @@ class RunningServer:
         """Say whether all callers have left."""
         return not self._connections
 
+    def count(self) -> int:
+        """Count the callers that have not left."""
+        return len(self._connections)
+
     def is_unread(self) -> bool:
         """Say whether a caller keeps an answer waiting."""
         return bool(self._limits.waits.unread)

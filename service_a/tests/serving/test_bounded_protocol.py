@@ -236,6 +236,23 @@ def test_caller_that_does_not_take_its_answer_is_hung_up_on(
         server.check_nothing_is_left()
 
 
+def test_callers_that_do_not_take_their_answers_are_hung_up_on_when_all_keep_too_much(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waits, "MAX_UNREAD_BYTES", 0)
+    server.use(answer_at_length)
+    with ExitStack() as slow:
+        callers = [slow.enter_context(server.connect()) for _ in range(2)]
+        callers[0].sendall(CLOSING_GET)
+        wait_until(server.is_unread)
+        callers[1].sendall(CLOSING_GET)
+        wait_until(lambda: server.count() == 1)
+        first, second = map(read_all, callers)
+
+    assert len(first) < LONG
+    assert len(split_answers(second)[0].body) == LONG
+
+
 def test_caller_that_takes_its_answer_late_gets_all_of_it(server: RunningServer) -> None:
     server.use(answer_at_length)
     with server.connect() as caller:

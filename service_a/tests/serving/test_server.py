@@ -84,9 +84,13 @@ def read_all(caller: socket.socket) -> bytes:
     return answer
 
 
-@pytest.mark.parametrize("plain", ["0", "1"], ids=["fast", "plain"])
-def test_gateway_answers_and_ends_cleanly_on_ctrl_c(
-    free_port: int, log_path: Path, plain: str
+@pytest.mark.parametrize(
+    ("plain", "signal_number"),
+    [("0", signal.SIGINT), ("1", signal.SIGHUP)],
+    ids=["fast, Ctrl-C", "plain, closed terminal"],
+)
+def test_gateway_answers_and_ends_cleanly_when_it_is_told_to(
+    free_port: int, log_path: Path, plain: str, signal_number: int
 ) -> None:
     with start(free_port, log_path, LAB_PLAIN=plain) as process:
         connection = HTTPConnection("127.0.0.1", free_port, timeout=WAIT_SECONDS)
@@ -96,7 +100,7 @@ def test_gateway_answers_and_ends_cleanly_on_ctrl_c(
         assert answer.headers["Server"] is None
         answer.read()
 
-        process.send_signal(signal.SIGINT)  # while the connection is open
+        process.send_signal(signal_number)  # while the connection is open
         output, _ = process.communicate(timeout=WAIT_SECONDS)
 
         connection.close()

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from gateway.serving import waits as waits_module
-from gateway.serving.waits import KEEP_ALIVE_SECONDS, LEAVE_SECONDS, Waits
+from gateway.serving.waits import KEEP_ALIVE_SECONDS, LEAVE_SECONDS, MAX_UNREAD_BYTES, Waits
 
 HEAD_SECONDS = 15
 BODY_SECONDS = 5
@@ -16,6 +16,10 @@ class FakeWaiter:
     def __init__(self) -> None:
         self.given_up = 0
         self.dropped = 0
+        self.unread = 0
+
+    def count_unread(self) -> int:
+        return self.unread
 
     def give_up(self) -> None:
         self.given_up += 1
@@ -73,6 +77,19 @@ def test_waiter_may_begin_another_wait_when_it_gives_up(waits: Waits) -> None:
 
     assert waiter.given_up == 1
     assert waiter in waits.leaving
+
+
+def test_those_slowest_to_take_their_answers_are_dropped_when_all_keep_too_much(
+    waits: Waits,
+) -> None:
+    waiters = [FakeWaiter() for _ in range(4)]
+    for waiter in waiters:
+        waiter.unread = MAX_UNREAD_BYTES // 3
+        waits.unread[waiter] = 100.0
+        waits.bound_unread()
+
+    assert [each.dropped for each in waiters] == [1, 0, 0, 0]
+    assert list(waits.unread) == waiters[1:]
 
 
 def test_waiter_whose_caller_has_sent_all_waits_no_longer(waits: Waits) -> None:

@@ -3,12 +3,15 @@
 import os
 import re
 import signal
+import socket
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
+from gateway.settings import SERVICE_FOLDER
 from tests.log_file import read_inputs
 from tests.serving.running_server import WAIT_SECONDS, wait_until
 from tests.serving.test_server import start
@@ -73,3 +76,63 @@ def test_workers_share_a_log_and_what_they_count_and_one_that_dies_is_replaced(
     assert all(re.match(r"\d\d:\d\d:\d\d\.\d{3} ", line) for line in output.splitlines())
     assert len(read_inputs(log_path, settled=False)) == 41
     assert list(tmp_path.glob("metrics-*")) == []
+
+
+SUPERVISE = """
+import socket, time
+from functools import partial
+from gateway.serving.workers import supervise
+supervise(2, partial(time.sleep, 60), socket.create_server(("127.0.0.1", 0)))
+"""
+
+
+def test_ctrl_c_ends_workers_that_have_not_started_without_a_word() -> None:
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", SUPERVISE],
+        cwd=SERVICE_FOLDER,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        process_group=0,
+    )
+    try:
+        wait_until(lambda: len(list_workers(supervisor)) == 2)
+
+        os.killpg(supervisor.pid, signal.SIGINT)  # as a terminal does
+        output, _ = supervisor.communicate(timeout=10)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(supervisor.pid, signal.SIGKILL)
+        supervisor.communicate()
+
+    assert (supervisor.returncode, output) == (0, "")
+
+
+def test_port_that_is_taken_during_the_start_ends_all_workers(
+    free_port: int, log_path: Path
+) -> None:
+    settings = {"PORT": str(free_port), "INPUT_LOG_URL": f"sqlite:///{log_path}", "WORKERS": "2"}
+    supervisor = subprocess.Popen(
+        [sys.executable, "main.py"],
+        cwd=SERVICE_FOLDER,
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        # By then the port is bound, and nobody listens yet.
+        wait_until(lambda: list_workers(supervisor) or supervisor.poll() is not None)
+        with socket.create_server(("127.0.0.1", free_port)):
+            output, _ = supervisor.communicate(timeout=WAIT_SECONDS)
+    finally:
+        supervisor.kill()
+        supervisor.communicate()
+
+    line = (
+        f"Cannot listen on 127.0.0.1 port {free_port}: Address already in use. "
+        "Set PORT to choose another."
+    )
+    assert supervisor.returncode == 1
+    assert line in output.splitlines()
+    assert "Traceback" not in output

@@ -1,12 +1,14 @@
 """From a registered version to a model in memory: check everything, and only then unpickle."""
 
 import math
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
+from typing import Any
 
 import joblib
 
-from predictor.card import ModelCard, parse_card
+from predictor.card import Category, Feature, ModelCard, parse_card
 from predictor.errors import ModelRefused
 from predictor.inference.card_model import CardModel
 from predictor.inference.evaluation import choose_evaluation
@@ -50,6 +52,7 @@ def load_registered(name: str, folder: Folder, *, fast_path: bool = True) -> Car
         trial = [card.example, *[each.input for each in card.golden]]
         inputs = [model.input_type.model_validate(each) for each in trial]
         model.evaluation = choose_evaluation(card, estimators, inputs, typicality)
+    _check_edges(model, folder.path)
     return model
 
 
@@ -64,6 +67,43 @@ def _check_libraries(card: ModelCard) -> None:
                 f"{card.name} version {card.version} was trained with {library} {wanted}, "
                 f"installed is {installed}"
             )
+
+
+def _check_edges(model: CardModel, path: str) -> None:
+    """Evaluate inputs at the edges of what the card allows, and those with as little as will do."""
+    values = model.input_type.model_validate(model.example)
+    example = {name: values.__dict__[name] for name in values.__pydantic_fields_set__}
+    needed = {each.name: example[each.name] for each in model.card.features if each.required}
+    edges = {"its example": example, "the required fields alone": needed}
+    for feature in model.card.inputs:
+        for value in _list_edges(feature):
+            edges[f"{feature.name} {value!r}"] = {**example, feature.name: value}
+    _evaluate(model, edges, path)
+
+
+def _evaluate(model: CardModel, edges: Mapping[str, Mapping[str, Any]], path: str) -> None:
+    """Evaluate inputs all at once; only if that fails, one by one, to name the one that fails."""
+    try:
+        model.evaluation.evaluate(
+            [model.input_type.model_validate(each) for each in edges.values()]
+        )
+    except Exception as error:
+        if len(edges) > 1:
+            for name, each in edges.items():
+                _evaluate(model, {name: each}, path)
+        raise ModelRefused(f"{path}: fails on {next(iter(edges))}: {error!r}") from error
+
+
+def _list_edges(feature: Feature) -> list[Category | float | None]:
+    edges: list[Category | float | None] = [*(feature.categories or ())]
+    if feature.minimum is not None and feature.maximum is not None:
+        whole = feature.kind == "integer"
+        edges += (
+            [math.ceil(feature.minimum), math.floor(feature.maximum)]
+            if whole
+            else [feature.minimum, feature.maximum]
+        )
+    return [*edges, None] if feature.nullable else edges
 
 
 def _check_golden(model: CardModel, path: str) -> None:

@@ -86,7 +86,7 @@ def _build_none_if_zero(relation: NoneIfZero, none: object) -> Check:
 def _build_warning(relation: Relation, message: str) -> Callable[[Values], InputWarning]:
     """Take the message apart, so that it is only put together for an input."""
     pieces = [
-        (text, name or "", noun or "", name in (*relation.numbers, "sum"))
+        (text, name or "", noun or "", name in relation.said_as_numbers)
         for text, name, noun, _ in Formatter().parse(message)
     ]
 

@@ -34,7 +34,7 @@ _ATOMIC_BYTES = getattr(select, "PIPE_BUF", 4096)
 
 
 def serve(app: FastAPI, settings: Settings, make_app: Callable[[], FastAPI]) -> None:
-    """Listen and answer; SIGTERM and Ctrl-C finish the requests under way and exit with 0.
+    """Listen and answer; SIGTERM, SIGHUP and Ctrl-C finish the requests under way and exit with 0.
 
     A port that can't be had ends the process with one line and status 1, as do too few files. If
     there are to be several processes, `make_app` makes the application of each.
@@ -114,6 +114,9 @@ def _open_server(app: FastAPI) -> Iterator[StoppingServer]:
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has stopped; this makes it a clean exit.
         signal.signal(number, lambda *_: sys.exit(0))
+    # As when its terminal is closed, unless nohup has it ignored.
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     # What exists now stays: looking through it again and again would hold up requests.
     gc.freeze()
     limits = Limits(

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from predictor.errors import InvalidInput
 from predictor.inference.card_model import CardModel
+from predictor.inference.prediction import PricePrediction
 from predictor.inference.served_model import ServedModel
 from predictor.web.answers import write_answer, write_result
 from predictor.web.routes.failures import NO_MODEL
@@ -44,8 +46,7 @@ def list_inputs(model: ServedModel) -> Named:
 
 
 def answer_one(model: ServedModel, inputs: Named) -> dict[str, Named]:
-    """Give the answer to each example, by status and name. Only a card's model is asked: a class
-    of somebody's own may take its time."""
+    """Give the answer to each example, by status and name."""
     answers: dict[str, Named] = {"200": {}, "422": {}}
     for name, value in inputs.items():
         try:
@@ -53,9 +54,17 @@ def answer_one(model: ServedModel, inputs: Named) -> dict[str, Named]:
         except InvalidInput as error:
             answers["422"][name] = {"detail": error.problems}
             continue
-        if isinstance(model, CardModel):
-            answers["200"][name] = write_answer(model.predict([checked])[0])
+        if predicted := _predict(model, checked):
+            answers["200"][name] = write_answer(predicted)
     return _to_json(answers)
+
+
+def _predict(model: ServedModel, checked: BaseModel) -> PricePrediction | None:
+    """Predict for an example. Only a card's model is asked: a class may take its time."""
+    try:
+        return model.predict([checked])[0] if isinstance(model, CardModel) else None
+    except Exception:  # whoever asks for a prediction is told; the document is for all models
+        return None
 
 
 def answer_batch(model: ServedModel, inputs: Named) -> dict[str, Named]:
@@ -67,9 +76,8 @@ def answer_batch(model: ServedModel, inputs: Named) -> dict[str, Named]:
         except InvalidInput as error:
             answers[name] = {"results": [write_result(error, ["body", "inputs", 0])]}
             continue
-        if isinstance(model, CardModel):
-            outcome = model.predict([checked])[0]
-            answers[name] = {"results": [write_result(outcome, ["body", "inputs", 0])]}
+        if predicted := _predict(model, checked):
+            answers[name] = {"results": [write_result(predicted, ["body", "inputs", 0])]}
     try:
         check(BatchRequest[Any], NO_INPUTS, ["body"])
     except InvalidInput as error:

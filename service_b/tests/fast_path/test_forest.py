@@ -1,10 +1,8 @@
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
-from threadpoolctl import threadpool_limits
 
 from predictor.errors import NoFastPath
 from predictor.fast_path import forest, leaf_tables
@@ -13,13 +11,6 @@ from predictor.fast_path.forest import Forest
 from predictor.fast_path.trees import Ensemble, add_boosting
 
 NO_CODES = np.empty(0, dtype=np.intp)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Beside other work several threads would wait for each other."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 def make_rows(count: int) -> Matrix:

@@ -21,25 +21,22 @@ from predictor.inference.registered_model import load_registered
 from predictor.settings import SERVICE_FOLDER
 from predictor.version import Folder
 from tests.conftest import WriteVersion
+from tests.inference.test_evaluation import load
 from tests.test_any_input import make_houses
-from tests.training.test_shipped import AMES, VERSIONS, read_real
+from tests.training.test_shipped import AMES, VERSIONS, leave_to_ci, read_real
 from training.features import to_request
 from training.hidden_fields import hide_fields, keep_required
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Shipped:
     """A model that ships, in both ways."""
 
     def __init__(self, folder: Path) -> None:
-        files = LocalFileSystem()
         self.name = folder.parent.name
-        model = load_registered(self.name, Folder(files, str(folder), folder.name))
+        model = load(folder, "fast_path")
         self.card = model.card
         self.input_type = model.input_type
-        plain = load_registered(self.name, Folder(files, str(folder), folder.name), fast_path=False)
-        self.pipelines = plain.evaluation
+        self.pipelines = load(folder, "pipelines").evaluation
         assert isinstance(model.evaluation, FastPath)
         self.fast_path = model.evaluation
 
@@ -52,7 +49,8 @@ class Shipped:
         np.testing.assert_allclose(np.hstack(alone), expected[:, :100], rtol=1e-9)
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+# Elsewhere, the others give their golden prices in `inference/test_evaluation.py`.
+@pytest.fixture(scope="module", params=leave_to_ci(VERSIONS))
 def shipped(request: pytest.FixtureRequest) -> Shipped:
     return Shipped(request.param)
 
@@ -79,7 +77,7 @@ def test_fast_path_gives_the_same_for_any_valid_input(
     shipped.check(data.draw(st.lists(make_houses(shipped.card), min_size=1, max_size=20)))
 
 
-@pytest.mark.parametrize("folder", AMES)
+@pytest.mark.parametrize("folder", leave_to_ci(AMES))
 def test_fast_path_tells_unknown_from_none(folder: Path) -> None:
     ames = Shipped(folder)
     house = dict(ames.card.example)

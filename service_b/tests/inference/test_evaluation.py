@@ -1,6 +1,7 @@
 """Both ways to evaluate the models that ship: the fast path, and its plain twin, the pipelines."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,6 @@ from predictor.inference.pipelines import Pipelines
 from predictor.inference.registered_model import load_registered
 from predictor.version import Folder
 from tests.training.test_shipped import AMES, VERSIONS
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 WAYS: dict[str, type[FastPath | Pipelines]] = {"fast_path": FastPath, "pipelines": Pipelines}
 
@@ -36,6 +35,7 @@ def ames(request: pytest.FixtureRequest, way: str) -> CardModel:
     return load(request.param, way)
 
 
+@cache
 def load(folder: Path, way: str) -> CardModel:
     files = Folder(LocalFileSystem(), str(folder), folder.name)
     model = load_registered(folder.parent.name, files, fast_path=way == "fast_path")

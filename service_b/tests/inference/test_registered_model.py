@@ -11,7 +11,12 @@ import joblib
 import numpy as np
 import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.tree import DecisionTreeRegressor
 
 from predictor.card import read_card
 from predictor.errors import ModelRefused
@@ -20,8 +25,9 @@ from predictor.inference.card_model import CardModel
 from predictor.inference.pipelines import Pipelines
 from predictor.inference.registered_model import load_registered
 from predictor.settings import SERVICE_FOLDER
-from predictor.typicality import write_arrays
+from predictor.typicality import read_arrays, write_arrays
 from predictor.version import Folder
+from tests.conftest import SALES
 from training.typicality import fit_typicality
 
 WriteVersion = Callable[..., Path]
@@ -43,6 +49,18 @@ class Trap:
 def load(folder: Path, *, fast_path: bool = True) -> CardModel:
     files = Folder(LocalFileSystem(), str(folder), folder.name)
     return load_registered(folder.parent.name, files, fast_path=fast_path)
+
+
+def train_strict() -> bytes:
+    """Train a pipeline that takes no category it has not seen, and no number beyond float32."""
+    rows = np.array([sale[:-1] for sale in SALES], dtype=object)
+    columns = ColumnTransformer(
+        [("numbers", SimpleImputer(), [0, 1, 5, 6]), ("categories", OneHotEncoder(), [2])]
+    )
+    estimator = make_pipeline(columns, DecisionTreeRegressor())
+    file = BytesIO()
+    joblib.dump(estimator.fit(rows, [sale[-1] for sale in SALES]), file)
+    return file.getvalue()
 
 
 def refuse(folder: Path) -> str:
@@ -87,7 +105,7 @@ def test_artifact_is_never_unpickled_when_a_library_differs(
 
 def test_trap_springs_when_everything_is_right(write_version: WriteVersion, tmp_path: Path) -> None:
     """The two tests above would prove nothing if the trap didn't work."""
-    load(write_version(pickle=pickle.dumps(Trap(tmp_path / "sprung"))))
+    refuse(write_version(pickle=pickle.dumps(Trap(tmp_path / "sprung"))))
     assert (tmp_path / "sprung").exists()
 
 
@@ -171,6 +189,27 @@ def test_version_is_refused_when_a_golden_input_is_not_valid(write_version: Writ
     assert "fails on its golden inputs" in reason
 
 
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"categories": ["NAmes", "Veenker", "C (all)", "2fmCon", "Moon"]}, "neighborhood 'Moon'"),
+        ({"nullable": True}, "neighborhood None"),
+        ({"required": False}, "the required fields alone"),
+        ({"name": "lot_frontage", "maximum": 1e300}, "lot_frontage 1e+300"),
+    ],
+)
+def test_version_is_refused_when_it_fails_on_what_its_card_allows(
+    write_version: WriteVersion, card_content: dict[str, Any], changes: dict[str, Any], place: str
+) -> None:
+    features = card_content["features"]
+    feature = next(each for each in features if each["name"] == changes.get("name", "neighborhood"))
+    feature.update(changes)
+
+    reason = refuse(write_version(pickle=train_strict(), features=features))
+
+    assert f"fails on {place}: " in reason
+
+
 def test_spread_is_checked_like_the_estimator_before_it_is_loaded(
     write_version: WriteVersion, house: dict[str, Any]
 ) -> None:
@@ -225,6 +264,15 @@ def test_version_is_refused_when_its_tables_are_of_other_inputs(
     arrays, _ = fit_typicality(features, rows, None, 0, seed=0)
     reason = refuse(write_typical("2", content=write_arrays(arrays)))
     assert "2 columns, the card has 7" in reason
+
+
+def test_version_is_refused_when_its_tables_have_what_is_no_number(
+    write_typical: WriteVersion,
+) -> None:
+    arrays = read_arrays((write_typical("1") / "typical.npz").read_bytes(), 7)
+    levels = np.full_like(arrays.levels, math.nan)
+    reason = refuse(write_typical("2", content=write_arrays(arrays._replace(levels=levels))))
+    assert "numbers that are not finite" in reason
 
 
 @pytest.mark.parametrize(("fast_path", "evaluation"), [(True, FastPath), (False, Pipelines)])

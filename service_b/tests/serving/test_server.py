@@ -4,6 +4,7 @@ import asyncio
 import errno
 import gc
 import json
+import os
 import re
 import signal
 import socket
@@ -71,14 +72,25 @@ def tiny(write_version: Callable[..., Path], settings: Settings) -> dict[str, st
     return {"PREDICTOR_MODELS": str(settings.models)}
 
 
+only_in_ci = pytest.mark.skipif(
+    "CI" not in os.environ, reason="starts one more process: runs only in CI"
+)
+
+
 @pytest.mark.parametrize(
     ("command", "plain", "number"),
     [
-        (MAIN, "0", signal.SIGINT),
-        (MAIN, "1", signal.SIGINT),
-        ((sys.executable, "-m", "uvicorn", "main:app"), "0", signal.SIGTERM),
+        pytest.param(MAIN, "0", signal.SIGINT, id="main.py"),
+        # Elsewhere, `tests/test_plain_twins.py` and `tests/test_system_lifecycle.py` end these two.
+        pytest.param(MAIN, "1", signal.SIGINT, id="main.py plain", marks=only_in_ci),
+        pytest.param(
+            (sys.executable, "-m", "uvicorn", "main:app"),
+            "0",
+            signal.SIGTERM,
+            id="uvicorn",
+            marks=only_in_ci,
+        ),
     ],
-    ids=["main.py", "main.py plain", "uvicorn"],
 )
 def test_service_predicts_until_a_signal_ends_it(
     tiny: dict[str, str],

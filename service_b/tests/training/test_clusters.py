@@ -1,10 +1,8 @@
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from predictor.card import Feature
 from predictor.estimators import Clusters
@@ -18,13 +16,6 @@ FEATURES = tuple(
     for name in ("longitude", "latitude")
 )
 WITH_CLUSTERS = Parameters(weights={"linear": 1.0}, derived=False, clusters=True)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As in training: beside other work several threads would wait for each other."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 def make_towns(count: int, rows: int = 210) -> Points:

@@ -1,12 +1,10 @@
 import math
 import pickle
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from predictor.card import Feature
 from predictor.estimators import Encoder
@@ -45,13 +43,6 @@ PARAMETERS = Parameters(
     leaves_per_tree=8,
     features_per_split=1.0,
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As in training: beside other work several threads would wait for each other."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 def make_sales(count: int = 400) -> tuple[Inputs, Prices]:

@@ -1,10 +1,8 @@
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.compose import TransformedTargetRegressor
-from threadpoolctl import threadpool_limits
 
 from predictor.card import Feature
 from training.ames import RECIPE as AMES
@@ -38,13 +36,6 @@ def make_sales(count: int, seed: int) -> tuple[Inputs, np.ndarray]:
     scatter = random.standard_normal(count) * (0.05 + 0.1 * inputs[:, 1])
     prices = 100_000 * np.exp(0.2 * inputs[:, 0] + 0.3 * inputs[:, 2] + scatter)
     return inputs.astype(object), prices
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As in training: beside other work several threads would wait for each other."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 from pydantic.alias_generators import to_camel
-from threadpoolctl import threadpool_limits
 
 from predictor.card import AtMost, read_card
 from tests.training.exported_inputs import make_record
@@ -41,13 +40,6 @@ ROWS = 80
 MONTHS = AtMost(fields=("mo_sold", "yr_sold"), says="Months are fewer than years", message="no")
 ROOMS = AtMost(fields=("bedroom_abv_gr", "tot_rms_abv_grd"), says="Rooms are more", message="no")
 QUICK = Parameters(trees=3, partial_copies=1, spread_trees=2, spread_bands=True)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """As in training: beside other work several threads would wait for each other."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 def write_data(file: Path) -> None:

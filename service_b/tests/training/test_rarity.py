@@ -2,14 +2,12 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
-from threadpoolctl import threadpool_limits
 
 from predictor.card import Feature, read_card
 from predictor.inference.registered_model import load_registered
@@ -36,13 +34,6 @@ RECIPE: Recipe = replace(
 PARAMETERS = Parameters(
     trees=10, learning_rate=0.5, spread_trees=3, features_per_split=1.0, nearby=True, typical=True,
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As in training: beside other work several threads would wait for each other."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 def make_data() -> Data:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from predictor.card import Feature
 from training.ames import RECIPE as AMES
@@ -43,13 +42,6 @@ RECIPE: Recipe = replace(
 PARAMETERS = Parameters(
     trees=8, learning_rate=0.3, partial_copies=1, spread_trees=2, features_per_split=1.0
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As in training: beside other work several threads would wait for each other."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -18,8 +18,6 @@ from training.rarity import WARN_BELOW, Rarity, measure_scrambled
 from training.recipe import Recipe
 from training.typicality import encode, fit_typicality
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @dataclass(frozen=True)
 class Fitted:

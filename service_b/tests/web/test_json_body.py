@@ -2,6 +2,7 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -149,6 +150,24 @@ def test_body_is_given_up_when_those_of_others_leave_no_room_for_it() -> None:
     with pytest.raises(BodiesOverBudget):
         read(caller, state={"over_budget": True})
     assert caller.sent == 1
+
+
+@pytest.mark.parametrize(("size", "sent"), [(MAX_BYTES, 1), (MAX_BYTES + 1, 0)])
+def test_caller_that_asks_before_it_sends_is_told_at_once_that_its_body_is_too_large(
+    size: int, sent: int
+) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"expect", b"100-continue"),
+        (b"content-length", b"%d" % size),
+    ]
+    caller = FakeCaller(b"1")
+    request = Request({"type": "http", "headers": headers}, caller.receive)
+
+    with suppress(BodyTooLarge):
+        asyncio.run(BodyReader(MAX_BYTES).read(request))
+
+    assert caller.sent == sent
 
 
 def test_endless_body_is_given_up() -> None:

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from predictor.app import create_app
+from predictor.card import ModelCard
 from predictor.settings import Settings
 
 FRAME: Any = {"dataframe_records": []}
@@ -75,7 +76,10 @@ def test_every_answer_has_an_example(ames_client: TestClient) -> None:
     assert without == []
 
 
-def test_counted_predictions_are_shown_as_they_are(ames_client: TestClient) -> None:
+def test_counted_predictions_are_shown_as_they_are(
+    ames_client: TestClient, ames_card: ModelCard
+) -> None:
+    assert ames_client.post("/predict", json={"input": ames_card.example}).status_code == 200
     operation = ames_client.get("/openapi.json").json()["paths"]["/metrics"]["get"]
     (content,) = operation["responses"]["200"]["content"].values()
     shown = content["examples"]["one of them"]["value"]

@@ -18,6 +18,7 @@ from gateway.errors import (
     InvalidInput,
     ModelUnknown,
     PredictorUnavailable,
+    TooManyExports,
     TooManyWatchers,
     UnsupportedEncoding,
     WrongContentType,
@@ -116,6 +117,10 @@ def add_failure_handlers(app: FastAPI) -> None:
     @app.exception_handler(TooManyWatchers)
     async def answer_too_many_watchers(_: Request, __: TooManyWatchers) -> Response:
         return _answer_later("Too many are watching")
+
+    @app.exception_handler(TooManyExports)
+    async def answer_too_many_exports(_: Request, __: TooManyExports) -> Response:
+        return _answer_later("Too many exports are under way")
 
     @app.exception_handler(BodiesOverBudget)
     async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:

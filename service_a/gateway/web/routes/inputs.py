@@ -1,7 +1,7 @@
 """Reading the input log, and forwarding again what is in it."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
-from gateway.input_log.reader import InputFilter, LogReader
+from gateway.input_log.reader import InputFilter, LoggedInput, LogReader
 from gateway.intake.entries import OutcomeKind
 from gateway.intake.log_queue import LogQueue
 from gateway.intake.read_queue import ReadQueue
@@ -24,6 +24,9 @@ from gateway.web.schemas import (
     LoggedInputWithAttempts,
     ReplayAnswer,
 )
+
+# So much of an export is given to the server at once, which keeps it until the caller takes it.
+_PIECE_BYTES = 64 * 1024
 
 
 async def catch_up(request: Request) -> None:
@@ -98,10 +101,17 @@ async def read_inputs(
     return Response(await read_queue.read(read), media_type="application/json")
 
 
+async def _count_export(request: Request) -> AsyncIterator[None]:
+    read_queue: ReadQueue = request.app.state.read_queue
+    with read_queue.export():  # until the caller has all of it, or has gone
+        yield
+
+
 @router.get(
     "/export",
     summary="Read the whole log, oldest first, as JSON lines",
     response_class=StreamingResponse,
+    dependencies=[Depends(_count_export)],
     responses={
         200: {
             "description": "one input a line",
@@ -111,7 +121,7 @@ async def read_inputs(
 )
 async def export_inputs(request: Request, wanted: Filter) -> StreamingResponse:
     reader: LogReader = request.app.state.log_reader
-    pages = (b"".join(write_input(row) + b"\n" for row in rows) for rows in reader.export(wanted))
+    pages = map(_write_lines, reader.export(wanted))
     # A log that can't be read gets its 503 by reading the first page now.
     read_next = partial(request.app.state.read_queue.read_part, partial(next, pages, b""))
     first = await read_next()
@@ -155,7 +165,12 @@ async def read_input(
     return Response(write_input(row, earlier), media_type="application/json")
 
 
+def _write_lines(rows: Sequence[LoggedInput]) -> bytes:
+    return b"".join([write_input(row) + b"\n" for row in rows])
+
+
 async def _stream(page: bytes, read_next: Callable[[], Awaitable[bytes]]) -> AsyncIterator[bytes]:
     while page:
-        yield page
+        for start in range(0, len(page), _PIECE_BYTES):
+            yield page[start : start + _PIECE_BYTES]
         page = await read_next()

@@ -75,49 +75,49 @@ JSON = {"Content-Type": "application/json"}
 GOOD = b'{"number": 1, "price": 2}'
 
 
-@pytest.mark.parametrize(
-    ("actual", "place"),
-    [
-        (b'{"number": 1, "price": 0}', ["price"]),
-        (b'{"number": 1, "price": -5}', ["price"]),
-        (b'{"number": 1, "price": 1e400}', ["price"]),
-        (b'{"number": 1, "price": 1e16}', ["price"]),
-        (b'{"number": 1, "price": 1' + b"0" * 400 + b"}", ["price"]),
-        (b'{"number": 1, "price": 1e-300}', ["price"]),
-        (b'{"number": 1, "price": "5"}', ["price"]),
-        (b'{"number": 1, "price": true}', ["price"]),
-        (b'{"number": 1, "price": null}', ["price"]),
-        (b'{"number": 1}', ["price"]),
-        (b'{"price": 1}', []),
-        (b'{"number": 1, "request_id": "r1", "price": 1}', []),
-        (b'{"number": 0, "price": 1}', ["number"]),
-        (b'{"number": 1.5, "price": 1}', ["number"]),
-        (b'{"number": "1", "price": 1}', ["number"]),
-        (b'{"number": true, "price": 1}', ["number"]),
-        (b'{"number": 9223372036854775808, "price": 1}', ["number"]),
-        (b'{"request_id": "", "price": 1}', ["request_id"]),
-        (b'{"request_id": "a b", "price": 1}', ["request_id"]),
-        (b'{"number": 1, "price": 1, "prize": 1}', ["prize"]),
-        (b"5", []),
-        (b'{"request_id": "r1", "price": 5}', ["request_id"]),
-        (b'{"request_id": "kept", "price": 5}', ["request_id"]),
-    ],
-)
-def test_wrong_price_is_named_and_nothing_is_recorded(
-    client: TestClient, actual: bytes, place: list[str]
-) -> None:
+# A price, and where what is wrong with it is.
+WRONG_PRICES: list[tuple[bytes, list[str]]] = [
+    (b'{"number": 1, "price": 0}', ["price"]),
+    (b'{"number": 1, "price": -5}', ["price"]),
+    (b'{"number": 1, "price": 1e400}', ["price"]),
+    (b'{"number": 1, "price": 1e16}', ["price"]),
+    (b'{"number": 1, "price": 1' + b"0" * 400 + b"}", ["price"]),
+    (b'{"number": 1, "price": 1e-300}', ["price"]),
+    (b'{"number": 1, "price": "5"}', ["price"]),
+    (b'{"number": 1, "price": true}', ["price"]),
+    (b'{"number": 1, "price": null}', ["price"]),
+    (b'{"number": 1}', ["price"]),
+    (b'{"price": 1}', []),
+    (b'{"number": 1, "request_id": "r1", "price": 1}', []),
+    (b'{"number": 0, "price": 1}', ["number"]),
+    (b'{"number": 1.5, "price": 1}', ["number"]),
+    (b'{"number": "1", "price": 1}', ["number"]),
+    (b'{"number": true, "price": 1}', ["number"]),
+    (b'{"number": 9223372036854775808, "price": 1}', ["number"]),
+    (b'{"request_id": "", "price": 1}', ["request_id"]),
+    (b'{"request_id": "a b", "price": 1}', ["request_id"]),
+    (b'{"number": 1, "price": 1, "prize": 1}', ["prize"]),
+    (b"5", []),
+    (b'{"request_id": "r1", "price": 5}', ["request_id"]),
+    (b'{"request_id": "kept", "price": 5}', ["request_id"]),
+]
+
+
+def test_wrong_price_is_named_and_nothing_is_recorded(client: TestClient) -> None:
     process(client, "r1")
     process(client, "kept", forward_to_model=False)
 
-    reply = client.post(
-        "/actuals",
-        content=b'{"actuals": [%b, %b]}' % (GOOD, actual),
-        headers=JSON,
-    )
+    for actual, place in WRONG_PRICES:
+        reply = client.post(
+            "/actuals",
+            content=b'{"actuals": [%b, %b]}' % (GOOD, actual),
+            headers=JSON,
+        )
 
-    assert reply.status_code == 422
-    assert [each["loc"] for each in reply.json()["detail"]] == [["body", "actuals", 1, *place]]
-    assert client.get("/inputs/r1").json()["actual_price"] is None
+        assert reply.status_code == 422, actual
+        places = [each["loc"] for each in reply.json()["detail"]]
+        assert places == [["body", "actuals", 1, *place]], actual
+        assert client.get("/inputs/r1").json()["actual_price"] is None, actual
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.intake.read_queue import MAX_EXPORTS
 from tests.conftest import StartGateway
 from tests.stub_server import REJECTION, StubServer, answer, predict
 
@@ -103,6 +104,21 @@ def test_export_writes_a_line_for_each_input(client: TestClient) -> None:
     assert reply.headers["Content-Type"] == "application/x-ndjson"
     assert [json.loads(line)["data"] for line in reply.text.splitlines()] == [0, 1, 2]
     assert client.get("/inputs/export?outcome=predicted").text == ""
+
+
+def test_export_beyond_the_most_is_refused_until_one_has_ended(client: TestClient) -> None:
+    process(client, 1, forward_to_model=False)
+    with ExitStack() as exports:
+        for _ in range(MAX_EXPORTS):
+            exports.enter_context(client.app.state.read_queue.export())  # type: ignore[attr-defined]
+        refused = client.get("/inputs/export")
+        assert client.get("/inputs").status_code == 200
+
+    assert refused.status_code == 503
+    assert refused.json() == {"detail": "Too many exports are under way"}
+    assert refused.headers["Retry-After"] == "5"
+    statuses = [client.get("/inputs/export").status_code for _ in range(MAX_EXPORTS + 1)]
+    assert set(statuses) == {200}
 
 
 def test_reading_says_so_when_the_log_can_not_be_used(start_gateway: StartGateway) -> None:
