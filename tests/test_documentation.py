@@ -137,7 +137,7 @@ def write_row(title: str, figures: dict[str, Any], deviations: dict[str, Any] | 
     for name, form, unit in (
         ("r2", ".3f", ""),
         ("mape_percent", ".1f", "%"),
-        ("within_10_percent_share", ".0%", ""),
+        ("within_10_percent_share", ".1%", ""),
     ):
         more = f" ± {deviations[name]['deviation']:{form}}{unit}" if deviations else ""
         cells.append(f"{figures[name]:{form}}{unit}{more}")

@@ -4,12 +4,14 @@ Pickled versions name these classes, so serving needs them, and training builds 
 changes here must go on loading and predicting the versions that exist.
 """
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import solve
 from scipy.spatial import cKDTree
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
 
 Matrix = npt.NDArray[np.float64]
 
@@ -17,8 +19,12 @@ Matrix = npt.NDArray[np.float64]
 _AVERAGE_ROWS = 10
 # An ordered category with a smaller share of the known rows isn't told from the next one.
 _RARE_SHARE = 0.025
+# Beyond these quantiles a number is taken as if it lay there: rows so extreme teach nothing.
+_INNER = (0.002, 0.998)
 # Numbers that span more than this factor are taken by their logarithm in a linear model.
 _WIDE_FACTOR = 20
+# A Gaussian process takes memory by the square of its rows, and time to learn by the cube.
+_MOST_PROCESS_ROWS = 5_000
 
 
 class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -254,7 +260,7 @@ class LinearDesign(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.numbers_ = [column for column, size in enumerate(self.sizes) if size is None]
         numbers = matrix[:, self.numbers_]
         # The most extreme rows don't widen the bounds, unless nearly all rows are alike.
-        inner = np.nanquantile(numbers, [0.002, 0.998], axis=0)
+        inner = np.nanquantile(numbers, _INNER, axis=0)
         outer = np.array([np.nanmin(numbers, axis=0), np.nanmax(numbers, axis=0)])
         self.bounds_ = np.where(inner[0] < inner[1], inner, outer)
         low, high = self.bounds_
@@ -284,6 +290,105 @@ class LinearDesign(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _scale(self, numbers: Matrix) -> Matrix:
         inside = np.clip(numbers, *self.bounds_)
         return np.where(self.logs_, np.log1p(np.where(self.logs_, inside, 0)), inside)
+
+
+class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """A Gaussian process with a given kernel: how much two rows say about each other's targets.
+
+    `scales` holds (column, length) pairs: the numbers, and over which difference the kernel falls
+    from 1 to 0.6. The other columns hold categories. Where two rows have the same ones, `place` is
+    added, and `local` times a kernel whose lengths are `shrink` times as long. `noise` is the
+    variance of the targets of equal rows, in the same unit. Numbers are kept within what was seen.
+    Of more than 5,000 rows it learns from the last.
+    """
+
+    def __init__(
+        self,
+        scales: tuple[tuple[int, float], ...],
+        place: float,
+        local: float,
+        shrink: float,
+        noise: float,
+    ) -> None:
+        self.scales = scales
+        self.place = place
+        self.local = local
+        self.shrink = shrink
+        self.noise = noise
+
+    def fit(self, rows: Matrix, targets: Matrix) -> Self:
+        rows, targets = rows[-_MOST_PROCESS_ROWS:], targets[-_MOST_PROCESS_ROWS:]
+        numbers = [column for column, _ in self.scales]
+        self.bounds_ = np.tile([[-np.inf], [np.inf]], rows.shape[1])
+        self.bounds_[:, numbers] = np.quantile(rows[:, numbers], _INNER, axis=0)
+        self.rows_ = np.clip(rows, *self.bounds_).T.copy()
+        self.mean_ = float(targets.mean())
+        kernel = np.array([*self._compare(rows)])
+        np.fill_diagonal(kernel, kernel.diagonal() + self.noise)
+        self.weights_ = solve(kernel, targets - self.mean_, assume_a="pos", overwrite_a=True)
+        return self
+
+    def predict(self, rows: Matrix) -> Matrix:
+        return self.mean_ + np.array([each @ self.weights_ for each in self._compare(rows)])
+
+    def _compare(self, rows: Matrix) -> Iterator[Matrix]:
+        """Give the kernel of each row with all known rows."""
+        nearness = np.zeros(len(self.rows_))
+        for column, length in self.scales:
+            nearness[column] = 1 / length**2
+        categories = np.flatnonzero(nearness == 0)
+        for row in np.clip(rows, *self.bounds_):
+            steps = self.rows_ - row[:, None]
+            squares = nearness @ (steps * steps)
+            kernel = np.exp(squares / -2)
+            same = np.flatnonzero(~steps[categories].any(axis=0))
+            near = np.exp(squares[same] / (-2 * self.shrink**2))
+            kernel[same] += self.place + self.local * near
+            yield kernel
+
+
+class ReducedBlend(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """An estimator, and a second one of few columns for the rows of which no others are known.
+
+    `known` has an entry per input column, the first ones of the matrix: whether it is one of the
+    few. A row of which just these are known gets the mean of both predictions, in which that of
+    `reduced` counts `share`; any other row gets that of `main` (Saar-Tsechansky and Provost 2007,
+    "Handling missing values when applying classification models").
+
+    In training the rows come in `copies` with other columns unknown in each, one copy after the
+    other. The reduced estimator learns from the first.
+    """
+
+    def __init__(
+        self, main: Any, reduced: Any, known: tuple[bool, ...], share: float, copies: int
+    ) -> None:
+        self.main = main
+        self.reduced = reduced
+        self.known = known
+        self.share = share
+        self.copies = copies
+
+    def fit(self, matrix: Matrix, targets: Matrix) -> Self:
+        rows = len(matrix) // self.copies
+        self.main_ = clone(self.main).fit(matrix, targets)
+        self.reduced_ = clone(self.reduced).fit(
+            matrix[:rows, np.flatnonzero(self.known)], targets[:rows]
+        )
+        return self
+
+    def predict(self, matrix: Matrix) -> Matrix:
+        predicted: Matrix = self.main_.predict(matrix)
+        unknown = np.isnan(matrix[:, : len(self.known)])
+        scant = np.flatnonzero((unknown != self.known).all(axis=1))
+        if scant.size:
+            few = matrix[np.ix_(scant, np.flatnonzero(self.known))]
+            predicted[scant] = self.mix(predicted[scant], few)
+        return predicted
+
+    def mix(self, predicted: Matrix, few: Matrix) -> Matrix:
+        """Give the means of predictions of `main_` and those that the few columns lead to."""
+        reduced: Matrix = self.reduced_.predict(few)
+        return (1 - self.share) * predicted + self.share * reduced
 
 
 class BoundedExp:

@@ -22,8 +22,10 @@ from predictor.estimators import (
     Clusters,
     Derived,
     Encoder,
+    GaussianProcess,
     LinearDesign,
     NearbyTargets,
+    ReducedBlend,
 )
 from training.clusters import choose, cluster, place_rows
 from training.errors import TrainingError
@@ -73,6 +75,8 @@ def fit_estimator(
             members.append((f"{name} {number + 1}", member))
             weights.append(weight / times)
     blend = VotingRegressor(members, weights=weights)
+    if parameters.reduced_share:
+        blend = _add_reduced(blend, recipe, features, len(copies), parameters)
     # Learning the logarithm makes an error of 10% weigh the same for a cheap and a dear house.
     estimator = TransformedTargetRegressor(
         regressor=make_pipeline(_build_encoder(features, rises), *columns, blend),
@@ -155,6 +159,23 @@ def _build_columns(
         spaces = tuple(tuple((place[n], w) for n, w in each.items()) for each in recipe.spaces)
         steps.append(NearbyTargets(spaces, recipe.neighbours, _SOFTENING))
     return steps
+
+
+def _add_reduced(
+    blend: VotingRegressor,
+    recipe: Recipe,
+    features: Sequence[Feature],
+    copies: int,
+    parameters: Parameters,
+) -> ReducedBlend:
+    kernel = recipe.kernel
+    if kernel is None:
+        raise TrainingError(f"a reduced share needs a kernel, which {recipe.name} doesn't have")
+    required = [feature.name for feature in features if feature.required]
+    scales = tuple((required.index(name), length) for name, length in kernel.scales.items())
+    process = GaussianProcess(scales, kernel.place, kernel.local, kernel.shrink, kernel.noise)
+    known = tuple(feature.required for feature in features)
+    return ReducedBlend(blend, process, known, parameters.reduced_share, copies)
 
 
 def _build_member(

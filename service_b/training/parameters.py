@@ -36,6 +36,8 @@ class Parameters:
     penalty: float = 0.0
     linear_gated: bool = True
     linear_penalty: float = 10.0
+    # How much the recipe's `kernel` counts where nothing but the required fields is known.
+    reduced_share: float = 0.0
     spread_trees: int = 80
     spread_leaves_per_tree: int = 8
     # Whether the interval has a factor for each band of how many fields are known.

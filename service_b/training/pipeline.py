@@ -17,7 +17,9 @@ from training.workspace import Dependencies
 _MODEL_CODE = ("estimator", "clusters", "hidden_fields", "parameters", "rarity", "typicality")
 # Beside those on which a version depends: they read the rows and choose the parameters.
 _LIBRARIES = ("pandas", "optuna")
-_MODEL_RECIPE = ("sums", "products", "ratios", "spaces", "neighbours", "place", "places", "rises")
+_MODEL_RECIPE = (
+    "sums", "products", "ratios", "spaces", "neighbours", "place", "places", "rises", "kernel",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

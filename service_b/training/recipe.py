@@ -29,6 +29,20 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Kernel:
+    """What two rows say about each other by the required fields: see `GaussianProcess`.
+
+    `scales` has the length for each field that is a number.
+    """
+
+    scales: Mapping[str, float]
+    place: float
+    local: float
+    shrink: float
+    noise: float
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A model to train. Columns are called by their features' names.
 
@@ -40,7 +54,7 @@ class Recipe:
     values}, and `later` a feature and its value from which on rows are later than the others: with
     them the limits of the model are measured. Of the `relations` the card gets those that the rows
     confirm. The first of `candidates` that scores best is tuned within `search`; a name like
-    `weights.linear` is a member's weight.
+    `weights.linear` is a member's weight. The candidates with a `reduced_share` need a `kernel`.
     """
 
     name: str
@@ -66,3 +80,4 @@ class Recipe:
     later: tuple[str, float] | None = None
     rises: Mapping[str, tuple[str, ...] | tuple[float, ...]] = field(default_factory=dict)
     relations: tuple[Relation, ...] = ()
+    kernel: Kernel | None = None

@@ -38,7 +38,7 @@ def write_report(
         f"# {title}: evaluation",
         *_lead_with_all_rows(metrics, unit),
         f"Measured on {metrics['rows']:,} rows held out, which neither the choice of the model nor "
-        "its tuning has seen. The interval is meant to hold 90% of prices.",
+        f"its tuning has seen. The interval is meant to hold {COVERAGE:.0%} of the prices.",
         *(["They are the newest from the log: " + "; ".join(remarks) + "."] if remarks else []),
         format_table(
             {
@@ -75,7 +75,7 @@ def write_report(
         parts += [f"## {name}", _format_slice(measured)]
     parts += [
         "## Importance",
-        "By how many points MAPE rises when a feature's values are shuffled:",
+        "How many points MAPE rises when a feature's values are shuffled:",
         "\n".join(
             ["| feature | rise, points |", "|---|---:|"]
             + [f"| {name} | {rise:.2f} |" for name, rise in [*importance.items()][:_MOST_FEATURES]]
@@ -125,9 +125,9 @@ def _describe_clusters(clusters: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         "## Clusters",
         "What the candidates with clusters know of a place: its cluster, by k-means on the "
-        "coordinates, and its distance from the centre of each. There are as many clusters as have "
-        f"the greatest silhouette, which is measured on {SAMPLE:,} rows drawn with the seed. The "
-        "inertia is the sum of the squared distances from the centres, in the unit of the "
+        "coordinates, and its distance from the centre of each. The number of clusters is the one "
+        f"with the greatest silhouette, which is measured on {SAMPLE:,} rows drawn with the seed. "
+        "The inertia is the sum of the squared distances from the centres, in the unit of the "
         "coordinates. In the cross-validation each fold has clusters of its own, made of the rows "
         "it trains on; these are made of all training rows:",
         "\n".join(
@@ -180,17 +180,18 @@ def _lead_with_all_rows(metrics: Mapping[str, Any], unit: str) -> list[str]:
     return [
         f"Every one of {found['rows']:,} rows was predicted once, by a model trained on the other "
         f"{found['folds'] - 1} of {found['folds']} parts. Half of the prices were off by less than "
-        f"{found['median_ape_percent']:.1f}%, and {1 - found['within_10_percent_share']:.0%} by "
+        f"{found['median_ape_percent']:.1f}%, and {1 - found['within_10_percent_share']:.1%} by "
         "more than 10%. These are the figures to expect; the deviation says how much they differ "
         "from part to part:",
         format_table(columns, unit),
         _say_thirds(found),
-        f"The rows with the largest errors are {rows}: they make "
-        f"{dominant['share_of_squared_error']:.0%} of all squared error. Without them R² is "
+        f"The rows with the largest errors are {rows}: they account "
+        f"for {dominant['share_of_squared_error']:.1%} of all squared error. Without them R² is "
         f"{dominant['r2_without_them']:.4f}.",
         "## The fixed split",
-        f"One draw, with seed {SPLIT_SEED}; how lucky it is, *Other splits* says. The steps, the "
-        "importance of features and the errors by price, place and year are measured on it, too.",
+        f"This is a single draw, made with seed {SPLIT_SEED}; *Other splits* shows how lucky it "
+        "was. The steps, the importance of features and the errors by price, place and year are "
+        "measured on it, too.",
     ]
 
 
@@ -209,7 +210,7 @@ def _describe_splits(splits: Mapping[str, Any], unit: str) -> list[str]:
         f"Trained and measured anew on {splits['splits']} random splits, none left out:",
         format_table(columns, unit),
         f"The fixed split above is one draw like these: {better['mape_percent']} of the "
-        f"{splits['splits']} have a smaller MAPE, and {better['r2']} a larger R².",
+        f"{splits['splits']} have a smaller MAPE, and {better['r2']} have a larger R².",
     ]
 
 
@@ -225,12 +226,12 @@ def _describe_limits(metrics: Mapping[str, Any], unit: str) -> list[str]:
         columns[f"{later['feature']} from {later['from']:g}"] = later
     return [
         "## Limits",
-        "Trained without any row of the place, or of the time, that is then judged. This is what "
-        "to expect of a place or a year that isn't in the data:",
+        "Here each row was predicted by a model trained without any row of its place, or of its "
+        "time. This is what to expect in a place or a year that isn't in the data:",
         format_table(columns, unit),
         f"The intervals are meant to hold {COVERAGE:.0%} of the prices. In new places they hold "
-        f"{places['interval_coverage_share']:.0%}"
-        + (f", in the later time {later['interval_coverage_share']:.0%}." if later else "."),
+        f"{places['interval_coverage_share']:.1%}"
+        + (f", in the later time {later['interval_coverage_share']:.1%}." if later else "."),
     ]
 
 
@@ -238,12 +239,13 @@ def _describe_unusual(unusual: Mapping[str, Any]) -> list[str]:
     widening = unusual["widening"]
     return [
         "## Unusual inputs",
-        "A prediction says which share of the training rows is as unusual as its input. To see how "
+        "A prediction says what share of the training rows are as unusual as its input. To see how "
         "well that works, each column of the rows held out is shuffled on its own, which makes "
-        f"rows that can't be. A real row is more usual than a shuffled one in {unusual['auc']:.2%} "
-        f"of all pairs (AUC {unusual['auc']:.4f}). {unusual['warned_share']:.1%} of the real rows "
-        f"and {unusual['scrambled_warned_share']:.1%} of the shuffled ones get a warning. The "
-        "interval of an unusual input is wider: half of it, on the log scale, is multiplied by:",
+        f"rows that can't exist. In {unusual['auc']:.2%} of all pairs, the real row is more usual "
+        f"than the shuffled one (AUC {unusual['auc']:.4f}). {unusual['warned_share']:.1%} of the "
+        f"real rows and {unusual['scrambled_warned_share']:.1%} of the shuffled ones get a "
+        "warning. The interval of an unusual input is wider: half of it, on the log scale, is "
+        "multiplied by:",
         "\n".join(
             ["| share as unusual | factor |", "|---:|---:|"]
             + [f"| {each['typical']:.2%} | {each['factor']:.2f} |" for each in widening]
@@ -255,13 +257,11 @@ def _describe_tuning(tuning: Mapping[str, Any]) -> list[str]:
     if not tuning["changed"]:
         return ["## Tuning", "The search found nothing better than what it began with."]
     change, error = tuning["score_change"], tuning["score_change_standard_error"]
-    verdict = (
-        "it brings something" if tuning["brings_something"] else "it brings nothing that is certain"
-    )
+    verdict = "a gain" if tuning["brings_something"] else "no gain that is certain"
     return [
         "## Tuning",
-        f"On the same five folds the tuned parameters change the score of the candidate untuned, "
-        f"{tuning['untuned_score']:.3f}, by {change:+.3f} (standard error {error:.3f}): {verdict}.",
+        f"On the same five folds, tuning changes the candidate's score of "
+        f"{tuning['untuned_score']:.3f} by {change:+.3f} (standard error {error:.3f}): {verdict}.",
     ]
 
 
@@ -271,16 +271,16 @@ def _describe_steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:
     down = [each for each in steps if each["mean_change_percent"] < 0]
     return [
         "## Steps",
-        "By how much the price changes on average where a field alone is changed in all rows held "
-        "out, and people expect a rise. "
+        "How much the price changes on average when one field alone goes up a step in all rows "
+        "held out. People expect it to rise. "
         + (
-            f"It isn't always so: {len(down)} of {len(steps)} steps "
+            f"It doesn't always: {len(down)} of {len(steps)} steps "
             f"{'goes' if len(down) == 1 else 'go'} down."
             if down
             else f"None of the {len(steps)} steps goes down."
         )
         + (
-            " Where the change is 0, the model takes both values as the same, as one of them is "
+            " Where the change is 0, the model treats both values alike, because one of them is "
             "rare."
             if any(each["mean_change_percent"] == 0 for each in steps)
             else ""

@@ -20,7 +20,7 @@ class Encoding:
     Every category of every column has a code of its own, and so has "unknown" in every column of
     categories. So one table, indexed by code, serves all columns. By code, `meanings` has the
     column and the category, None for unknown; `columns` has the column. By column, `first_codes`
-    has the code of the first category, 0 for numbers.
+    has the code of the first category, 0 for numbers, and `unknown` what stands for unknown.
     """
 
     def __init__(self, features: Sequence[Feature]) -> None:
@@ -45,6 +45,7 @@ class Encoding:
             firsts.append(0.0 if codes is None else unknown - len(feature.categories or ()))
             self._unknown.append(unknown)
         self.first_codes = np.array(firsts)
+        self.unknown = np.array(self._unknown)
         self.columns = np.array([column for column, _ in self.meanings], dtype=np.intp)
         self._identifiers = {each.name for each in features if each.kind == "identifier"}
         self._in_order = [

@@ -5,8 +5,8 @@ Gain: 20 times as many houses a second one by one, 73% more in batches of 1,000.
 The plain twin is `predictor.inference.pipelines`.
 
 It is made of the fitted parts when a version is loaded. They may be an encoder, derived columns,
-boosted trees, a linear model, and a weighted mean of these. With any other part there is no fast
-path.
+boosted trees, a linear model, a weighted mean of these, and beside it an estimator of few columns.
+With any other part there is no fast path.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,11 +23,12 @@ from sklearn.pipeline import Pipeline
 
 from predictor.card import ModelCard
 from predictor.errors import NoFastPath
-from predictor.estimators import Derived, Encoder, LinearDesign, NearbyTargets
+from predictor.estimators import Derived, Encoder, LinearDesign, NearbyTargets, ReducedBlend
 from predictor.fast_path.columns import Evaluate, build_derived, build_nearby, read_places
 from predictor.fast_path.encoding import Encoding, Matrix
 from predictor.fast_path.forest import Forest
 from predictor.fast_path.linear import build_linear
+from predictor.fast_path.reduced import build_reduced
 from predictor.fast_path.trees import Ensemble, add_boosting
 from predictor.typicality import Typicality, measure_loneliness
 
@@ -61,6 +62,8 @@ class FastPath:
         for plan, total in zip(self._plans, self._forest.predict(matrix).T, strict=True):
             for linear in plan.linears:
                 total += linear(matrix)
+            if plan.mix:
+                plan.mix(total, matrix)
             results.append(plan.finish(total))
         if self._typicality is not None:
             loneliness = None
@@ -76,14 +79,15 @@ class FastPath:
 class _Plan:
     """What an estimator is made of.
 
-    `columns` are appended; `ensemble` and `linears` predict from all of them; `finish` makes the
-    prediction of their sum.
+    `columns` are appended; `ensemble` and `linears` predict from all of them; `mix` changes their
+    sum where little is known; `finish` makes the prediction of it.
     """
 
     columns: list[Any]
     ensemble: Ensemble
     linears: list[Evaluate]
     finish: Callable[[Matrix], Matrix]
+    mix: Callable[[Matrix, Matrix], None] | None = None
 
 
 def _read_plan(estimator: Any, encoding: Encoding) -> _Plan:
@@ -99,7 +103,11 @@ def _read_plan(estimator: Any, encoding: Encoding) -> _Plan:
     places = read_places(encoder, encoding)
     columns = list(takewhile(lambda each: type(each) in (Derived, NearbyTargets), parts))
     plan = _Plan(columns, Ensemble(places), [], finish)
-    for share, member in _read_members(parts[len(columns) :]):
+    members = parts[len(columns) :]
+    if [type(each) for each in members] == [ReducedBlend]:
+        plan.mix = build_reduced(members[0], encoding, places)
+        members = _flatten(members[0].main_)
+    for share, member in _read_members(members):
         kinds = [type(each) for each in member]
         if kinds == [HistGradientBoostingRegressor]:
             add_boosting(plan.ensemble, member[0], share)

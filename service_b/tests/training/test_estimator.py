@@ -9,10 +9,11 @@ import pytest
 from predictor.card import Feature
 from predictor.estimators import Encoder
 from training.ames import RECIPE as AMES
+from training.errors import TrainingError
 from training.estimator import Prices, fit_estimator
 from training.hidden_fields import Inputs, hide_fields, keep_required, keep_some
 from training.parameters import Parameters
-from training.recipe import Recipe
+from training.recipe import Kernel, Recipe
 
 FEATURES = (
     Feature(
@@ -138,6 +139,28 @@ def test_training_on_required_fields_alone_helps_where_nothing_else_is_known() -
         scant = estimator.predict(keep_required(FEATURES, inputs[300:]))
         errors[copies] = np.mean(np.abs(scant / prices[300:] - 1))
     assert errors[4] < errors[0]
+
+
+def test_reduced_share_changes_nothing_but_the_prices_by_required_fields() -> None:
+    inputs, prices = make_sales()
+    recipe = replace(RECIPE, kernel=Kernel({"area": 500}, 0.0, 0.0, 1.0, 0.1))
+    main, reduced = (
+        fit_estimator(recipe, FEATURES, inputs[:300], prices[:300], 0, each)
+        for each in (PARAMETERS, replace(PARAMETERS, reduced_share=0.5))
+    )
+    scant = keep_required(FEATURES, inputs)
+    one_more = scant.copy()
+    one_more[:, 1] = inputs[:, 1]
+    for more in (inputs, one_more):
+        assert (main.predict(more) == reduced.predict(more)).all()
+    assert (main.predict(scant) != reduced.predict(scant)).all()
+
+
+def test_reduced_share_without_a_kernel_is_refused() -> None:
+    inputs, prices = make_sales(50)
+    parameters = replace(PARAMETERS, reduced_share=0.5)
+    with pytest.raises(TrainingError, match="needs a kernel, which ames doesn't have"):
+        fit_estimator(replace(RECIPE, kernel=None), FEATURES, inputs, prices, 0, parameters)
 
 
 @pytest.mark.parametrize(
