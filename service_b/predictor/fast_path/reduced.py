@@ -17,10 +17,12 @@ def build_reduced(
     """Mix the second estimator into the predictions of the first, in place.
 
     Raises:
-        NoFastPath: the second one isn't a Gaussian process.
+        NoFastPath: the second one isn't a Gaussian process, or there are no other columns.
     """
     if type(blend.reduced_) is not GaussianProcess:
         raise NoFastPath(f"it has {type(blend.reduced_).__name__} for few columns")
+    if all(blend.known):
+        raise NoFastPath("it has few columns, and no others")
     process = _build_process(blend.reduced_)
     few, others = np.flatnonzero(blend.known), np.flatnonzero(~np.array(blend.known))
     coded = np.flatnonzero(np.isin(few, encoding.columns)).tolist()
