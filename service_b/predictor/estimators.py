@@ -382,13 +382,9 @@ class ReducedBlend(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         scant = np.flatnonzero((unknown != self.known).all(axis=1))
         if scant.size:
             few = matrix[np.ix_(scant, np.flatnonzero(self.known))]
-            predicted[scant] = self.mix(predicted[scant], few)
+            reduced: Matrix = self.reduced_.predict(few)
+            predicted[scant] = (1 - self.share) * predicted[scant] + self.share * reduced
         return predicted
-
-    def mix(self, predicted: Matrix, few: Matrix) -> Matrix:
-        """Give the means of predictions of `main_` and those that the few columns lead to."""
-        reduced: Matrix = self.reduced_.predict(few)
-        return (1 - self.share) * predicted + self.share * reduced
 
 
 class BoundedExp:
