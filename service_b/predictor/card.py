@@ -29,8 +29,8 @@ class _Strict(BaseModel):
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
-# Of what is multiplied into the width of an interval on the logarithmic scale. Even e to the power
-# of two of them multiplied is a number.
+# A factor of an interval's width on the logarithmic scale. A float can hold the exponential of two
+# of them multiplied.
 Factor = Annotated[float, Field(gt=0, le=25)]
 
 

@@ -28,7 +28,7 @@ _FOUND = replace(
     spread_bands=True,
     typical=True,
 )
-# How four facts are priced in version 2, beside what version 1 found.
+# Version 1's parameters, and what version 2 adds for houses of which little is known.
 _SCANT = replace(_FOUND, required_copies=4, seeds=2, rising=True)
 _QUALITY = ("Po", "Fa", "TA", "Gd", "Ex")
 

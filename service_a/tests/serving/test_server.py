@@ -37,11 +37,10 @@ from tests.log_file import read_inputs
 from tests.serving.running_server import WAIT_SECONDS, RunningServer, wait_until
 
 
-@contextmanager
-def start(port: int, log_path: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the gateway until the block ends; it listens when the block begins."""
+def launch(port: int, log_path: Path, **settings: str) -> subprocess.Popen[str]:
+    """Run the gateway as a process, which isn't waited for."""
     settings |= {"PORT": str(port), "INPUT_LOG_URL": f"sqlite:///{log_path}"}
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "main.py"],
         cwd=SERVICE_FOLDER,
         env={**os.environ, **settings},
@@ -49,6 +48,12 @@ def start(port: int, log_path: Path, **settings: str) -> Iterator[subprocess.Pop
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+@contextmanager
+def start(port: int, log_path: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the gateway until the block ends; it listens when the block begins."""
+    process = launch(port, log_path, **settings)
     try:
         deadline = time.monotonic() + WAIT_SECONDS
         while not is_listening(port):

@@ -14,7 +14,7 @@ from pathlib import Path
 from gateway.settings import SERVICE_FOLDER
 from tests.log_file import read_inputs
 from tests.serving.running_server import WAIT_SECONDS, wait_until
-from tests.serving.test_server import start
+from tests.serving.test_server import launch, start
 
 
 def call(port: int, method: str, path: str, body: bytes | None = None) -> tuple[int, str]:
@@ -111,15 +111,7 @@ def test_ctrl_c_ends_workers_that_have_not_started_without_a_word() -> None:
 def test_port_that_is_taken_during_the_start_ends_all_workers(
     free_port: int, log_path: Path
 ) -> None:
-    settings = {"PORT": str(free_port), "INPUT_LOG_URL": f"sqlite:///{log_path}", "WORKERS": "2"}
-    supervisor = subprocess.Popen(
-        [sys.executable, "main.py"],
-        cwd=SERVICE_FOLDER,
-        env={**os.environ, **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    supervisor = launch(free_port, log_path, WORKERS="2")
     try:
         # By then the port is bound, and nobody listens yet.
         wait_until(lambda: list_workers(supervisor) or supervisor.poll() is not None)

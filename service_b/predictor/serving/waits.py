@@ -86,7 +86,7 @@ class Waits:
         self.bodies.pop(waiter, None)
 
     def bound_unread(self) -> None:
-        """Drop those that have waited longest, but for the last, if all keep too much waiting."""
+        """Drop those that have waited longest while all keep too much; the newest one stays."""
         sizes = {waiter: waiter.count_unread() for waiter in self.unread}
         total = sum(sizes.values())
         for waiter, size in list(sizes.items())[:-1]:

@@ -21,10 +21,10 @@ _MESSAGES = {
     "multiple_of": "Input should be a whole number",
 }
 MAX_PROBLEMS = 100
-"""Most of one answer."""
+"""How many problems one answer names at most."""
 
 MAX_ECHO_CHARS = 200
-"""Of a value that a problem shows as it was sent."""
+"""How long a value may be that a problem repeats."""
 
 # Each takes as long as checking an input, and a batch has a thousand inputs.
 _MAX_SUGGESTIONS = 3

@@ -27,7 +27,7 @@ RETRY_AFTER = {"Retry-After": "5"}
 """In seconds; goes with every 503."""
 
 NO_MODEL = "Model is not available"
-"""What a call is answered for which no version is loaded."""
+"""The answer to a call for a model of which no version is loaded."""
 
 BODY_FAILURES: dict[int | str, dict[str, Any]] = {
     408: {"model": ErrorAnswer, "description": "The body didn't arrive in time"},
