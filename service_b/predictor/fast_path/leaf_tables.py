@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -71,11 +72,17 @@ def fill_table(
 ) -> Words:
     """Give the words of all trees for each place of the column that the splits look at."""
     full = int(np.iinfo(word).max)
-    table = np.full((len(bounds), trees), full, dtype=word)
+    # Trees come first while it is filled: a split's places then lie side by side.
+    table = np.full((trees, len(bounds)), full, dtype=word)
     for number, places, split in splits:
-        values = places.take(codes) if codes.size else bounds
-        right = values > split.threshold
-        if not split.unknown_goes_left:
-            right |= np.isnan(values)
-        table[right, number] &= word(full - (1 << split.last) + (1 << split.first))
-    return table
+        right: Any
+        if codes.size:
+            values = places.take(codes)
+            right = values > split.threshold
+            if not split.unknown_goes_left:
+                right |= np.isnan(values)
+        else:
+            first = int(bounds.searchsorted(split.threshold, "right"))
+            right = slice(first, -1 if split.unknown_goes_left else None)
+        table[number, right] &= word(full - (1 << split.last) + (1 << split.first))
+    return table.T

@@ -1,9 +1,11 @@
 """From a registered version to a model in memory: check everything, and only then unpickle."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
+from threading import Lock
 from typing import Any
 
 import joblib
@@ -19,6 +21,9 @@ from predictor.version import CARD, Folder
 
 _GOLDEN_TOLERANCE = 1e-6
 _CENT = 0.01
+# Python runs one thread at a time: two loads at once take longer than one after the other.
+_turn = Lock()
+_TURN_SECONDS = 10
 
 
 def load_registered(name: str, folder: Folder, *, fast_path: bool = True) -> CardModel:
@@ -36,6 +41,22 @@ def load_registered(name: str, folder: Folder, *, fast_path: bool = True) -> Car
         raise ModelRefused(f"{folder.path}: the card is of {card.name} version {card.version}")
     _check_libraries(card)
     contents = [folder.read_checked(each.file, each.sha256, "the card") for each in card.artifacts]
+    with _take_turn():
+        return _make_model(card, contents, folder.path, fast_path)
+
+
+@contextmanager
+def _take_turn() -> Iterator[None]:
+    """Let one load after the other use the processor; a load that hangs doesn't hold up others."""
+    is_taken = _turn.acquire(timeout=_TURN_SECONDS)
+    try:
+        yield
+    finally:
+        if is_taken:
+            _turn.release()
+
+
+def _make_model(card: ModelCard, contents: list[bytes], path: str, fast_path: bool) -> CardModel:
     # Whatever a pickle or an estimator raises, the version can't be served.
     try:
         typicality, unusual = None, None
@@ -46,13 +67,13 @@ def load_registered(name: str, folder: Folder, *, fast_path: bool = True) -> Car
         estimators = [joblib.load(BytesIO(content)) for content in contents]
         model = CardModel(card, Pipelines(card, estimators, typicality), unusual)
     except Exception as error:
-        raise ModelRefused(f"{folder.path}: can't be loaded: {error!r}") from error
-    _check_golden(model, folder.path)
+        raise ModelRefused(f"{path}: can't be loaded: {error!r}") from error
+    _check_golden(model, path)
     if fast_path:
         trial = [card.example, *[each.input for each in card.golden]]
         inputs = [model.input_type.model_validate(each) for each in trial]
         model.evaluation = choose_evaluation(card, estimators, inputs, typicality)
-    _check_edges(model, folder.path)
+    _check_edges(model, path)
     return model
 
 

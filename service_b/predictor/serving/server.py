@@ -96,6 +96,9 @@ class _Server(StoppingServer):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
             await super().startup(sockets)
+            # What exists now stays: looking through it again and again would hold up requests.
+            gc.freeze()
+            gc.enable()
             for each in sockets or ():
                 each.listen(self.config.backlog)
         except OSError as error:  # asyncio says so; uvloop closes the socket, and doesn't
@@ -117,8 +120,6 @@ def _open_server(app: FastAPI) -> Iterator[StoppingServer]:
     # As when its terminal is closed, unless nohup has it ignored.
     if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
-    # What exists now stays: looking through it again and again would hold up requests.
-    gc.freeze()
     limits = Limits(
         max_connections=settings.max_connections,
         head_seconds=settings.head_timeout_seconds,
