@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running_lab import Lab
+from tests.running_lab import ONLY_AMES, Lab
 from tests.stub_predictor import StubPredictor
 
 # The tests begin without what a developer has in .env.
@@ -38,7 +38,7 @@ def stub() -> Iterator[StubPredictor]:
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     """Both services, up and healthy, for one test alone."""
-    with Lab(tmp_path).running() as lab:
+    with Lab(tmp_path, service_b=ONLY_AMES).running() as lab:
         yield lab
 
 

@@ -175,7 +175,7 @@ def test_what_to_install_is_said_when_there_is_no_suitable_python(tmp_path: Path
     for name in ("bash", "dirname", "readlink"):  # pwsh may be a script that needs them
         (tmp_path / name).symlink_to(str(shutil.which(name)))
 
-    result = run(*script(RUN), PATH=str(tmp_path))
+    result = run(*script(RUN), PATH=str(tmp_path), PYTHON="")
 
     assert result.returncode == 1
     assert result.stderr.startswith("run_services.ps1: no Python 3.11 to 3.14 was found")

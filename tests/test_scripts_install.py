@@ -77,7 +77,7 @@ def test_what_to_install_is_said_when_there_is_no_suitable_python(
         (commands / "python3").write_text(python3)
         (commands / "python3").chmod(0o755)
 
-    result = run(fresh_copy, PATH=str(commands))
+    result = run(fresh_copy, PATH=str(commands), PYTHON="")
 
     assert result.returncode == 1
     [line] = result.stderr.splitlines()
@@ -131,7 +131,6 @@ class Install:
             self._script,
             *("--prepare", "requirements.txt", "service_a"),
             PATH=str(self._commands),
-            PYTHON=sys.executable,
             **environment,
         )
 
