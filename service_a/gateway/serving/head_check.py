@@ -8,6 +8,7 @@ from gateway.serving.bounded_protocol import INVALID, Refused
 
 Field = tuple[bytes, bytes]
 
+OTHER_VERSION = "The only versions of HTTP that are read are 1.0 and 1.1"
 UNKNOWN_CODING = "The only Transfer-Encoding that is read is chunked"
 
 _HOST = re.compile(
@@ -19,8 +20,11 @@ def check_head(fields: Sequence[Field], version: str) -> None:
     """Look at what another server on the way might read otherwise (RFC 9112, 3.2 and 6.1).
 
     Raises:
-        Refused: `Host` is missing, there twice or none, or the body has a coding besides chunks.
+        Refused: the version isn't HTTP/1, `Host` is missing, there twice or none, or the body has
+            a coding besides chunks.
     """
+    if not version.startswith("1."):
+        raise Refused(505, OTHER_VERSION)
     by_name = dict(fields)
     host = by_name.get(b"host")
     if not _is_host(host) and (host is not None or version != "1.0"):

@@ -17,7 +17,7 @@ from gateway.serving.bounded_protocol import (
     BoundedProtocol,
     Refused,
 )
-from gateway.serving.head_check import check_head
+from gateway.serving.head_check import OTHER_VERSION, check_head
 from gateway.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
 
 # What the parser gets at once, so that it never runs far beyond a limit; and of a body whose length
@@ -104,8 +104,10 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
             reason = error.__context__
             if isinstance(reason, Refused):
                 self.refuse(reason.status, str(reason))
-            else:
+            elif self.parser.get_http_version()[0] in "01":  # it is 0.0 until one was read
                 self.refuse(400, INVALID)
+            else:
+                self.refuse(505, OTHER_VERSION)
             return
         cycle = self.cycle
         if cycle is not None and cycle.scope is self.scope:

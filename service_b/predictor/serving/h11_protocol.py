@@ -15,9 +15,10 @@ from predictor.serving.bounded_protocol import (
     BoundedProtocol,
     Refused,
 )
-from predictor.serving.head_check import UNKNOWN_CODING, check_head
+from predictor.serving.head_check import OTHER_VERSION, UNKNOWN_CODING, check_head
 from predictor.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
 
+_REASONS = {501: UNKNOWN_CODING, 505: OTHER_VERSION}
 _SCHEME_AND_HOST = re.compile(rb"https?://[^/?#]+", re.IGNORECASE)
 
 
@@ -37,8 +38,8 @@ class BoundedH11Protocol(BoundedProtocol, H11Protocol):  # type: ignore[misc]
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         error = sys.exception()
         status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
-        if status == 501:
-            self.refuse(501, UNKNOWN_CODING)
+        if status in _REASONS:
+            self.refuse(status, _REASONS[status])
         elif status == 431 and not self._is_under_way():
             self.refuse(431, LONG_HEAD)
         else:

@@ -49,6 +49,22 @@ def test_older_request_needs_no_host(server: RunningServer) -> None:
     assert [answer.status for answer in server.send(b"GET / HTTP/1.0\r\n\r\n")] == [200]
 
 
+@pytest.mark.parametrize("version", ["0.9", "2.0", "3.0", "9.9"])
+def test_request_of_another_major_version_is_refused(server: RunningServer, version: str) -> None:
+    head = f"GET /x HTTP/{version}\r\nHost: x\r\n\r\n"
+
+    (answer,) = server.send(head.encode() + head.encode())
+
+    assert (answer.status, answer.headers["connection"]) == (505, "close")
+    assert answer.content == {"detail": "The only versions of HTTP that are read are 1.0 and 1.1"}
+
+
+def test_caller_that_begins_with_http_2_is_told_the_version(server: RunningServer) -> None:
+    (answer,) = server.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(40))
+
+    assert answer.status == 505
+
+
 @pytest.mark.parametrize(
     ("coding", "status"),
     [
