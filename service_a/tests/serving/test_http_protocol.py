@@ -117,7 +117,20 @@ def test_path_is_found_in_each_form_of_a_target(server: RunningServer, target: s
     assert [answer.content["path"] for answer in answers] == ["/first", "/last"]
 
 
-@pytest.mark.parametrize("target", ["first", "?a=1", "http://x", "http:///first"])
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [("http://x", "/"), ("HTTPS://x:1?a=1", "/"), ("*", "*")],
+)
+@pytest.mark.parametrize("offer", [[], ["Connection: Upgrade", "Upgrade: h2c"]])
+def test_host_alone_means_its_root_and_a_star_the_whole_server(
+    server: RunningServer, target: str, path: str, offer: list[str]
+) -> None:
+    answers = server.send(write_head(*offer, method="OPTIONS", path=target) + LAST)
+
+    assert [answer.content["path"] for answer in answers] == [path, "/last"]
+
+
+@pytest.mark.parametrize("target", ["first", "?a=1", "http://", "http:///first", "http://?a=1"])
 def test_target_without_a_path_is_refused(server: RunningServer, target: str) -> None:
     (answer,) = server.send(write_head(path=target))
 

@@ -15,7 +15,7 @@ from predictor.serving.bounded_protocol import (
     BoundedProtocol,
     Refused,
 )
-from predictor.serving.head_check import OTHER_VERSION, UNKNOWN_CODING, check_head
+from predictor.serving.head_check import OTHER_VERSION, UNKNOWN_CODING, add_path, check_head
 from predictor.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
 
 _REASONS = {501: UNKNOWN_CODING, 505: OTHER_VERSION}
@@ -123,7 +123,7 @@ class _BoundedParser(h11.Connection):
 def _cut_target(request: h11.Request) -> h11.Request:
     """Leave the path and the query of a target, as httptools does (RFC 9112, section 3.2.2)."""
     start = _SCHEME_AND_HOST.match(request.target)
-    target = request.target[start.end() if start else 0 :].partition(b"#")[0]
+    target = add_path(request.target)[start.end() if start else 0 :].partition(b"#")[0]
     if not target.startswith(b"/") and target != b"*":
         raise h11.RemoteProtocolError(INVALID)
     return h11.Request(

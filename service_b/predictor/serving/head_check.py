@@ -11,6 +11,7 @@ Field = tuple[bytes, bytes]
 OTHER_VERSION = "The only versions of HTTP that are read are 1.0 and 1.1"
 UNKNOWN_CODING = "The only Transfer-Encoding that is read is chunked"
 
+_HOST_ALONE = re.compile(rb"\Ahttps?://[^/?#]+(?=\?|\Z)", re.IGNORECASE)
 _HOST = re.compile(
     rb"(\[[0-9A-Za-z:.%_~-]+\]|([0-9A-Za-z._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(:[0-9]*)?[ \t]*"
 )
@@ -37,6 +38,11 @@ def check_head(fields: Sequence[Field], version: str) -> None:
         codings = [value.strip().lower() for name, value in fields if name == b"transfer-encoding"]
         if codings != [b"chunked"]:
             raise Refused(501, UNKNOWN_CODING)
+
+
+def add_path(target: bytes) -> bytes:
+    """Return a target with the path that `http://host` means (RFC 9112, section 3.2.2)."""
+    return _HOST_ALONE.sub(rb"\g<0>/", target, count=1)
 
 
 @lru_cache(maxsize=64)

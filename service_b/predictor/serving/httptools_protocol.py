@@ -17,7 +17,7 @@ from predictor.serving.bounded_protocol import (
     BoundedProtocol,
     Refused,
 )
-from predictor.serving.head_check import OTHER_VERSION, check_head
+from predictor.serving.head_check import OTHER_VERSION, add_path, check_head
 from predictor.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
 
 # What the parser gets at once, so that it never runs far beyond a limit; and of a body whose length
@@ -178,6 +178,8 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
                 raise self._describe_long_head()
             self._head_bytes = 0
             self._hold_all()
+        if not self.url.startswith(b"/"):
+            self.url = add_path(self.url)
         before = self.cycle
         super().on_headers_complete()
         self.headers = []  # what follows are trailers, which nobody needs
