@@ -247,6 +247,26 @@ def test_requests_that_wait_for_their_turn_have_a_bound(subject: Subject) -> Non
         assert subject.read_memory("VmHWM") - before < 40
 
 
+def test_pages_of_large_inputs_have_a_bound(tmp_path: Path) -> None:
+    subject = make_subject("service_a", "httptools", tmp_path)
+    large = {"data": "x" * 900_000, "forward_to_model": False}
+    head = subject.write_head(method="GET", path="/inputs?limit=1000")
+    with ExitStack() as opened:
+        subject.service.start(path="/", status=200)
+        opened.callback(subject.service.kill)
+        for _ in range(20):
+            url = subject.service.url + subject.post
+            assert requests.post(url, json=large, timeout=WAIT_SECONDS).status_code == 200
+
+        readers = [opened.enter_context(subject.connect()) for _ in range(8)]
+        for reader in readers:
+            reader.sendall(head)
+        for reader in readers:
+            assert read_status(reader.recv(100)) == 200  # and the rest isn't taken
+
+        assert subject.read_memory("VmHWM") < subject.max_memory
+
+
 def test_service_goes_on_when_the_reader_of_its_log_lines_stops(tmp_path: Path) -> None:
     subject = make_subject("service_a", "httptools", tmp_path)
     os.mkfifo(subject.service.output)

@@ -13,11 +13,11 @@ from gateway.input_log.tables import attempts, inputs
 from gateway.intake.entries import OutcomeKind
 
 _EXPORT_PAGE = 500
-# A page of the largest inputs would take gigabytes.
-_MAX_PAGE_CHARS = 2 * 1024 * 1024
+# A page is kept several times over while it is made, and for as long as its caller is slow.
+_MAX_PAGE_CHARS = 1024 * 1024
 # A server is asked for so many rows at a time; there may be as many of the largest in memory.
 _ROWS_AT_ONCE = 8
-# An export keeps its page, several times over, for as long as the caller is slow to take it.
+# An export keeps a page to its end, however slow the caller is.
 _MAX_EXPORT_CHARS = 256 * 1024
 
 

@@ -72,7 +72,7 @@ def test_page_goes_on_where_the_last_one_ended_when_inputs_come_between(
 
 
 def test_pages_of_large_inputs_are_shorter(log: LogWriter, reader: LogReader) -> None:
-    large = "x" * 750_000
+    large = "x" * 400_000
     log.write([make_input(f"{large}{index}", index) for index in range(5)])
     everything = InputFilter()
 
