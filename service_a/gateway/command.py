@@ -1,7 +1,6 @@
 """What `gateway` and `python main.py` do: run the service, or write its OpenAPI document."""
 
 import argparse
-import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -18,8 +17,6 @@ from gateway.settings import SettingsError, list_settings, load_settings
 
 def main(name: str = "gateway", arguments: Sequence[str] | None = None) -> None:
     """Do what the command line asks for; `name` is what was called."""
-    # What a start makes is no garbage, and to look for some again and again takes a fifth of it.
-    gc.disable()
     open_closed_streams()
     options = _parse(name, arguments)
     output = options.pop("output", None)

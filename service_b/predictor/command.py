@@ -1,7 +1,6 @@
 """What `predictor` and `python main.py` do: run the service, or write its OpenAPI document."""
 
 import argparse
-import gc
 import json
 import os
 import sys
@@ -25,8 +24,6 @@ from predictor.settings import (
 
 def main(name: str = "predictor", arguments: Sequence[str] | None = None) -> None:
     """Do what the command line asks for; `name` is what was called."""
-    # What a start makes is no garbage, and to look for some again and again takes a fifth of it.
-    gc.disable()
     open_closed_streams()
     options = _parse(name, arguments)
     output = options.pop("output", None)

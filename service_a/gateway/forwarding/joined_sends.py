@@ -1,6 +1,6 @@
 """The same connections as in `deadline`, with fewer system calls and look-ups for each exchange.
 
-Gain: 6% more requests a second with 64 connections, none with one.
+Gain, together with `quick_head`: 5% more requests a second with 64 connections, 7% with one.
 
 Each system call hands over the interpreter's lock, and beside a busy event loop it takes a while
 to get it back. So the head and the body of a request are sent in one piece, and the socket's

@@ -1,6 +1,8 @@
 """The fields of an answer's head, without the parser of e-mails that `http.client` has for them.
 
-It takes longer than all else that is done with the head of an answer. The plain twin is
+Gain: it is a part of that of `joined_sends`, with which it is switched off.
+
+That parser takes longer than all else that is done with the head of an answer. The plain twin is
 `final_response.FinalResponse`.
 """
 

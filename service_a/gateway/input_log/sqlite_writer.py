@@ -1,6 +1,6 @@
 """The same writing for SQLite, with one statement for many rows, on a connection that stays open.
 
-Gain: 33 to 41% more requests a second with 64 connections, 10% with one.
+Gain: 15 to 29% more requests a second with 64 connections, 19% with one.
 
 Python's driver lets go of the interpreter's lock for every row of an `executemany`, and must
 then wait for its turn: with a busy event loop beside it that takes far longer than the writing.

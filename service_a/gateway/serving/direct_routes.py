@@ -1,6 +1,6 @@
 """The short way from a request to the endpoint of a route that is called often.
 
-Gain: 60% more requests a second with 64 connections, 23% with one.
+Gain: 43 to 63% more requests a second with 64 connections, 22% with one.
 
 The plain twin is FastAPI's own routing: what is left without this layer.
 """

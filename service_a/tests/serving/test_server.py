@@ -285,6 +285,28 @@ def test_caller_is_refused_until_the_application_has_started(
     assert errors == [errno.ECONNREFUSED, 0]
 
 
+def test_garbage_is_collected_once_the_service_has_started(
+    monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    monkeypatch.setenv("PORT", str(free_port))
+    collects = []
+
+    class EndingServer(server_module._Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            collects.append(gc.isenabled())
+            await super().startup(sockets)
+            collects.append(gc.isenabled())
+            self.should_exit = True
+
+    gc.disable()  # as `main.py` does
+    try:
+        serve_with(EndingServer, monkeypatch)
+    finally:
+        gc.enable()
+
+    assert collects == [False, True]
+
+
 def test_port_that_is_taken_during_the_start_stops_it_with_one_line(
     monkeypatch: pytest.MonkeyPatch, free_port: int
 ) -> None:

