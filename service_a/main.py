@@ -9,9 +9,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 if __name__ == "__main__":
-    # Until it serves, nothing becomes garbage: to look for some would take a fifth of the start.
+    # A start makes hardly any garbage, and to look for it would take a fifth of the time.
     gc.disable()
-    # Until then, Ctrl-C ends it without a traceback of what it was just importing.
+    # Until it serves, Ctrl-C ends it without a traceback of what it was just importing.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 

@@ -141,7 +141,10 @@ def subject(request: pytest.FixtureRequest, subjects: dict[str, Subject]) -> Sub
 
 LINES = b"X-1: a\r\n" * 8192
 VALUE = b"a" * 65536
-CHUNKED = b"POST %b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED = (  # JSON, or else the answer may come before the end that never comes
+    b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+)
 # What is sent first, and what is sent again and again.
 ENDLESS = {
     "fields": ([b"GET / HTTP/1.1\r\n"], LINES),
@@ -254,6 +257,7 @@ def test_pages_of_large_inputs_have_a_bound(tmp_path: Path) -> None:
     with ExitStack() as opened:
         subject.service.start(path="/", status=200)
         opened.callback(subject.service.kill)
+        before = subject.read_memory("VmHWM")
         for _ in range(20):
             url = subject.service.url + subject.post
             assert requests.post(url, json=large, timeout=WAIT_SECONDS).status_code == 200
@@ -264,7 +268,7 @@ def test_pages_of_large_inputs_have_a_bound(tmp_path: Path) -> None:
         for reader in readers:
             assert read_status(reader.recv(100)) == 200  # and the rest isn't taken
 
-        assert subject.read_memory("VmHWM") < subject.max_memory
+        assert subject.read_memory("VmHWM") - before < 45
 
 
 def test_service_goes_on_when_the_reader_of_its_log_lines_stops(tmp_path: Path) -> None:

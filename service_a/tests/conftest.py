@@ -2,7 +2,6 @@
 
 import logging
 import os
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -54,11 +53,6 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("busy machine")
 
 StartGateway = Callable[..., TestClient]
-
-
-def pytest_configure() -> None:
-    """Have a closed terminal end what the tests start, though `nohup` would ignore it."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """The fields of an answer's head, without the parser of e-mails that `http.client` has for them.
 
-Gain: it is a part of that of `joined_sends`, with which it is switched off.
+Gain: `joined_sends` names the gain of both; one switch turns both off.
 
 That parser takes longer than all else that is done with the head of an answer. The plain twin is
 `final_response.FinalResponse`.

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 # How long a writer waits for another one, say a backup that reads the file.
 _BUSY_TIMEOUT_SECONDS = 2.0
-# Each connection keeps this much of the file in memory. SQLite's own 2 MiB would be no faster, as
-# the system keeps the file too.
+# Each connection keeps this much of the file in memory. SQLite's own 2 MiB would not make reading
+# faster, as the system keeps the file too.
 _CACHE_KIB = 512
 # The writer keeps this much of what a commit changes. With 2 MiB, SQLite would write half of a
 # thousand large inputs, with the outcomes of as many others, twice.

@@ -47,7 +47,13 @@ def launch(port: int, log_path: Path, **settings: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=_heed_hangups,
     )
+
+
+def _heed_hangups() -> None:
+    """Undo `nohup`, which may have started the tests."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @contextmanager

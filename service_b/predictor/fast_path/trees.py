@@ -55,23 +55,21 @@ def add_boosting(ensemble: Ensemble, boosting: HistGradientBoostingRegressor, sh
 def _read_tree(nodes: npt.NDArray[np.void], share: float) -> Tree:
     if nodes["is_categorical"].any():
         raise NoFastPath("a tree splits by a set of categories")
-    tree = Tree([], [])
-    is_leaf, values = nodes["is_leaf"].tolist(), (share * nodes["value"]).tolist()
-    lefts, rights = nodes["left"].tolist(), nodes["right"].tolist()
-    columns, thresholds = nodes["feature_idx"].tolist(), nodes["num_threshold"].tolist()
-    unknown_goes_left = nodes["missing_go_to_left"].astype(bool).tolist()
-
-    def walk(node: int) -> None:
-        if is_leaf[node]:
-            tree.leaves.append(values[node])
-            return
-        first = len(tree.leaves)
-        walk(lefts[node])
-        last = len(tree.leaves)
-        walk(rights[node])
-        tree.splits.append(
-            Split(columns[node], thresholds[node], unknown_goes_left[node], first, last)
-        )
-
-    walk(0)
-    return tree
+    is_leaf = nodes["is_leaf"].astype(bool)
+    places = np.flatnonzero(~is_leaf)
+    splits = nodes[places]
+    if (splits["left"] != places + 1).any():
+        raise NoFastPath("a tree has its nodes in another order")
+    # A node is followed by its left branch, and that by its right one.
+    leaves_before = np.cumsum(is_leaf) - is_leaf
+    columns = (
+        splits["feature_idx"],
+        splits["num_threshold"],
+        splits["missing_go_to_left"].astype(bool),
+        leaves_before[places],
+        leaves_before[splits["right"]],
+    )
+    return Tree(
+        [Split(*each) for each in zip(*[column.tolist() for column in columns], strict=True)],
+        (share * nodes["value"][is_leaf]).tolist(),
+    )

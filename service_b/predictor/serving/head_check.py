@@ -21,10 +21,10 @@ def check_head(fields: Sequence[Field], version: str) -> None:
     """Look at what another server on the way might read otherwise (RFC 9112, 3.2 and 6.1).
 
     Raises:
-        Refused: the version isn't HTTP/1, `Host` is missing, there twice or none, or the body has
+        Refused: the version is another one, `Host` is missing, there twice or none, or the body has
             a coding besides chunks.
     """
-    if not version.startswith("1."):
+    if version not in ("1.0", "1.1"):
         raise Refused(505, OTHER_VERSION)
     by_name = dict(fields)
     host = by_name.get(b"host")

@@ -104,7 +104,7 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
             reason = error.__context__
             if isinstance(reason, Refused):
                 self.refuse(reason.status, str(reason))
-            elif self.parser.get_http_version()[0] in "01":  # it is 0.0 until one was read
+            elif self.parser.get_http_version() in ("0.0", "1.0", "1.1"):  # 0.0 is none yet
                 self.refuse(400, INVALID)
             else:
                 self.refuse(505, OTHER_VERSION)

@@ -101,6 +101,14 @@ def test_trees_that_a_forest_does_not_know_are_refused(
         build(boosting)
 
 
+def test_trees_with_their_nodes_in_another_order_are_refused() -> None:
+    boosting = fit()
+    nodes = boosting._predictors[0][0].nodes
+    nodes["left"], nodes["right"] = nodes["right"].copy(), nodes["left"].copy()
+    with pytest.raises(NoFastPath, match="another order"):
+        build(boosting)
+
+
 def test_table_that_would_be_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forest, "_MAX_TABLE_BYTES", 1_000)
     boosting = fit()

@@ -1,3 +1,4 @@
+import gc
 import hashlib
 import math
 import os
@@ -5,7 +6,9 @@ import pickle
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from weakref import ref
 
 import joblib
 import numpy as np
@@ -18,9 +21,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeRegressor
 
-from predictor.card import read_card
+from predictor.card import ModelCard, read_card
 from predictor.errors import ModelRefused
 from predictor.fast_path.plan import FastPath
+from predictor.inference import registered_model
 from predictor.inference.card_model import CardModel
 from predictor.inference.pipelines import Pipelines
 from predictor.inference.registered_model import load_registered
@@ -73,6 +77,44 @@ def test_version_is_loaded_and_predicts(write_version: WriteVersion, house: dict
     model = load(write_version())
     (prediction,) = model.predict([model.input_type.model_validate(house)])
     assert 80_000 < prediction.price < 130_000
+
+
+def test_loads_take_turns(write_version: WriteVersion) -> None:
+    loaded: list[CardModel] = []
+    thread = Thread(target=lambda: loaded.append(load(folder)))
+    folder = write_version()
+    with registered_model._turn:  # another one is being loaded
+        thread.start()
+        thread.join(0.2)
+        assert thread.is_alive()
+    thread.join()
+    assert [each.name for each in loaded] == ["tiny"]
+
+
+def test_load_that_hangs_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch, write_version: WriteVersion
+) -> None:
+    monkeypatch.setattr(registered_model, "_TURN_SECONDS", 0)
+    with registered_model._turn:
+        assert load(write_version()).name == "tiny"
+        assert registered_model._turn.locked()
+
+
+def test_model_that_is_replaced_leaves_its_memory_without_the_collector(
+    ames_card: ModelCard,
+) -> None:
+    """What exists when the service has started is never looked at by it."""
+    gc.collect()
+    gc.disable()
+    try:
+        model = load(SERVICE_FOLDER / "models/ames" / ames_card.version)
+        assert gc.collect() < 1000  # of hundreds of thousands of objects
+        assert isinstance(model.evaluation, FastPath)
+        parts = [ref(each) for each in (model, model.evaluation, model.evaluation._forest)]
+        del model
+        assert [each() for each in parts] == [None] * 3
+    finally:
+        gc.enable()
 
 
 def test_artifact_is_never_unpickled_when_its_sha256_is_wrong(
