@@ -33,7 +33,7 @@ def run_parts(parts: Sequence[str], shell: Shell) -> bool:
     """Run parts of the tests, go on after a failure, and say whether everything passed."""
     steps = Steps()
     if len(parts) > 1:
-        print("All parts take about six minutes on two free cores, longer on a busy machine.")
+        print("All parts take five to nine minutes on two cores, depending on the machine.")
     for part in parts:
         if steps.take(f"{part}: packages", partial(_prepare, part)):
             if part in TYPED:
