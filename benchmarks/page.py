@@ -113,7 +113,7 @@ def _write_gains(rows: Sequence[Row]) -> list[Row]:
             {"trick": f"`{trick}`"}
             | {name: first[name] for name in ("what it does", "module", "plain twin")}
             | gains
-            | {"": "" if any(map(_gains, own.values())) else "**under 5% here**"}
+            | {"": "" if any(map(_gains, own.values())) else "**under 5%: goes**"}
         )
     return table
 
@@ -163,8 +163,7 @@ SECTIONS = [
         "What does each trick for speed gain?",
         "Speed and processor time per request of the fast piece, compared with its plain twin in"
         " the same rounds, all else equal. A gain in bold is 5% or more, and there is some in"
-        " every round. A trick with none in bold goes, unless its module says where else it gained"
-        " as much. `1` is `LAB_PLAIN=1`: all of them.",
+        " every round. A trick with none in bold goes. `1` is `LAB_PLAIN=1`: all of them.",
         _write_gains,
     ),
     Section(

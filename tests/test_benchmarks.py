@@ -305,4 +305,4 @@ def test_trick_stays_when_it_gains_5_percent_under_one_of_its_loads(
     (line,) = make_table("tricks", rows)
     assert line["trick"] == f"`{trick.plain}`"
     assert line["log only, 64 connections"] == "+0%, CPU +0%"
-    assert line[""] == ("" if stays else "**under 5% here**")
+    assert line[""] == ("" if stays else "**under 5%: goes**")

@@ -45,7 +45,7 @@ def serve(app: FastAPI, settings: Settings, make_app: Callable[[], FastAPI]) -> 
         )
     listener = _take_port(settings)
     if settings.workers > 1:
-        gc.enable()
+        gc.enable()  # `main.py` has it off for the start
         supervise(settings.workers, partial(_open_worker_server, make_app), listener)
         return
     with _open_server(app) as server:
@@ -99,7 +99,7 @@ class _Server(StoppingServer):
             await super().startup(sockets)
             # What exists now stays: looking through it again and again would hold up requests.
             gc.freeze()
-            gc.enable()  # `main.py` has it off for the start
+            gc.enable()
             for each in sockets or ():
                 each.listen(self.config.backlog)
         except OSError as error:  # asyncio says so; uvloop closes the socket, and doesn't

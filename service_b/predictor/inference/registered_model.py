@@ -47,7 +47,7 @@ def load_registered(name: str, folder: Folder, *, fast_path: bool = True) -> Car
 
 @contextmanager
 def _take_turn() -> Iterator[None]:
-    """Let one load after the other use the processor; a load that hangs doesn't hold up others."""
+    """Let one load after the other use the processor; one that hangs holds up others for 10 s."""
     is_taken = _turn.acquire(timeout=_TURN_SECONDS)
     try:
         yield
