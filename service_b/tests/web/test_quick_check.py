@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 from sklearn.dummy import DummyRegressor
 
-from predictor.card import ModelCard
+from predictor.card import Feature, ModelCard
 from predictor.errors import InvalidInput
 from predictor.inference.card_model import CardModel
 from predictor.inference.pipelines import Pipelines
@@ -23,6 +24,9 @@ ODD = """
     1e308 01 +5 5. .5 0x5 6_0 "5" "20" "RL" "R\\u004c" "RL\\u0000" "\\ud800" "" "a:b" "NA" [] {} [5]
     "rl" "rL\\t" "\\u00a0RL" "na" "none" "None" "NONE" "null" "collgcr"
 """
+
+Change = tuple[str, str, str, bool]
+"""A field, a name of it, the JSON of a value for it, and whether the old one stays too."""
 
 
 @pytest.fixture(scope="module")
@@ -50,24 +54,38 @@ def write(house: object, count: int = 0) -> bytes:
     return json.dumps({"inputs": [house] * count} if count else {"input": house}).encode()
 
 
+@pytest.fixture(scope="module")
+def odd_houses(model: CardModel) -> st.SearchStrategy[list[list[Change]]]:
+    """Up to three houses, and up to two changes of each."""
+    kinds = {(each.kind, each.nullable): each for each in model.card.features}
+    features = [*kinds.values(), *model.card.features]
+    house = st.lists(st.one_of(*map(make_changes, features)), max_size=2)
+    return st.lists(house, max_size=3)
+
+
+def make_changes(feature: Feature) -> st.SearchStrategy[Change]:
+    known = [*(feature.categories or ()), feature.minimum, feature.maximum]
+    return st.tuples(
+        st.just(feature.name),
+        st.sampled_from([feature.name, to_camel(feature.name)]),
+        st.sampled_from(ODD.split()) | st.sampled_from(list(map(json.dumps, known))),
+        st.booleans(),
+    )
+
+
+def write_changed(house: dict[str, Any], changes: list[Change]) -> str:
+    texts = [(name, json.dumps(value)) for name, value in house.items()]
+    for field, name, value, is_repeated in changes:
+        texts = [each for each in texts if is_repeated or each[0] != field]
+        texts.append((name, value))
+    return "{" + ", ".join(f'"{name}": {value}' for name, value in texts) + "}"
+
+
 @given(data=st.data())
 def test_inputs_are_those_that_parsing_and_checking_give(
-    model: CardModel, data: st.DataObject
+    model: CardModel, odd_houses: st.SearchStrategy[list[list[Change]]], data: st.DataObject
 ) -> None:
-    kinds = {(each.kind, each.nullable): each for each in model.card.features}
-    features = st.sampled_from([*kinds.values(), *model.card.features])
-    houses = []
-    for _ in range(data.draw(st.integers(0, 3))):
-        texts = [(name, json.dumps(value)) for name, value in model.card.example.items()]
-        for feature in data.draw(st.lists(features, max_size=2)):
-            name = data.draw(st.sampled_from([feature.name, to_camel(feature.name)]))
-            known = [*(feature.categories or ()), feature.minimum, feature.maximum]
-            value = data.draw(
-                st.sampled_from(ODD.split()) | st.sampled_from(list(map(json.dumps, known)))
-            )
-            kept = [each for each in texts if each[0] != feature.name or data.draw(st.booleans())]
-            texts = [*kept, (name, value)]
-        houses.append("{" + ", ".join(f'"{name}": {value}' for name, value in texts) + "}")
+    houses = [write_changed(model.card.example, changes) for changes in data.draw(odd_houses)]
     one = '{"input": ' + ", ".join(houses) + "}"
     many = '{"inputs": [' + ", ".join(houses) + "]}"
     for form, body in ((PredictRequest, one.encode()), (BatchRequest, many.encode())):
