@@ -256,7 +256,9 @@ class Typical(_Strict):
     """
 
     artifact: Artifact = Field(description="plain arrays, see `typicality.py`")
-    warn_below: Share = Field(description="if a smaller share of rows is as unusual")
+    warn_below: Share = Field(
+        description="if a smaller share of rows is as unusual, and none has such a combination"
+    )
     widening: tuple[Widening, ...] = Field(min_length=1)
     place: tuple[str, ...] = Field(default=(), description="the fields that say where it lies")
     distances: tuple[NonNegativeInt, NonNegativeInt] | None = Field(

@@ -23,6 +23,8 @@ _RARE_SHARE = 0.025
 _INNER = (0.002, 0.998)
 # Numbers that span more than this factor are taken by their logarithm in a linear model.
 _WIDE_FACTOR = 20
+# So far apart are the spaces that share a tree: no row of one is a neighbour in another.
+_FAR = 1e6
 # A Gaussian process takes memory by the square of its rows, and time to learn by the cube.
 _MOST_PROCESS_ROWS = 5_000
 
@@ -160,7 +162,7 @@ class Clusters(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, matrix: Matrix) -> Matrix:
-        steps = _place(matrix, self.space)[:, None] - np.array(self.centres)
+        steps = Places((self.space,)).find(matrix) - np.array(self.centres)
         distances = np.linalg.norm(steps, axis=2)
         belongs = distances == distances.min(axis=1, keepdims=True)
         return np.hstack([matrix, belongs, distances])
@@ -173,6 +175,10 @@ class NearbyTargets(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     For each space and each of `counts` the mean target of so many nearest rows is appended,
     nearer ones weighing more; then the distances to the nearest and to the last of them.
     In training a row is never its own neighbour, so that its features hold no trace of its target.
+
+    All spaces share one tree: a coordinate of its own for each keeps them apart, and a shorter one
+    is filled up with zeros. Searching takes some microseconds however little there is to find, so
+    one search for all spaces is quicker than one for each, as versions had it before.
     """
 
     def __init__(
@@ -190,8 +196,18 @@ class NearbyTargets(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """How many columns are appended."""
         return len(self.spaces) * (len(self.counts) + 2)
 
+    @property
+    def searches(self) -> list[tuple[cKDTree, "Places"]]:
+        """Each tree, and the spaces that it holds."""
+        size = len(self.spaces) // len(self.trees_)
+        return [
+            (tree, Places(self.spaces[start : start + size]))
+            for tree, start in zip(self.trees_, range(0, len(self.spaces), size), strict=True)
+        ]
+
     def fit(self, matrix: Matrix, targets: Matrix) -> Self:
-        self.trees_ = [cKDTree(_place(matrix, space)) for space in self.spaces]
+        places = Places(self.spaces).find(matrix)
+        self.trees_ = [cKDTree(places.swapaxes(0, 1).reshape(-1, places.shape[2]))]
         self.targets_ = np.array(targets, dtype=np.float64)
         return self
 
@@ -204,23 +220,39 @@ class NearbyTargets(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _append(self, matrix: Matrix, own: npt.NDArray[np.intp] | None) -> Matrix:
         most = max(self.counts)
         columns = [matrix]
-        for space, tree in zip(self.spaces, self.trees_, strict=True):
-            points = _place(matrix, space)
-            if own is None:
-                distances, rows = tree.query(points, k=range(1, most + 1))
-            else:
-                distances, rows = tree.query(points, k=range(1, most + 2))
-                distances, rows = _drop_own(distances, rows, own)
-            weights = 1 / (distances + self.softening)
-            weighted = np.cumsum(weights * self.targets_[rows], axis=1)
-            totals = np.cumsum(weights, axis=1)
-            last = [count - 1 for count in self.counts]
-            columns += [weighted[:, last] / totals[:, last], distances[:, [0, most - 1]]]
+        for tree, places in self.searches:
+            for points in places.find(matrix).swapaxes(0, 1):
+                if own is None:
+                    distances, rows = tree.query(points, k=range(1, most + 1))
+                else:
+                    distances, rows = tree.query(points, k=range(1, most + 2))
+                    distances, rows = _drop_own(distances, rows % len(self.targets_), own)
+                weights = 1 / (distances + self.softening)
+                weighted = np.cumsum(weights * self.targets_.take(rows, mode="wrap"), axis=1)
+                totals = np.cumsum(weights, axis=1)
+                last = [count - 1 for count in self.counts]
+                columns += [weighted[:, last] / totals[:, last], distances[:, [0, most - 1]]]
         return np.hstack(columns)
 
 
-def _place(matrix: Matrix, space: tuple[tuple[int, float], ...]) -> Matrix:
-    return np.column_stack([weight * matrix[:, column] for column, weight in space])
+class Places:
+    """Finds where rows lie in each of some spaces, which may share a tree."""
+
+    def __init__(self, spaces: tuple[tuple[tuple[int, float], ...], ...]) -> None:
+        longest = max(map(len, spaces))
+        filled = [(*pairs, *[(pairs[0][0], 0.0)] * (longest - len(pairs))) for pairs in spaces]
+        if len(spaces) > 1:  # the last coordinate keeps them apart
+            filled = [(*pairs, (pairs[0][0], 0.0)) for pairs in filled]
+        pairs = np.array(filled).transpose(2, 0, 1)
+        self.columns, self.weights = pairs[0].astype(np.intp), pairs[1]
+        self.offsets = np.zeros(self.weights.shape)
+        if len(spaces) > 1:
+            self.offsets[:, -1] = _FAR * np.arange(len(spaces))
+
+    def find(self, matrix: Matrix) -> Matrix:
+        """Give the place of each row in each space: (rows, spaces, coordinates)."""
+        places: Matrix = matrix.take(self.columns, axis=1) * self.weights + self.offsets
+        return places
 
 
 def _drop_own(

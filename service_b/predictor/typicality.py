@@ -6,6 +6,9 @@ combination of their parts is: how much rarer, on the logarithmic scale, than th
 The surprises of the pairs whose fields are known are added up, in deviations. What share of the
 training rows surprises as much was counted in training, on rows that the tables had not seen.
 Where a model knows places, it counts as well how lonely the input's place is.
+
+What is so unusual that it deserves a warning has a culprit: a combination that no training row has,
+or a place without neighbours. So a training row itself never has one.
 """
 
 from io import BytesIO
@@ -21,7 +24,7 @@ Places = npt.NDArray[np.intp]
 
 # A distance shorter than this, in weighted degrees, is no sign of loneliness.
 _SOFTENING = 0.05
-# Culprits that are no pair: the place, where it is the most unusual; none, where nothing is.
+# Culprits that are no pair: the place, where it is the most unusual; none, where there is none.
 LONELY, NOBODY = -1, -2
 # In place of a variance of zero.
 _TINY = 1e-9
@@ -35,6 +38,7 @@ class Arrays(NamedTuple):
     sizes: npt.NDArray[Any]  # (columns): so many parts; the place after them is for unknown
     pairs: npt.NDArray[Any]  # (2, pairs): columns; the same one twice for a value on its own
     surprises: npt.NDArray[Any]  # the tables of all pairs, one after the other
+    unseen: npt.NDArray[Any]  # the same: whether no training row has the combination
     variances: npt.NDArray[Any]  # (pairs): of the surprises of training rows
     bands: npt.NDArray[Any]  # where bands of partial descriptions end, as shares of all variance
     shares: npt.NDArray[Any]  # shares of the training rows, rising
@@ -57,11 +61,16 @@ def read_arrays(content: bytes, columns: int) -> Arrays:
     """
     try:
         with np.load(BytesIO(content), allow_pickle=False) as file:
-            arrays = Arrays(*[file[name] for name in Arrays._fields])
+            found = dict(file)
+            # Files of before 27 November 2026 don't have it: then whatever surprises is to blame.
+            found.setdefault("unseen", np.ones(len(found["surprises"]), dtype=np.bool_))
+            arrays = Arrays(*[found[name] for name in Arrays._fields])
     except Exception as error:  # numpy and zipfile raise many kinds
         raise ModelRefused(f"can't be read as arrays: {error!r}") from error
     if not all(np.isfinite(each).all() for each in arrays._replace(edges=np.zeros(0))):
         raise ModelRefused("arrays of numbers that are not finite")
+    if arrays.unseen.shape != arrays.surprises.shape:
+        raise ModelRefused("arrays of different combinations")
     if len(arrays.sizes) != columns:
         raise ModelRefused(f"arrays of {len(arrays.sizes)} columns, the card has {columns}")
     return arrays
@@ -100,6 +109,7 @@ class Typicality:
             for height, width, variance in zip(heights, widths, arrays.variances, strict=True)
         ]
         self._cells = arrays.surprises + 1j * np.concatenate(variances)
+        self._unseen = arrays.unseen
         self._bands = arrays.bands * arrays.variances.sum()
         self._shares, self._either = arrays.shares, arrays.either
         # Interpolation wants them rising.
@@ -108,9 +118,10 @@ class Typicality:
     def measure(self, rows: Numbers, loneliness: Numbers | None) -> tuple[Numbers, Numbers]:
         """Give the share of training rows that are as unusual as each row; and the culprits.
 
-        A culprit is the number of the pair that surprises most, `LONELY` or `NOBODY`.
+        A culprit is the number of the pair that surprises most of those whose combination is new,
+        `LONELY` or `NOBODY`.
         """
-        surprises, levels, bands = self.surprise(rows)
+        cells, surprises, levels, bands = self.surprise(rows)
         shares = surprised = self.share_surprised(levels, bands)
         lonely = None
         if loneliness is not None:
@@ -120,11 +131,20 @@ class Typicality:
         for row, share in enumerate(shares.tolist()):
             if share < self._bound:
                 is_lonely = lonely is not None and lonely[row] < surprised[row]
-                culprits[row] = LONELY if is_lonely else int(surprises[:, row].argmax())
+                culprits[row] = (
+                    LONELY if is_lonely else self._blame(cells[:, row], surprises[:, row])
+                )
         return shares, np.array(culprits, dtype=np.float64)
 
-    def surprise(self, rows: Numbers) -> tuple[Numbers, Numbers, Places]:
-        """Give the surprise of each pair (pairs, rows), the level of each row, and its band."""
+    def _blame(self, cells: Places, surprises: Numbers) -> int:
+        unseen = np.flatnonzero(self._unseen.take(cells))
+        return int(unseen[surprises[unseen].argmax()]) if unseen.size else NOBODY
+
+    def surprise(self, rows: Numbers) -> tuple[Places, Numbers, Numbers, Places]:
+        """Give the cell of each pair in the tables, and its surprise, both as (pairs, rows).
+
+        Also gives the level of each row, and its band.
+        """
         columns = rows.T
         # Not "above": an unknown number has to end in the last part.
         beyond = ~(columns.take(self._numbers, axis=0) <= self._edges)
@@ -140,7 +160,7 @@ class Typicality:
         sums = np.add.reduce(found, axis=0)
         variances = sums.imag
         levels = sums.real / np.sqrt(np.maximum(variances, _TINY))
-        return found.real, levels, self._bands.searchsorted(variances)
+        return cells, found.real, levels, self._bands.searchsorted(variances)
 
     def share_surprised(self, levels: Numbers, bands: Places) -> Numbers:
         """Give the share of training rows of the same band that reach each level."""

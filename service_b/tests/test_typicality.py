@@ -1,5 +1,6 @@
 """The reading of its file and the measuring itself; what it finds is in `training`."""
 
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,21 @@ def test_file_is_refused_when_an_array_would_have_to_be_unpickled(arrays: Arrays
 def test_tables_that_do_not_fit_each_other_are_refused(arrays: Arrays) -> None:
     with pytest.raises(ValueError, match="shape"):
         Typicality(arrays._replace(sizes=arrays.sizes + 1))
+
+
+def test_file_is_refused_when_its_tables_differ_in_length(arrays: Arrays) -> None:
+    with pytest.raises(ModelRefused, match="arrays of different combinations"):
+        read_arrays(write_arrays(arrays._replace(unseen=arrays.unseen[1:])), 2)
+
+
+def test_whatever_surprises_is_to_blame_when_the_file_does_not_say_what_is_new(
+    arrays: Arrays,
+) -> None:
+    old = {name: array for name, array in arrays._asdict().items() if name != "unseen"}
+    file = BytesIO()
+    np.savez_compressed(file, **old)
+    read = read_arrays(file.getvalue(), 2)
+    assert measure(read, (2, "B"), (90, "B")) == measure(arrays, (2, "B"), (90, "B"))
 
 
 def test_fields_that_contradict_each_other_are_unusual_together(arrays: Arrays) -> None:

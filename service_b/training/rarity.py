@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from predictor.card import Feature, Widening
-from predictor.typicality import Arrays, Typicality, measure_loneliness
+from predictor.typicality import NOBODY, Arrays, Typicality, measure_loneliness
 from training.clusters import place_rows
 from training.estimator import Prices, fit_estimator
 from training.hidden_fields import Inputs
@@ -30,7 +30,7 @@ from training.recipe import Recipe
 from training.typicality import encode, fit_typicality
 
 FOLDS = 5
-# At most about so many real rows get a warning; of `ames` far fewer.
+# Fewer unseen rows get a warning, for most of them have no new combination either.
 WARN_BELOW = 0.01
 # A little more than the 85% that are wanted, for the factors are lowered afterwards.
 _COVERAGE_OF_NEW_PLACES = 0.91
@@ -54,6 +54,13 @@ class Rarity:
 
     def measure(self, inputs: Inputs) -> Numbers:
         """Give the share of the rows learnt from that are as unusual as each row."""
+        return self._judge(inputs)[0]
+
+    def find_warned(self, inputs: Inputs) -> npt.NDArray[np.bool_]:
+        """Tell which rows get a warning."""
+        return self._judge(inputs)[1] != NOBODY
+
+    def _judge(self, inputs: Inputs) -> tuple[Numbers, Numbers]:
         loneliness = None
         if self.points is not None:
             places = place_rows(self.recipe.place, self.features, inputs)
@@ -61,7 +68,7 @@ class Rarity:
             distances, _ = cKDTree(self.points).query(places, k=[1, farther])
             loneliness = measure_loneliness(*distances.T)
         rows = encode(self.features, inputs)
-        return Typicality(self.arrays).measure(rows, loneliness)[0]
+        return Typicality(self.arrays, WARN_BELOW).measure(rows, loneliness)
 
     def measure_factors(self, inputs: Inputs) -> Numbers:
         """Give by what the width of each row's interval is multiplied."""
@@ -121,8 +128,8 @@ def measure_scrambled(rarity: Rarity, inputs: Inputs, seed: int) -> dict[str, An
     is_real = np.repeat([1, 0], len(inputs))
     return {
         "auc": round(float(roc_auc_score(is_real, np.concatenate([real, shuffled]))), 4),
-        "warned_share": round(float(np.mean(real < WARN_BELOW)), 4),
-        "scrambled_warned_share": round(float(np.mean(shuffled < WARN_BELOW)), 4),
+        "warned_share": round(float(np.mean(rarity.find_warned(inputs))), 4),
+        "scrambled_warned_share": round(float(np.mean(rarity.find_warned(scrambled))), 4),
         "widening": [each.model_dump() for each in rarity.widening],
     }
 

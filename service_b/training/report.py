@@ -244,8 +244,8 @@ def _describe_unusual(unusual: Mapping[str, Any]) -> list[str]:
         f"rows that can't exist. In {unusual['auc']:.2%} of all pairs, the real row is more usual "
         f"than the shuffled one (AUC {unusual['auc']:.4f}). {unusual['warned_share']:.1%} of the "
         f"real rows and {unusual['scrambled_warned_share']:.1%} of the shuffled ones get a "
-        "warning. The interval of an unusual input is wider: half of it, on the log scale, is "
-        "multiplied by:",
+        "warning; no training row does. The interval of an unusual input is wider: half of it, on "
+        "the log scale, is multiplied by:",
         "\n".join(
             ["| share as unusual | factor |", "|---:|---:|"]
             + [f"| {each['typical']:.2%} | {each['factor']:.2f} |" for each in widening]

@@ -14,8 +14,9 @@ from training.hidden_fields import Inputs, hide_fields, keep_required
 
 Numbers = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
-# The surprises of the combinations of two columns' parts, and their variance.
-Table = tuple[Numbers, float]
+Flags = npt.NDArray[np.bool_]
+# The surprises of the combinations of two columns' parts, which of them no row has, their variance.
+Table = tuple[Numbers, Flags, float]
 
 FOLDS = 5
 _PARTIAL_VIEWS = 3
@@ -54,7 +55,7 @@ def fit_typicality(
     folds = list(KFold(FOLDS, shuffle=True, random_state=seed).split(rows))
     for known, unseen in folds:
         typicality = Typicality(_count(features, rows[known]))
-        measured = [typicality.surprise(view[unseen])[1:] for view in views]
+        measured = [typicality.surprise(view[unseen])[2:] for view in views]
         levels.append([found for found, _ in measured])
         bands.append([band for _, band in measured])
         if points is not None:
@@ -114,17 +115,20 @@ def _count(features: Sequence[Feature], rows: Numbers) -> Arrays:
         edges=edges,
         sizes=np.array(sizes),
         pairs=np.array(pairs).T,
-        # One place more in both directions, for unknown: it surprises nobody.
-        surprises=np.concatenate([np.pad(each, (0, 1)).ravel() for each, _ in tables]).astype(
-            np.float32
-        ),
-        variances=np.array([variance for _, variance in tables]),
+        surprises=_join([each for each, _, _ in tables]).astype(np.float32),
+        unseen=_join([each for _, each, _ in tables]),
+        variances=np.array([variance for _, _, variance in tables]),
         bands=np.array(_BANDS),
         shares=_SHARES,
         levels=np.empty(0),
         loneliness=np.empty(0),
         either=_SHARES,
     )
+
+
+def _join(tables: list[Any]) -> npt.NDArray[Any]:
+    # One place more in both directions, for unknown: it surprises nobody.
+    return np.concatenate([np.pad(each, (0, 1)).ravel() for each in tables])
 
 
 def _find_edges(values: Numbers) -> Numbers:
@@ -194,9 +198,7 @@ def _surprise_alone(counts: Numbers, never_seen: float) -> Table:
     surprises = np.full(len(counts), never_seen)
     surprises[seen] = -np.log(shares) + np.sum(shares * np.log(shares))
     variance = float(np.sum(shares * surprises[seen] ** 2))
-    table = np.zeros((len(counts), len(counts)))
-    np.fill_diagonal(table, surprises)
-    return table, variance
+    return np.diag(surprises), np.diag(~seen), variance
 
 
 def _surprise_together(counts: Numbers) -> Table:
@@ -204,4 +206,4 @@ def _surprise_together(counts: Numbers) -> Table:
     expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / total
     gains = np.log((counts + _PRIOR_ROWS) / (expected + _PRIOR_ROWS))
     table = np.sum(counts * gains) / total - gains
-    return table, float(np.sum(counts * table**2) / total)
+    return table, counts == 0, float(np.sum(counts * table**2) / total)

@@ -6,7 +6,6 @@ look up the place that the encoder gives it.
 
 import math
 from collections.abc import Callable
-from itertools import pairwise, starmap
 from typing import Any
 
 import numpy as np
@@ -65,27 +64,20 @@ def build_nearby(nearby: NearbyTargets, encoding: Encoding) -> Evaluate:
     Raises:
         NoFastPath: a column holds categories.
     """
-    spans = [[column for column, _ in space] for space in nearby.spaces]
-    columns = np.array([column for span in spans for column in span])
-    encoding.require_numbers(columns.tolist())
-    weights = np.array([[weight for space in nearby.spaces for _, weight in space]])
-    ends = np.cumsum([0, *map(len, spans)]).tolist()
-    spaces = list(zip(nearby.trees_, starmap(slice, pairwise(ends)), strict=True))
+    searches = nearby.searches
+    for _, places in searches:
+        encoding.require_numbers(places.columns.ravel().tolist())
     most = max(nearby.counts)
     wanted = np.arange(1, most + 1)
     last = np.array(nearby.counts) - 1
     outer = np.array([0, most - 1])
 
     def append(matrix: Matrix) -> Matrix:
-        places = matrix.take(columns, axis=1) * weights
-        found = [tree.query(places[:, span], k=wanted) for tree, span in spaces]
-        shape = (len(matrix), len(spaces), most)
-        distances, rows = (
-            np.concatenate(each, axis=1).reshape(shape) for each in zip(*found, strict=True)
-        )
-        sums = np.empty((2, *shape))  # of the weighted targets, and of the weights
+        found = [tree.query(places.find(matrix), k=wanted) for tree, places in searches]
+        distances, rows = (np.concatenate(each, axis=1) for each in zip(*found, strict=True))
+        sums = np.empty((2, *distances.shape))  # of the weighted targets, and of the weights
         nearness = np.divide(1, distances + nearby.softening, out=sums[1])
-        np.multiply(nearness, nearby.targets_.take(rows), out=sums[0])
+        np.multiply(nearness, nearby.targets_.take(rows, mode="wrap"), out=sums[0])
         weighted, total = np.add.accumulate(sums, axis=3, out=sums).take(last, axis=3)
         added = np.concatenate([weighted / total, distances.take(outer, axis=2)], axis=2)
         return np.concatenate([matrix, added.reshape(len(matrix), -1)], axis=1)
