@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from predictor.card import ModelCard
 from predictor.errors import NoFastPath
@@ -57,6 +58,20 @@ def test_nearby_targets_are_the_same(encoding: Encoding, count: int) -> None:
     rows = random.normal(size=(count, 7))
     found = build_nearby(nearby, encoding)(rows)
     np.testing.assert_allclose(found, nearby.transform(rows), rtol=1e-12)
+
+
+def test_version_with_a_tree_for_each_space_gives_the_same(encoding: Encoding) -> None:
+    random = np.random.default_rng(0)
+    spaces = (((0, 1.0), (1, 0.5)), ((5, 2.0),), ((1, -3.0), (0, 1.0), (6, 0.1)))
+    matrix, rows = random.normal(size=(60, 7)), random.normal(size=(20, 7))
+    nearby = NearbyTargets(spaces, counts=(1, 4), softening=0.01).fit(matrix, random.random(60))
+    expected = nearby.transform(rows)
+    nearby.trees_ = [
+        cKDTree(np.column_stack([weight * matrix[:, column] for column, weight in space]))
+        for space in spaces
+    ]
+    for found in (nearby.transform(rows), build_nearby(nearby, encoding)(rows)):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
