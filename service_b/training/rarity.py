@@ -58,7 +58,8 @@ class Rarity:
 
     def find_warned(self, inputs: Inputs) -> npt.NDArray[np.bool_]:
         """Tell which rows get a warning."""
-        return self._judge(inputs)[1] != NOBODY
+        warned: npt.NDArray[np.bool_] = self._judge(inputs)[1] != NOBODY
+        return warned
 
     def _judge(self, inputs: Inputs) -> tuple[Numbers, Numbers]:
         loneliness = None

@@ -23,7 +23,7 @@ from predictor.version import Folder
 from tests.conftest import WriteVersion
 from tests.inference.test_evaluation import load
 from tests.test_any_input import make_houses
-from tests.training.test_shipped import AMES, VERSIONS, leave_to_ci, read_real
+from tests.training.test_shipped import AMES, VERSIONS, leave_to_ci, prices_all_rows, read_real
 from training.features import to_request
 from training.hidden_fields import hide_fields, keep_required
 
@@ -56,6 +56,7 @@ def shipped(request: pytest.FixtureRequest) -> Shipped:
     return Shipped(request.param)
 
 
+@prices_all_rows
 def test_fast_path_gives_the_same_for_every_row_of_the_data(shipped: Shipped) -> None:
     real = read_real(shipped.name).data
     random = np.random.default_rng(0)

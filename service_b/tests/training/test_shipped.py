@@ -50,6 +50,12 @@ def leave_to_ci(versions: list[Any]) -> list[Any]:
     ]
 
 
+# What is registered never changes, so it needn't be priced whole each time.
+prices_all_rows = pytest.mark.skipif(
+    not os.environ.get("CI"), reason="prices all rows of the data: only in CI"
+)
+
+
 def is_served(folder: Path) -> bool:
     alias = json.loads((folder.parent / "alias.json").read_text(encoding="utf-8"))
     return bool(alias["champion"] == folder.name)
@@ -287,12 +293,14 @@ def test_garage_later_than_any_in_the_data_is_refused_from_the_next_version_on()
     assert garage.maximum == frame["garage_yr_blt"].max() + 1
 
 
+@prices_all_rows
 def test_every_sale_is_priced_near_what_was_paid(shipped: Shipped, real: Real) -> None:
     measures = measure(real.data.prices, shipped.load().predict(real.data.inputs))
     assert measures["median_ape_percent"] < 8
     assert measures["r2"] > 0.9
 
 
+@prices_all_rows
 def test_no_valid_input_gets_an_absurd_price(shipped: Shipped, real: Real) -> None:
     random = np.random.default_rng(0)
     columns = [
@@ -309,6 +317,7 @@ def test_no_valid_input_gets_an_absurd_price(shipped: Shipped, real: Real) -> No
         assert prices.max() <= real.data.prices.max() * 2
 
 
+@prices_all_rows
 def test_interval_is_wider_when_fewer_fields_are_given(ames: Shipped) -> None:
     data, spread = read_real("ames").data, ames.load("spread.joblib")
     widths = [
@@ -319,6 +328,7 @@ def test_interval_is_wider_when_fewer_fields_are_given(ames: Shipped) -> None:
     assert widths[2].std() > 0.1 * widths[2].mean()
 
 
+@prices_all_rows
 @pytest.mark.parametrize(
     ("name", "step", "scant"),
     [
@@ -349,6 +359,7 @@ def test_more_of_what_people_pay_for_never_lowers_the_price_on_average(
             assert ratio[places == place].mean() >= 0.995, place
 
 
+@prices_all_rows
 def test_small_changes_make_no_jumps(ames: Shipped) -> None:
     """Of one house alone the price jumps: the cheapest sale, 12,789 USD for 832 square feet.
 
@@ -366,6 +377,7 @@ def test_small_changes_make_no_jumps(ames: Shipped) -> None:
         assert jumps[cheapest] < 0.2, name
 
 
+@prices_all_rows
 def test_small_moves_make_no_jumps_in_california(california: Shipped) -> None:
     data, estimator = read_real("california").data, california.load()
     some = data.take(np.arange(0, len(data.prices), 5))
@@ -378,6 +390,7 @@ def test_small_moves_make_no_jumps_in_california(california: Shipped) -> None:
         assert np.quantile(jumps, 0.95) < 0.06, name
 
 
+@prices_all_rows
 def test_more_income_never_lowers_the_price_on_average(california: Shipped) -> None:
     data, estimator = read_real("california").data, california.load()
     more = change(data, "median_income", lambda values: values * 1.1)
