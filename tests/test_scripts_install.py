@@ -1,5 +1,6 @@
 """What `run_services.sh` does before it starts anything: Python, ports, venvs, packages."""
 
+import os
 import re
 import shutil
 import socket
@@ -137,6 +138,8 @@ class Install:
 
 @pytest.fixture(scope="module")
 def install(tmp_path_factory: pytest.TempPathFactory) -> Install:
+    if "CI" not in os.environ:
+        pytest.skip("makes a venv with pip: runs only in CI")
     return Install(tmp_path_factory.mktemp("install"))
 
 
