@@ -15,7 +15,6 @@ from benchmarks.variants import (
     PREDICT_CALL,
     PROCESS,
     PROCESS_ALONE,
-    PUBLIC_BATCH,
     Comparison,
     Workload,
     compare_variants,
@@ -53,13 +52,6 @@ TRICKS = [
         "sends the head and the body of an answer in one piece",
         "`serving/joined_writes.py`",
         "uvicorn's own protocol",
-    ),
-    Trick(
-        "key_count",
-        "finds duplicate keys by counting keys and colons",
-        "`web/key_count.py`",
-        "`web/json_body.py`, where the parser looks at each key",
-        (PROCESS, LOG_ONLY, PUBLIC_BATCH),
     ),
     Trick(
         "sqlite_writer",

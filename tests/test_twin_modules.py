@@ -45,7 +45,6 @@ EQUAL = [
     "telemetry/span_export.py",
     "web/foreign_pages.py",
     "web/json_body.py",
-    "web/key_count.py",
     "web/middleware/allowed_hosts.py",
     "web/middleware/head_requests.py",
     "web/middleware/json_errors.py",

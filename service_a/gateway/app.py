@@ -65,8 +65,7 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.spans import read_span
 from gateway.telemetry.trace import read_trace
 from gateway.web.finding import Finding
-from gateway.web.json_body import BodyReader, parse_strictly
-from gateway.web.key_count import parse_counting_keys
+from gateway.web.json_body import BodyReader
 from gateway.web.lab_state import LabState
 from gateway.web.middleware.allowed_hosts import AllowedHosts
 from gateway.web.middleware.api_keys import ApiKeys
@@ -253,9 +252,8 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry=_describe_telemetry(settings, export),
     )
     app.state.settings = settings
-    parser = parse_strictly if "key_count" in settings.plain else parse_counting_keys
-    app.state.body_reader = BodyReader(settings.max_body_bytes, parser)
-    app.state.batch_reader = BodyReader(settings.max_batch_body_bytes, parser)
+    app.state.body_reader = BodyReader(settings.max_body_bytes)
+    app.state.batch_reader = BodyReader(settings.max_batch_body_bytes)
     app.state.listed_pages = settings.cors_origins or frozenset()
     app.state.metrics = metrics
     app.state.watchers = watchers

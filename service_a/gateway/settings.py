@@ -146,7 +146,6 @@ Trick = Literal[
     "fast_path",
     "joined_sends",
     "joined_writes",
-    "key_count",
     "quick_check",
     "sqlite_writer",
 ]

@@ -12,8 +12,6 @@ from starlette.testclient import TestClient
 from gateway.app import create_app
 from gateway.serving.direct_routes import DirectRoutes
 from gateway.settings import SettingsError, load_settings
-from gateway.web.json_body import BodyReader
-from gateway.web.key_count import parse_counting_keys
 from gateway.web.middleware.request_events import RequestEvents
 from gateway.web.middleware.request_spans import RequestSpans
 from tests.conftest import StartGateway
@@ -114,34 +112,22 @@ def test_nothing_is_called_before_the_first_forward(start_gateway: StartGateway)
             listener.accept()
 
 
-def find_tricks(app: FastAPI) -> set[str]:
-    """Name the fast pieces that an application is made of."""
-    reader: BodyReader = app.state.body_reader
+def has_direct_routes(app: FastAPI) -> bool:
     layers = [app.build_middleware_stack()]
     while hasattr(layers[-1], "_app"):
         layers.append(layers[-1]._app)
-    fast = {
-        "direct_routes": any(isinstance(layer, DirectRoutes) for layer in layers),
-        "key_count": reader._parser is parse_counting_keys,
-    }
-    return {name for name, there in fast.items() if there}
+    return any(isinstance(layer, DirectRoutes) for layer in layers)
 
 
 @pytest.mark.parametrize(
-    ("plain", "tricks"),
-    [
-        ("0", {"direct_routes", "key_count"}),
-        ("direct_routes", {"key_count"}),
-        ("key_count", {"direct_routes"}),
-        ("1", set()),
-    ],
+    ("plain", "direct"), [("0", True), ("fast_path", True), ("direct_routes", False), ("1", False)]
 )
 def test_fast_pieces_are_left_out_when_the_settings_say_so(
-    monkeypatch: pytest.MonkeyPatch, plain: str, tricks: set[str]
+    monkeypatch: pytest.MonkeyPatch, plain: str, direct: bool
 ) -> None:
     monkeypatch.setenv("LAB_PLAIN", plain)
 
-    assert find_tricks(create_app(load_settings())) == tricks
+    assert has_direct_routes(create_app(load_settings())) is direct
 
 
 @pytest.mark.parametrize("plain", ["0", "1"])

@@ -101,7 +101,7 @@ def test_base_url_is_derived_from_the_prediction_url(
         ("0", set()),
         ("1", set(get_args(Trick))),
         ("direct_routes", {"direct_routes"}),
-        ("key_count, fast_path", {"key_count", "fast_path"}),
+        ("quick_check, fast_path", {"quick_check", "fast_path"}),
     ],
 )
 def test_tricks_are_left_out_when_they_are_named(

@@ -34,8 +34,7 @@ from predictor.versions.manifest import Manifest, read_manifest
 from predictor.versions.registry import ModelRegistry
 from predictor.versions.sources import build_sources
 from predictor.versions.watcher import Watcher
-from predictor.web.json_body import BodyReader, parse_strictly
-from predictor.web.key_count import parse_counting_keys
+from predictor.web.json_body import BodyReader
 from predictor.web.middleware.allowed_hosts import AllowedHosts
 from predictor.web.middleware.api_key import ApiKey
 from predictor.web.middleware.fault_layer import KINDS, FaultLayer
@@ -170,8 +169,7 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry=_describe_telemetry(settings, export),
     )
     app.state.settings = settings
-    parser = parse_strictly if "key_count" in settings.plain else parse_counting_keys
-    app.state.body_reader = BodyReader(settings.max_body_bytes, parser)
+    app.state.body_reader = BodyReader(settings.max_body_bytes)
     app.state.quick_check = "quick_check" not in settings.plain
     app.state.listed_pages = frozenset()
     app.state.metrics = metrics

@@ -109,7 +109,7 @@ def test_spans_and_keys_are_off_when_their_variables_are_empty(
         ("0", set()),
         ("1", set(get_args(Trick))),
         ("direct_routes", {"direct_routes"}),
-        ("key_count, fast_path", {"key_count", "fast_path"}),
+        ("quick_check, fast_path", {"quick_check", "fast_path"}),
     ],
 )
 def test_tricks_are_left_out_when_they_are_named(

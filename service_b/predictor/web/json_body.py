@@ -1,6 +1,5 @@
 """Reading a request's JSON body, strictly and within limits."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jiter
@@ -20,24 +19,12 @@ _DRAIN_FACTOR = 16
 _MAX_CONTAINERS = 150_000
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-Parser = Callable[[bytes, bool], Any]
-
-
-def parse_strictly(body: bytes, allow_nan: bool) -> Any:
-    """Parse JSON, and look at each key for one that is there twice.
-
-    Raises:
-        ValueError: the body isn't JSON; the message says what is wrong first.
-    """
-    return jiter.from_json(body, allow_inf_nan=allow_nan, catch_duplicate_keys=True)
-
 
 class BodyReader:
     """Reads the bodies of requests that are declared as JSON, each of `max_bytes` at most."""
 
-    def __init__(self, max_bytes: int, parser: Parser = parse_strictly) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._parser = parser
 
     async def read(self, request: Request) -> bytes:
         """Return the whole body, as it was sent, without a byte order mark before it.
@@ -80,7 +67,7 @@ class BodyReader:
             message = f"The body has more than {_MAX_CONTAINERS} objects and arrays"
             raise InvalidInput([_problem(message)])
         try:
-            return self._parser(body, allow_nan)
+            return jiter.from_json(body, allow_inf_nan=allow_nan, catch_duplicate_keys=True)
         except ValueError as error:
             raise InvalidInput([_problem(f"The body is not valid JSON: {error}")]) from None
 

@@ -17,8 +17,7 @@ from predictor.errors import (
     UnsupportedEncoding,
     WrongContentType,
 )
-from predictor.web.json_body import BodyReader, Parser, parse_strictly
-from predictor.web.key_count import parse_counting_keys
+from predictor.web.json_body import BodyReader
 
 MAX_BYTES = 100_000
 
@@ -53,11 +52,9 @@ def read(
     return asyncio.run(BodyReader(MAX_BYTES).read(request))
 
 
-@pytest.fixture(params=[parse_strictly, parse_counting_keys])
-def parse(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """Parses a body in the plain way, then in the fast one."""
-    parser: Parser = request.param
-    return BodyReader(MAX_BYTES, parser).parse
+@pytest.fixture
+def parse() -> Callable[..., Any]:
+    return BodyReader(MAX_BYTES).parse
 
 
 def refuse(parse: Callable[..., Any], body: bytes) -> str:
