@@ -84,7 +84,7 @@ class _Answer(_Shape):
 
 
 class _Results(_Shape):
-    """One result for each input: an `_Answer`, or an `error` that is a `_Rejection`."""
+    """One result for each input: an `_Answer`, or an `error` that is a `Rejection`."""
 
     results: list[dict[str, Any]]
 
@@ -97,7 +97,7 @@ class _Problem(_Shape):
     msg: str
 
 
-class _Rejection(_Shape):
+class Rejection(_Shape):
     detail: list[_Problem] = Field(min_length=1)
 
 
@@ -207,7 +207,7 @@ def _read_rejection(rejection: Any, prefix: list[str | int]) -> InputRejected:
 
     Only that there are too many values is said of the body, before it is looked at.
     """
-    problems = [problem.model_dump() for problem in _check(_Rejection, rejection).detail]
+    problems = [problem.model_dump() for problem in _check(Rejection, rejection).detail]
     for problem in problems:
         if (problem["type"], problem["loc"]) == (_TOO_MANY_VALUES, prefix[:1]):
             problem["loc"] = []
