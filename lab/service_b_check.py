@@ -15,7 +15,7 @@ from lab.walkthrough import HOUSE
 _CONTRACT = Path("service_a/service_b_contract.json")
 # As long as Service A waits, unless GATEWAY_FORWARD_TIMEOUT_SECONDS says otherwise.
 _TIMEOUT_SECONDS = 3
-_MAX_ANSWER_CHARS = 8 * 1024 * 1024
+_MAX_CONTAINERS = 150_000
 _TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 # Hardly any model takes this.
 _WRONG = "no input"
@@ -153,8 +153,11 @@ class _Check:
         return answer
 
     def _read(self, schema: str, answer: Answer) -> Any:
-        if len(answer.text) > _MAX_ANSWER_CHARS:
-            raise _Missing("the answer has over 8 MiB")
+        mebibytes = 8 if schema == "Results" else 1
+        if len(answer.text.encode()) > mebibytes * 1024**2:
+            raise _Missing(f"the answer has over {mebibytes} MiB")
+        if answer.text.count("{") + answer.text.count("[") > _MAX_CONTAINERS:
+            raise _Missing(f"the answer has over {_MAX_CONTAINERS:,} objects and arrays")
         try:
             content = json.loads(answer.text, parse_constant=_refuse_constant)
         except ValueError as error:

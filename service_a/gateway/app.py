@@ -32,6 +32,7 @@ from gateway.forwarding.joined_sends import JoinedSendsAdapter
 from gateway.forwarding.mlflow_predictor import MlflowPredictor
 from gateway.forwarding.model_server import compare_models, ping
 from gateway.forwarding.predict_protocol import PredictProtocol
+from gateway.forwarding.predictor_faults import PredictorFaults
 from gateway.forwarding.predictor_state import read_predictor_state
 from gateway.forwarding.promises import PromiseReader, Promises
 from gateway.forwarding.retries import Retries, RetryBudget
@@ -186,7 +187,8 @@ def create_app(settings: Settings) -> FastAPI:
             database, max_days=settings.retention_days, max_inputs=settings.retention_inputs
         )
         exchanges = _make_exchanges(settings)
-        app.state.side_calls = side_calls = _make_side_calls(settings)
+        side_calls = _make_side_calls(settings)
+        app.state.predictor_faults = PredictorFaults(side_calls)
         calls = TracedCalls(watchers, export.tracer) if export else Calls(watchers)
         lanes = Lanes(partial(_make_lane, exchanges, calls, metrics, settings, columns))
         log_queue = LogQueue(FaultyLog(log, faults) if settings.faults else log, metrics)

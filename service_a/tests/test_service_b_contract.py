@@ -16,7 +16,7 @@ from gateway.errors import (
     ModelUnknown,
     PredictorUnavailable,
 )
-from gateway.forwarding.answers import MAX_ANSWER_BYTES
+from gateway.forwarding.answers import MAX_ANSWER_BYTES, MAX_CONTAINERS, MAX_ONE_ANSWER_BYTES
 from gateway.forwarding.predict_protocol import PredictProtocol
 from gateway.intake.entries import Answer, Forward
 from gateway.settings import MODEL_NAME
@@ -61,7 +61,10 @@ def test_names_of_models_are_those_that_service_a_takes() -> None:
 
 
 def test_bounds_are_those_of_service_a() -> None:
-    assert f"over {MAX_ANSWER_BYTES // 1024**2} MiB" in CONTRACT["info"]["description"]
+    said = CONTRACT["info"]["description"]
+    assert f"over {MAX_ANSWER_BYTES // 1024**2} MiB," in said
+    assert f"over {MAX_ONE_ANSWER_BYTES // 1024**2} MiB to one input" in said
+    assert f"more than {MAX_CONTAINERS:,} objects and arrays" in said
 
 
 @pytest.mark.parametrize(("path", "status", "content"), [*list_examples()])

@@ -112,6 +112,12 @@ WRONG = {"detail": [{"type": "t", "loc": ["body", "inputs", 0], "msg": "m"}]}
             "status 200, but the answer.prediction.price is not of type number or null",
         ),
         (answer("/predict", 200, b'{"prediction": {"price": NaN}}'), "NaN is not a number of JSON"),
+        (answer("/predict", 200, ONE | {"x": "x" * 2**20}), "the answer has over 1 MiB"),
+        (
+            answer("/predict", 200, ONE | {"x": [[]] * 150_000}),
+            "the answer has over 150,000 objects and arrays",
+        ),
+        (answer("/predict/batch", 200, {"results": [], "x": "x" * 2**23}), "over 8 MiB"),
         (answer("/predict", 200, b"<html>"), "status 200, and not JSON"),
         (answer("/predict", 200, (500, {})), "status 500, which is a failure: callers get a 503"),
         (answer("/predict", 200, (401, {})), "status 401; set PREDICTOR_API_KEY to the key"),

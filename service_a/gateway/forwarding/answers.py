@@ -25,6 +25,11 @@ from gateway.errors import (
 from gateway.intake.entries import Answer, Warnings
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
+MAX_ONE_ANSWER_BYTES = 1024 * 1024
+"""To one input, by itself or in a batch."""
+
+# Each takes some hundred bytes of memory, however few bytes of the answer.
+MAX_CONTAINERS = 150_000
 
 # What the log can keep.
 _MAX_PREDICTION_BYTES = 16 * 1024
@@ -79,7 +84,7 @@ class _Answer(_Shape):
 
 
 class _Results(_Shape):
-    """One result for each input: an `_Answer`, or an `error` that is a `_Rejection`."""
+    """One result for each input: an `_Answer`, or an `error` that is a `Rejection`."""
 
     results: list[dict[str, Any]]
 
@@ -92,7 +97,7 @@ class _Problem(_Shape):
     msg: str
 
 
-class _Rejection(_Shape):
+class Rejection(_Shape):
     detail: list[_Problem] = Field(min_length=1)
 
 
@@ -109,6 +114,9 @@ def read_answer(status: int, body: bytes, model: str | None) -> Answer | Gateway
     """
     if status == 413:
         return InputRejected([dict(_TOO_LARGE)])
+    # A short answer, as nearly all are, need not be looked at.
+    if len(body) > MAX_CONTAINERS and is_too_large(body, MAX_ONE_ANSWER_BYTES):
+        raise PredictorUnavailable("the answer is too large")
     if status == 422:
         return _read_rejection(_parse(body), ["body", "input"])
     if status == 404 and model is not None:
@@ -123,8 +131,8 @@ def read_answer(status: int, body: bytes, model: str | None) -> Answer | Gateway
 def read_answers(status: int, body: bytes, inputs: int) -> list[Answer | GatewayError] | None:
     """Read what Service B answers to several inputs: a result for each, as `read_answer` has it.
 
-    None says that they were too much for one call, or that one of them is nested so deeply that
-    the whole was refused.
+    None says that they or their results were too much for one call, or that one of them is nested
+    so deeply that the whole was refused.
 
     Raises:
         BatchUnsupported: B has no such route, or no model of this name.
@@ -139,7 +147,7 @@ def read_answers(status: int, body: bytes, inputs: int) -> list[Answer | Gateway
         raise BatchUnsupported(f"status {status}")
     if status != 200:
         raise PredictorUnavailable(f"status {status}")
-    if len(body) > MAX_ANSWER_BYTES:
+    if is_too_large(body, MAX_ANSWER_BYTES):
         return None
     results = _check(_Results, _parse(body)).results
     if len(results) != inputs:
@@ -147,12 +155,20 @@ def read_answers(status: int, body: bytes, inputs: int) -> list[Answer | Gateway
     return [_read_result(result, index) for index, result in enumerate(results)]
 
 
+def is_too_large(body: bytes, max_bytes: int) -> bool:
+    """Say whether an answer is too long, or would take too much memory when it is parsed."""
+    return len(body) > max_bytes or body.count(b"{") + body.count(b"[") > MAX_CONTAINERS
+
+
 def _read_result(result: dict[str, Any], index: int) -> Answer | GatewayError:
     try:
         if "error" in result:
             return _read_rejection(result["error"], ["body", "inputs", index])
         # A number such as 1e400 was read as infinity, which JSON doesn't have.
-        return _read_prediction(result, to_json(result, inf_nan_mode="null"))
+        body = to_json(result, inf_nan_mode="null")
+        if len(body) > MAX_ONE_ANSWER_BYTES:
+            return PredictorUnavailable("the answer is too large")
+        return _read_prediction(result, body)
     except PredictorUnavailable as error:
         return error
 
@@ -191,7 +207,7 @@ def _read_rejection(rejection: Any, prefix: list[str | int]) -> InputRejected:
 
     Only that there are too many values is said of the body, before it is looked at.
     """
-    problems = [problem.model_dump() for problem in _check(_Rejection, rejection).detail]
+    problems = [problem.model_dump() for problem in _check(Rejection, rejection).detail]
     for problem in problems:
         if (problem["type"], problem["loc"]) == (_TOO_MANY_VALUES, prefix[:1]):
             problem["loc"] = []
@@ -208,8 +224,6 @@ def _read_not_found(body: bytes) -> ModelUnknown:
 
 
 def _parse(body: bytes) -> Any:
-    if len(body) > MAX_ANSWER_BYTES:  # it was not read to its end
-        raise PredictorUnavailable(f"answer over {MAX_ANSWER_BYTES} bytes")
     try:
         return jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:

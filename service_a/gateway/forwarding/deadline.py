@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, ClassVar, cast
 
+from requests import PreparedRequest, Response
 from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
@@ -180,3 +181,10 @@ class DeadlineAdapter(HTTPAdapter):
 
     def cert_verify(self, *_: Any) -> None:
         """`tls` has all that is trusted; requests would add the public certificates to it."""
+
+    def build_response(self, _: PreparedRequest, resp: Any) -> Response:
+        """Make what is read of an answer; requests would also look for cookies in it, and more."""
+        response = Response()
+        response.status_code = resp.status
+        response.raw = resp
+        return response

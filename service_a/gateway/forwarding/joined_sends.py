@@ -5,8 +5,8 @@ Gain, together with `quick_head`: 5% more requests a second with 64 connections,
 Each system call hands over the interpreter's lock, and beside a busy event loop it takes a while
 to get it back. So the head and the body of a request are sent in one piece, and the socket's
 timeout is set only when it differs too much from the time that is left. And `requests` would look
-for a connection pool, a proxy and cookies anew for each call, which go to one server, not through
-a proxy, and need no cookies. The heads of answers are read by `quick_head`.
+for a connection pool and a proxy anew for each call, which go to one server, and not through a
+proxy. The heads of answers are read by `quick_head`.
 """
 
 import socket
@@ -14,7 +14,7 @@ import ssl
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from requests import PreparedRequest, Response
+from requests import PreparedRequest
 from urllib3.connectionpool import ConnectionPool
 
 from gateway.forwarding.deadline import (
@@ -96,9 +96,3 @@ class JoinedSendsAdapter(DeadlineAdapter):
 
     def request_url(self, request: PreparedRequest, _: Any) -> str:
         return request.path_url
-
-    def build_response(self, _: PreparedRequest, resp: Any) -> Response:
-        response = Response()
-        response.status_code = resp.status
-        response.raw = resp
-        return response

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from gateway.errors import BatchFailed, GatewayError, InputRejected, PredictorUnavailable
+from gateway.forwarding.answers import MAX_ANSWER_BYTES, is_too_large
 from gateway.intake.entries import Answer, Forward
 
 PING = "/ping"
@@ -89,6 +90,8 @@ def _read_refusal(body: bytes) -> InputRejected:
 
 def _parse(shape: type[_Shape], body: bytes) -> _Shape:
     """Parse an answer. MLflow writes NaN, which JSON doesn't have; pydantic reads it."""
+    if is_too_large(body, MAX_ANSWER_BYTES):
+        raise PredictorUnavailable("the answer is too large")
     try:
         return shape.model_validate_json(body)
     except ValidationError as error:

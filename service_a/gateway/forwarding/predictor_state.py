@@ -2,25 +2,26 @@
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from gateway.errors import PredictorUnavailable
+from gateway.forwarding.predictor_faults import FaultList
 from gateway.forwarding.side_calls import SideCalls
 
 _HEALTH = {200: "healthy", 503: "unhealthy"}
 
 
 class _Model(BaseModel):
-    name: str
-    version: str | None
+    name: str = Field(max_length=200)
+    version: str | None = Field(max_length=200)
 
 
 class _Models(BaseModel):
-    models: list[_Model] = []
+    models: list[_Model] = Field(default=[], max_length=1000)
 
 
 class _Faults(BaseModel):
-    faults: list[dict[str, Any]] = []
+    faults: FaultList = []
 
 
 def read_predictor_state(calls: SideCalls, with_faults: bool) -> dict[str, Any]:
@@ -34,4 +35,4 @@ def read_predictor_state(calls: SideCalls, with_faults: bool) -> dict[str, Any]:
         faults = calls.read(_Faults, "/faults") if with_faults else _Faults()
     except PredictorUnavailable:
         return {"status": "unreachable", "models": [], "faults": []}
-    return {"status": health, **models.model_dump(), **faults.model_dump()}
+    return {"status": health, **models.model_dump(), **faults.model_dump(exclude_none=True)}

@@ -21,13 +21,8 @@ class SideCalls:
 
     def __init__(self, base_url: str, adapter: DeadlineAdapter, api_key: str | None) -> None:
         self._base_url = base_url
-        self._session = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, adapter)
-        # A call between two services uses no proxy or password of the environment.
-        self._session.trust_env = False
-        if api_key:
-            self._session.headers["X-API-Key"] = api_key
+        self._adapter = adapter
+        self._headers = {"X-API-Key": api_key} if api_key else {}
 
     def send(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         """Return the status and the body of the answer.
@@ -35,15 +30,16 @@ class SideCalls:
         Raises:
             PredictorUnavailable: there is none in time, or it is too long.
         """
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        request = self._session.prepare_request(
-            requests.Request(method, f"{self._base_url}{path}", headers, data=body)
-        )
+        headers = dict(self._headers)
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        request = requests.Request(method, f"{self._base_url}{path}", headers, data=body)
         try:
             with (
                 keep_deadline(time.monotonic() + _TIMEOUT_SECONDS),
-                self._session.send(
-                    request, timeout=_TIMEOUT_SECONDS, stream=True, allow_redirects=False
+                # A session would read all of a redirect, and its address, though it isn't followed.
+                self._adapter.send(
+                    request.prepare(), timeout=_TIMEOUT_SECONDS, stream=True
                 ) as response,
             ):
                 content = response.raw.read(_MAX_ANSWER_BYTES + 1, decode_content=True)
@@ -66,4 +62,4 @@ class SideCalls:
             return shape()
 
     def close(self) -> None:
-        self._session.close()
+        self._adapter.close()

@@ -149,6 +149,9 @@ def configure_logging(level: str, line_format: str = "text") -> LineHandler:
     # Our own request line says more than uvicorn's, so a request is logged once.
     logging.getLogger("uvicorn.access").handlers.clear()
     logging.getLogger("uvicorn.access").propagate = False
+    # It would warn of each odd field in the head of an answer, with a traceback. Whoever made the
+    # call says what came of it.
+    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
     return handler
 
 

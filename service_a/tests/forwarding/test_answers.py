@@ -10,7 +10,13 @@ from gateway.errors import (
     ModelUnknown,
     PredictorUnavailable,
 )
-from gateway.forwarding.answers import MAX_ANSWER_BYTES, read_answer, read_answers
+from gateway.forwarding.answers import (
+    MAX_ANSWER_BYTES,
+    MAX_CONTAINERS,
+    MAX_ONE_ANSWER_BYTES,
+    read_answer,
+    read_answers,
+)
 from gateway.intake.entries import Answer, Warnings
 from tests.stub_server import PREDICTION, REJECTION
 
@@ -168,7 +174,9 @@ FAILURES: dict[str, tuple[int, object, str]] = {
     ),
     "invalid UTF-8": (200, b'{"message": "\xff"}', "not JSON"),
     "deep": (200, b"[" * 100_000, "not JSON"),
-    "huge": (200, b" " * (MAX_ANSWER_BYTES + 1), "answer over 8388608 bytes"),
+    "huge": (200, b" " * (MAX_ONE_ANSWER_BYTES + 1), "the answer is too large"),
+    "crowded": (200, price(1) | {"x": [[]] * MAX_CONTAINERS}, "the answer is too large"),
+    "422 that is crowded": (422, [{}] * MAX_CONTAINERS, "the answer is too large"),
     "price beyond floats": (
         200,
         b'{"prediction": {"price": 1e400}, "message": "m"}',
@@ -259,10 +267,24 @@ def test_answer_of_a_batch_is_json_when_it_holds_a_number_beyond_floats() -> Non
 
 
 @pytest.mark.parametrize(
-    ("status", "body"), [(413, b""), (422, b""), (200, b" " * (MAX_ANSWER_BYTES + 1))]
+    ("status", "body"),
+    [
+        (413, b""),
+        (422, b""),
+        (200, b" " * (MAX_ANSWER_BYTES + 1)),
+        (200, b'{"results":[{},{"x":[%b[]]}]}' % (b"[]," * MAX_CONTAINERS)),
+    ],
 )
 def test_there_is_no_result_when_it_was_too_much_for_one_call(status: int, body: bytes) -> None:
     assert read_answers(status, body, 2) is None
+
+
+def test_result_of_a_batch_may_be_no_larger_than_an_answer_by_itself() -> None:
+    large = price(1) | {"x": "x" * MAX_ONE_ANSWER_BYTES}
+
+    results = read_answers(200, write({"results": [large, price(1)]}), 2) or []
+
+    assert [type(result) for result in results] == [PredictorUnavailable, Answer]
 
 
 def test_batch_has_failed_when_service_b_failed_at_it() -> None:

@@ -59,6 +59,10 @@ def test_whoever_watches_is_shown_what_came_of_a_call(
         ("cdn;dur=4, predict;dur=2", b", b_predict;dur=2"),
         ('check;desc="a;dur=1", predict;dur=-1, total;dur=1e9, total;dur=nan, other;dur=1', b""),
         ("total;dur=1;desc=x, miss, predict;dur=9999999999", b""),
+        ("total;dur=1," * 5000, b", b_total;dur=1"),
+        ("total;dur=1, check;dur=2, total;dur=3", b", b_total;dur=3, b_check;dur=2"),
+        (f"{'total;dur=12':>1024}", b""),  # cut off
+        (f"{'total;dur=12':>1023}", b", b_total;dur=12"),
         ("", b""),
     ],
 )

@@ -97,6 +97,7 @@ def test_there_is_no_result_when_it_was_too_much_for_one_call(protocol: MlflowPr
         (200, b'{"predictions": 5}', "wrong shape: predictions: Input should be a valid array"),
         (200, b'{"predictions": []}', "0 results for 1 inputs"),
         (200, b'{"predictions": [1, 2]}', "2 results for 1 inputs"),
+        (200, b'{"predictions": [%b1]}' % (b"[]," * 150_000), "the answer is too large"),
     ],
 )
 def test_predictor_is_unavailable_when_its_answer_is_unusable(

@@ -33,13 +33,46 @@ def answer_by_path(stub: StubServer, **others: tuple[int, Any]) -> None:
 
 
 def test_state_has_health_versions_and_faults(calls: SideCalls, stub: StubServer) -> None:
-    answer_by_path(stub)
+    faults = [{"kind": "hang", "seconds": 3.0}, {"kind": "delay", "seconds": 0.5, "ms": 20.0}]
+    answer_by_path(stub, faults=(200, {"faults": faults}))
 
     assert read_predictor_state(calls, with_faults=True) == {
         "status": "healthy",
         "models": [{"name": "ames", "version": "2"}],
-        "faults": [{"kind": "hang", "seconds": 3.0}],
+        "faults": faults,
     }
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        b'{"faults":[{"kind":NaN,"seconds":1}]}',
+        b'{"faults":[{"kind":"hang","seconds":NaN}]}',
+        {"faults": [{"kind": "x" * 41, "seconds": 1}]},
+    ],
+)
+def test_nobody_is_shown_faults_of_another_shape(
+    calls: SideCalls, stub: StubServer, faults: Any
+) -> None:
+    answer_by_path(stub, faults=(200, faults))
+
+    assert read_predictor_state(calls, with_faults=True)["faults"] == []
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        [{"name": "x" * 201, "version": "1"}],
+        [{"name": "x", "version": "1" * 201}],
+        [{"name": "x", "version": "1"}] * 1001,
+    ],
+)
+def test_nobody_is_shown_models_that_no_page_has_room_for(
+    calls: SideCalls, stub: StubServer, models: Any
+) -> None:
+    answer_by_path(stub, models=(200, {"models": models}))
+
+    assert read_predictor_state(calls, with_faults=True)["models"] == []
 
 
 def test_service_b_without_a_model_and_without_faults_is_unhealthy(

@@ -2,12 +2,16 @@ import io
 import json
 import logging
 import re
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.forwarding.deadline import DeadlineAdapter
+from gateway.forwarding.exchanges import Exchanges
 from gateway.telemetry.log_lines import JsonFormatter, LineFormatter, configure_logging, quote
+from tests.stub_server import StubServer, answer
 
 VALUE = r'(?:"(?:[^"\\]|\\.)*"|[A-Za-z0-9_./:@%+-]+)'
 CLOCK = re.compile(r"(\d\d:\d\d:\d\d\.\d{3}) ")
@@ -224,3 +228,18 @@ def test_one_line_per_event_on_stdout_when_uvicorn_logs(capsys: pytest.CaptureFi
     output = capsys.readouterr()
     assert [parse_line(line)["event"] for line in output.out.splitlines()] == ["Started x"]
     assert output.err == ""
+
+
+@pytest.mark.parametrize("field", ["Abc", "\xc4: \xf6"])
+def test_nothing_is_logged_of_an_odd_field_in_the_head_of_an_answer(
+    stub: StubServer, field: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("INFO")
+    stub.behave = answer(200, {}, field)
+    exchanges = Exchanges(stub.url, DeadlineAdapter(), connect_timeout_seconds=1)
+
+    exchanges.post("/predict", b"{}", ["r1"], "", time.monotonic() + 20)
+    exchanges.close()
+
+    output = capsys.readouterr()
+    assert output.out + output.err == ""

@@ -70,3 +70,13 @@ def test_every_logger_writes_to_stdout_once_from_the_level_on(
         "loud logger=uvicorn.error",
     ]
     assert err == ""
+
+
+def test_odd_fields_in_the_heads_of_answers_are_not_logged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("INFO")
+
+    logging.getLogger("urllib3.connection").warning("Failed to parse headers")
+
+    assert capsys.readouterr().out == ""
