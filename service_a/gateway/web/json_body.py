@@ -44,7 +44,8 @@ class BodyReader:
             raise WrongContentType
         if b"content-encoding" in headers and _is_encoded(request):
             raise UnsupportedEncoding
-        if b"expect" in headers and int(headers.get(b"content-length", 0)) > max_bytes:
+        asks = b"expect" in headers and request.scope["http_version"] != "1.0"
+        if asks and int(headers.get(b"content-length", 0)) > max_bytes:
             raise BodyTooLarge(max_bytes)  # before the caller sends what it asks about
         body = await _receive(request, max_bytes)
         return body.removeprefix(_BYTE_ORDER_MARK)

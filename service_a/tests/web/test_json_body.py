@@ -149,9 +149,12 @@ def test_body_is_given_up_when_those_of_others_leave_no_room_for_it() -> None:
     assert caller.sent == 1
 
 
-@pytest.mark.parametrize(("size", "sent"), [(MAX_BYTES, 1), (MAX_BYTES + 1, 0)])
+@pytest.mark.parametrize(
+    ("version", "size", "sent"),
+    [("1.1", MAX_BYTES, 1), ("1.1", MAX_BYTES + 1, 0), ("1.0", MAX_BYTES + 1, 1)],
+)
 def test_caller_that_asks_before_it_sends_is_told_at_once_that_its_body_is_too_large(
-    size: int, sent: int
+    version: str, size: int, sent: int
 ) -> None:
     headers = [
         (b"content-type", b"application/json"),
@@ -159,7 +162,8 @@ def test_caller_that_asks_before_it_sends_is_told_at_once_that_its_body_is_too_l
         (b"content-length", b"%d" % size),
     ]
     caller = FakeCaller(b"1")
-    request = Request({"type": "http", "headers": headers}, caller.receive)
+    scope = {"type": "http", "http_version": version, "headers": headers}
+    request = Request(scope, caller.receive)
 
     with suppress(BodyTooLarge):
         asyncio.run(BodyReader(MAX_BYTES).read(request))
