@@ -46,6 +46,7 @@ EQUAL = [
     "web/foreign_pages.py",
     "web/json_body.py",
     "web/middleware/allowed_hosts.py",
+    "web/middleware/allowed_methods.py",
     "web/middleware/head_requests.py",
     "web/middleware/json_errors.py",
     "web/middleware/request_line.py",

@@ -68,6 +68,7 @@ from gateway.web.finding import Finding
 from gateway.web.json_body import BodyReader
 from gateway.web.lab_state import LabState
 from gateway.web.middleware.allowed_hosts import AllowedHosts
+from gateway.web.middleware.allowed_methods import AllowedMethods
 from gateway.web.middleware.api_keys import ApiKeys
 from gateway.web.middleware.head_requests import HeadRequests
 from gateway.web.middleware.json_errors import JsonErrors
@@ -127,7 +128,8 @@ class Gateway(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
+        layers: ASGIApp = AllowedMethods(JsonErrors(framework.app), self.router.routes)
+        layers = HeadRequests(layers)
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:

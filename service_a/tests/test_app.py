@@ -18,6 +18,7 @@ from tests.conftest import StartGateway
 from tests.log_file import read_inputs
 from tests.stub_server import CERTIFICATES, StubServer
 
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 PREFLIGHT = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
 
 
@@ -344,3 +345,15 @@ def test_there_is_a_layer_for_spans_only_where_they_are_exported(
         layers.append(type(create_app(load_settings()).build_middleware_stack()))
 
     assert layers == [RequestEvents, RequestSpans]
+
+
+def test_every_method_that_a_path_takes_is_named_where_another_is_refused(
+    start_gateway: StartGateway,
+) -> None:
+    client = start_gateway(LAB_FAULTS="1")
+    paths = [re.sub("{.*?}", "x", path) for path in client.get("/openapi.json").json()["paths"]]
+
+    for path in [*paths, "/docs", "/openapi.json", "/static-offline-docs/x", "/lab", "/lab/x"]:
+        named = client.patch(path).headers["Allow"].split(", ")
+        replies = {method: client.request(method, path) for method in METHODS}
+        assert named == [name for name in METHODS if replies[name].status_code != 405], path

@@ -36,6 +36,7 @@ from predictor.versions.sources import build_sources
 from predictor.versions.watcher import Watcher
 from predictor.web.json_body import BodyReader
 from predictor.web.middleware.allowed_hosts import AllowedHosts
+from predictor.web.middleware.allowed_methods import AllowedMethods
 from predictor.web.middleware.api_key import ApiKey
 from predictor.web.middleware.fault_layer import KINDS, FaultLayer
 from predictor.web.middleware.head_requests import HeadRequests
@@ -81,7 +82,8 @@ class Predictor(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
+        layers: ASGIApp = AllowedMethods(JsonErrors(framework.app), self.router.routes)
+        layers = HeadRequests(layers)
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:

@@ -11,6 +11,9 @@ from predictor.serving.direct_routes import DirectRoutes
 from predictor.settings import Settings, SettingsError
 from predictor.web.middleware.request_line import RequestLine
 from predictor.web.middleware.request_spans import RequestSpans
+from tests.conftest import WriteVersion
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
@@ -268,3 +271,16 @@ def test_there_is_a_layer_for_spans_only_where_they_are_exported(settings: Setti
         layers.append(type(app.build_middleware_stack()))
 
     assert layers == [RequestLine, RequestSpans]
+
+
+def test_every_method_that_a_path_takes_is_named_where_another_is_refused(
+    settings: Settings, write_version: WriteVersion
+) -> None:
+    write_version()
+    with TestClient(create_app(settings.model_copy(update={"faults": True}))) as client:
+        paths = [re.sub("{.*?}", "x", path) for path in client.get("/openapi.json").json()["paths"]]
+
+        for path in [*paths, "/docs", "/openapi.json", "/static-offline-docs/x"]:
+            named = client.patch(path).headers["Allow"].split(", ")
+            replies = {method: client.request(method, path) for method in METHODS}
+            assert named == [name for name in METHODS if replies[name].status_code != 405], path
