@@ -16,7 +16,7 @@ from gateway.errors import (
 
 _DRAIN_FACTOR = 16
 # Each takes some hundred bytes of memory, however few bytes of the body.
-_MAX_CONTAINERS = 150_000
+_MAX_CONTAINERS = 50_000
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 

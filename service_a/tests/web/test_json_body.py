@@ -292,3 +292,13 @@ def test_nesting_is_read_up_to_200_levels(parse: Callable[..., Any], wrap: str) 
 
     assert json.dumps(parse(text.encode()), separators=(",", ":")) == text
     refuse(parse, wrap.format(wrap.format(text)).encode())
+
+
+@pytest.mark.parametrize(("item", "empty"), [(b"[]", []), (b"{}", {})])
+def test_objects_and_arrays_are_limited_in_number(
+    parse: Callable[..., Any], item: bytes, empty: Any
+) -> None:
+    assert parse(b"[%b]" % b",".join([item] * 49_999)) == [empty] * 49_999
+    assert "more than 50000 objects and arrays" in refuse(
+        parse, b"[%b]" % b",".join([item] * 50_000)
+    )
