@@ -302,3 +302,9 @@ def test_objects_and_arrays_are_limited_in_number(
     assert "more than 50000 objects and arrays" in refuse(
         parse, b"[%b]" % b",".join([item] * 50_000)
     )
+
+
+def test_long_key_that_is_there_twice_is_not_repeated_whole(parse: Callable[..., Any]) -> None:
+    key = b'"%b":1' % (b"a" * 40_000)
+
+    assert len(refuse(parse, b"{%b,%b}" % (key, key))) < 300

@@ -13,6 +13,7 @@ from predictor.errors import (
     UnsupportedEncoding,
     WrongContentType,
 )
+from predictor.web.validation import cut_text
 
 _DRAIN_FACTOR = 16
 # Each takes some hundred bytes of memory, however few bytes of the body.
@@ -70,7 +71,9 @@ class BodyReader:
         try:
             return jiter.from_json(body, allow_inf_nan=allow_nan, catch_duplicate_keys=True)
         except ValueError as error:
-            raise InvalidInput([_problem(f"The body is not valid JSON: {error}")]) from None
+            # It repeats a key that is there twice.
+            message = cut_text(f"The body is not valid JSON: {error}")
+            raise InvalidInput([_problem(message)]) from None
 
 
 def _is_encoded(request: Request) -> bool:
