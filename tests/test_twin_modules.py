@@ -43,6 +43,7 @@ EQUAL = [
     "telemetry/log_lines.py",
     "telemetry/redaction.py",
     "telemetry/span_export.py",
+    "telemetry/tracing_variables.py",
     "web/foreign_pages.py",
     "web/json_body.py",
     "web/middleware/allowed_hosts.py",

@@ -64,6 +64,7 @@ from gateway.telemetry.log_lines import configure_logging
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.spans import read_span
 from gateway.telemetry.trace import read_trace
+from gateway.telemetry.tracing_variables import find_wrong_variables
 from gateway.web.finding import Finding
 from gateway.web.json_body import BodyReader
 from gateway.web.lab_state import LabState
@@ -283,6 +284,9 @@ def create_app(settings: Settings) -> FastAPI:
 def _make_span_export(settings: Settings) -> "SpanExport | None":
     if settings.otlp_endpoint is None:
         return None
+    problems = find_wrong_variables(os.environ)
+    if problems:
+        raise SettingsError("\n".join(problems))
     try:
         from gateway.telemetry.span_export import SpanExport
     except ImportError as error:

@@ -184,6 +184,9 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("SERVICE_B_PROTOCOL", "grpc"),
         ("SERVICE_B_CA_FILE", "/no/such/ca.pem"),
         ("SERVICE_B_CA_FILE", "/"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://[::1"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x:99999/"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x:abc/"),
         ("SERVICE_B_CA_FILE", str(Path(__file__))),
         ("INPUT_LOG_URL", "inputs.db"),
         ("INPUT_LOG_URL", "nosuchdatabase://localhost/inputs"),
@@ -411,7 +414,7 @@ def test_start_is_stopped_when_a_secret_is_given_twice(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "No such file or directory"),
+        (None, "can't be read: No such file or directory"),
         (b"\xff", "is not UTF-8"),
         (b"", "is empty"),
         (b" \r\n", "is empty"),
@@ -429,7 +432,7 @@ def test_start_is_stopped_when_the_file_of_a_secret_is_of_no_use(
     with pytest.raises(SettingsError) as caught:
         load_settings()
 
-    assert str(caught.value) == f"INPUT_LOG_URL_FILE: {file}: {reason}"
+    assert str(caught.value) == f"INPUT_LOG_URL_FILE: its file {reason}"
 
 
 def test_start_is_stopped_when_several_processes_are_to_have_faults(
@@ -440,3 +443,19 @@ def test_start_is_stopped_when_several_processes_are_to_have_faults(
 
     with pytest.raises(SettingsError, match=r"^LAB_FAULTS: .*WORKERS must be 1"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    "value", ["hidden", "postgresql://u:hidden@h/db", "/no\nhidden", "a" * 999]
+)
+def test_secret_in_place_of_its_file_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("PREDICTOR_API_KEY_FILE", value)
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert str(caught.value).startswith("PREDICTOR_API_KEY_FILE: its file can't be read: ")
+    assert "hidden" not in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -28,6 +28,7 @@ from predictor.telemetry.log_lines import configure_logging
 from predictor.telemetry.metrics import Metrics
 from predictor.telemetry.spans import read_span
 from predictor.telemetry.trace import read_trace
+from predictor.telemetry.tracing_variables import find_wrong_variables
 from predictor.versions.deployment import Deployment
 from predictor.versions.loading import build_loader
 from predictor.versions.manifest import Manifest, read_manifest
@@ -203,6 +204,9 @@ def create_app(settings: Settings) -> FastAPI:
 def _make_span_export(settings: Settings) -> "SpanExport | None":
     if settings.otlp_endpoint is None:
         return None
+    problems = find_wrong_variables(os.environ)
+    if problems:
+        raise SettingsError("\n".join(problems))
     try:
         from predictor.telemetry.span_export import SpanExport
     except ImportError as error:

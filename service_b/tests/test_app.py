@@ -264,6 +264,19 @@ def test_start_is_stopped_when_what_exports_spans_is_not_installed(
     )
 
 
+def test_start_is_stopped_by_a_wrong_variable_of_the_tracing_library(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "foo")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "abc")
+
+    with pytest.raises(SettingsError) as caught:
+        create_app(settings.model_copy(update={"otlp_endpoint": "http://127.0.0.1:4318"}))
+
+    names = [line.split(":")[0] for line in str(caught.value).splitlines()]
+    assert names == ["OTEL_BSP_SCHEDULE_DELAY", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"]
+
+
 def test_there_is_a_layer_for_spans_only_where_they_are_exported(settings: Settings) -> None:
     layers = []
     for endpoint in (None, "http://127.0.0.1:4318"):
