@@ -4,7 +4,7 @@ import os
 import re
 import sqlite3
 import ssl
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -40,6 +40,16 @@ _SQLITE_PARAMETERS = {
     "timeout",
 }
 
+# Which the library looks at only when there is a network to connect to.
+_POSTGRES_NUMBERS = (
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "tcp_user_timeout",
+)
+_NOWHERE = "/nowhere/at/all"
+
 # A name that can stand in a URL's path as it is; `ames@challenger` is a version by its alias.
 MODEL_NAME = "^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"
 
@@ -60,14 +70,16 @@ def _check_database_url(value: str) -> str:
     try:
         url = make_url(value)
         dialect = url.get_dialect()
-        dialect.import_dbapi()
-        dialect().create_connect_args(url)
+        driver: Any = dialect.import_dbapi()
+        _, arguments = dialect().create_connect_args(url)
     except (ArgumentError, TypeError, ValueError) as error:
         raise ValueError("must be a SQLAlchemy URL such as sqlite:////data/inputs.db") from error
     except ImportError as error:
         raise ValueError(f"its database driver is not installed: {error}") from error
     if dialect.is_async:
         raise ValueError("its database driver works only asynchronously")
+    if dialect.driver == "psycopg" and not _takes(driver, arguments):
+        raise ValueError("has parameters that PostgreSQL doesn't know or take")
     if url.get_backend_name() == "sqlite":
         in_memory = ":memory:" in (url.database or ":memory:") or "memory" in url.query.values()
         if in_memory:
@@ -81,6 +93,24 @@ def _check_database_url(value: str) -> str:
                 f"{sqlite3.sqlite_version}; use a newer Python, or name a PostgreSQL database"
             )
     return value
+
+
+def _takes(driver: Any, arguments: Mapping[str, Any]) -> bool:
+    """Say whether psycopg can connect with these arguments, as far as they alone decide it."""
+    numbers = [arguments[name] for name in _POSTGRES_NUMBERS if name in arguments]
+    try:
+        conninfo = driver.conninfo.make_conninfo(**arguments)
+        driver.conninfo.timeout_from_conninfo(driver.conninfo.conninfo_to_dict(conninfo))
+        # The library looks at them only when it connects: to an address that is nobody's, then.
+        conninfo = driver.conninfo.make_conninfo(conninfo, host=_NOWHERE, hostaddr="", port="1")
+        connection = driver.pq.PGconn.connect_start(conninfo.encode())
+        return _NOWHERE.encode() in connection.error_message and all(map(_is_int, numbers))
+    except driver.Error:
+        return False
+
+
+def _is_int(value: str) -> bool:
+    return re.fullmatch(r"\s*[+-]?[0-9]+\s*", value) is not None
 
 
 def _is_secret(name: str, value: str) -> bool:

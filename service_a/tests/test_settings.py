@@ -459,3 +459,35 @@ def test_secret_in_place_of_its_file_is_not_repeated(
     assert str(caught.value).startswith("PREDICTOR_API_KEY_FILE: its file can't be read: ")
     assert "hidden" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["foo=bar", "connect_timeout=abc", "sslmode=foo", "keepalives_idle=x", "channel_binding=x"],
+)
+def test_start_is_stopped_by_a_parameter_that_postgresql_does_not_take(
+    monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    monkeypatch.setenv("INPUT_LOG_URL", f"postgresql+psycopg://u:hidden@host/db?{query}")
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    reason = "has parameters that PostgreSQL doesn't know or take"
+    assert str(caught.value) == f"INPUT_LOG_URL: Value error, {reason}"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "host/db?connect_timeout=5&sslmode=require&keepalives_idle=30&application_name=a",
+        "/db?host=a:5432&host=b:5433&target_session_attrs=primary",
+        "/db?host=/var/run/postgresql",
+        "db?options=-csearch_path%3Dlab",
+    ],
+)
+def test_parameters_of_postgresql_are_taken(monkeypatch: pytest.MonkeyPatch, rest: str) -> None:
+    url = f"postgresql+psycopg://u:p@{rest}"
+    monkeypatch.setenv("INPUT_LOG_URL", url)
+
+    assert load_settings().input_log_url == url
