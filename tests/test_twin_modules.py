@@ -48,6 +48,7 @@ EQUAL = [
     "web/json_body.py",
     "web/middleware/allowed_hosts.py",
     "web/middleware/allowed_methods.py",
+    "web/middleware/byte_ranges.py",
     "web/middleware/head_requests.py",
     "web/middleware/json_errors.py",
     "web/middleware/request_line.py",

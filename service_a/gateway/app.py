@@ -71,6 +71,7 @@ from gateway.web.lab_state import LabState
 from gateway.web.middleware.allowed_hosts import AllowedHosts
 from gateway.web.middleware.allowed_methods import AllowedMethods
 from gateway.web.middleware.api_keys import ApiKeys
+from gateway.web.middleware.byte_ranges import ByteRanges
 from gateway.web.middleware.head_requests import HeadRequests
 from gateway.web.middleware.json_errors import JsonErrors
 from gateway.web.middleware.request_events import RequestEvents
@@ -129,8 +130,8 @@ class Gateway(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = AllowedMethods(JsonErrors(framework.app), self.router.routes)
-        layers = HeadRequests(layers)
+        layers: ASGIApp = JsonErrors(ByteRanges(framework.app))
+        layers = HeadRequests(AllowedMethods(layers, self.router.routes))
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:

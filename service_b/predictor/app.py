@@ -39,6 +39,7 @@ from predictor.web.json_body import BodyReader
 from predictor.web.middleware.allowed_hosts import AllowedHosts
 from predictor.web.middleware.allowed_methods import AllowedMethods
 from predictor.web.middleware.api_key import ApiKey
+from predictor.web.middleware.byte_ranges import ByteRanges
 from predictor.web.middleware.fault_layer import KINDS, FaultLayer
 from predictor.web.middleware.head_requests import HeadRequests
 from predictor.web.middleware.json_errors import JsonErrors
@@ -83,8 +84,8 @@ class Predictor(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = AllowedMethods(JsonErrors(framework.app), self.router.routes)
-        layers = HeadRequests(layers)
+        layers: ASGIApp = JsonErrors(ByteRanges(framework.app))
+        layers = HeadRequests(AllowedMethods(layers, self.router.routes))
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:

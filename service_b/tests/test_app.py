@@ -297,3 +297,9 @@ def test_every_method_that_a_path_takes_is_named_where_another_is_refused(
             named = client.patch(path).headers["Allow"].split(", ")
             replies = {method: client.request(method, path) for method in METHODS}
             assert named == [name for name in METHODS if replies[name].status_code != 405], path
+
+
+def test_range_of_a_file_in_an_unknown_unit_is_ignored(client: TestClient) -> None:
+    headers = {"Range": "items=0-1"}
+
+    assert client.get("/static-offline-docs/swagger-ui.css", headers=headers).status_code == 200
