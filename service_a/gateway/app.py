@@ -65,11 +65,14 @@ from gateway.telemetry.log_lines import configure_logging
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.spans import read_span
 from gateway.telemetry.trace import read_trace
+from gateway.telemetry.tracing_variables import find_wrong_variables
 from gateway.web.finding import Finding
 from gateway.web.json_body import BodyReader
 from gateway.web.lab_state import LabState
 from gateway.web.middleware.allowed_hosts import AllowedHosts
+from gateway.web.middleware.allowed_methods import AllowedMethods
 from gateway.web.middleware.api_keys import ApiKeys
+from gateway.web.middleware.byte_ranges import ByteRanges
 from gateway.web.middleware.head_requests import HeadRequests
 from gateway.web.middleware.json_errors import JsonErrors
 from gateway.web.middleware.request_events import RequestEvents
@@ -128,7 +131,8 @@ class Gateway(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
+        layers: ASGIApp = JsonErrors(ByteRanges(framework.app))
+        layers = HeadRequests(AllowedMethods(layers, self.router.routes))
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
@@ -283,6 +287,9 @@ def create_app(settings: Settings) -> FastAPI:
 def _make_span_export(settings: Settings) -> "SpanExport | None":
     if settings.otlp_endpoint is None:
         return None
+    problems = find_wrong_variables(os.environ)
+    if problems:
+        raise SettingsError("\n".join(problems))
     try:
         from gateway.telemetry.span_export import SpanExport
     except ImportError as error:

@@ -4,7 +4,7 @@ import os
 import re
 import sqlite3
 import ssl
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError
 from urllib3.util import Url, parse_url
 
 from gateway.telemetry.redaction import hide_secrets
+from gateway.telemetry.tracing_variables import is_http_url
 
 # Beside main.py, as in a checkout; an installed service has its files where it is started.
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
@@ -38,6 +39,16 @@ _SQLITE_PARAMETERS = {
     "isolation_level",
     "timeout",
 }
+
+# Which the library looks at only when there is a network to connect to.
+_POSTGRES_NUMBERS = (
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "tcp_user_timeout",
+)
+_NOWHERE = "/nowhere/at/all"
 
 # A name that can stand in a URL's path as it is; `ames@challenger` is a version by its alias.
 MODEL_NAME = "^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"
@@ -59,14 +70,16 @@ def _check_database_url(value: str) -> str:
     try:
         url = make_url(value)
         dialect = url.get_dialect()
-        dialect.import_dbapi()
-        dialect().create_connect_args(url)
+        driver: Any = dialect.import_dbapi()
+        _, arguments = dialect().create_connect_args(url)
     except (ArgumentError, TypeError, ValueError) as error:
         raise ValueError("must be a SQLAlchemy URL such as sqlite:////data/inputs.db") from error
     except ImportError as error:
         raise ValueError(f"its database driver is not installed: {error}") from error
     if dialect.is_async:
         raise ValueError("its database driver works only asynchronously")
+    if dialect.driver == "psycopg" and not _takes(driver, arguments):
+        raise ValueError("has parameters that PostgreSQL doesn't know or take")
     if url.get_backend_name() == "sqlite":
         in_memory = ":memory:" in (url.database or ":memory:") or "memory" in url.query.values()
         if in_memory:
@@ -80,6 +93,24 @@ def _check_database_url(value: str) -> str:
                 f"{sqlite3.sqlite_version}; use a newer Python, or name a PostgreSQL database"
             )
     return value
+
+
+def _takes(driver: Any, arguments: Mapping[str, Any]) -> bool:
+    """Say whether psycopg can connect with these arguments, as far as they alone decide it."""
+    numbers = [arguments[name] for name in _POSTGRES_NUMBERS if name in arguments]
+    try:
+        conninfo = driver.conninfo.make_conninfo(**arguments)
+        driver.conninfo.timeout_from_conninfo(driver.conninfo.conninfo_to_dict(conninfo))
+        # The library looks at them only when it connects: to an address that is nobody's, then.
+        conninfo = driver.conninfo.make_conninfo(conninfo, host=_NOWHERE, hostaddr="", port="1")
+        connection = driver.pq.PGconn.connect_start(conninfo.encode())
+        return _NOWHERE.encode() in connection.error_message and all(map(_is_int, numbers))
+    except driver.Error:
+        return False
+
+
+def _is_int(value: str) -> bool:
+    return re.fullmatch(r"\s*[+-]?[0-9]+\s*", value) is not None
 
 
 def _is_secret(name: str, value: str) -> bool:
@@ -116,6 +147,12 @@ def _check_host(value: str) -> str:
         value.encode("idna")
     except UnicodeError as error:
         raise ValueError("must be an address or the name of a host") from error
+    return value
+
+
+def _check_address(value: str) -> str:
+    if not is_http_url(value):
+        raise ValueError("must be a URL such as http://localhost:4318")
     return value
 
 
@@ -191,7 +228,7 @@ class Settings(BaseSettings):
     """How log lines are written: `text` for eyes, or `json`, which has everything."""
 
     otlp_endpoint: Annotated[
-        Annotated[str, Field(pattern=r"^https?://[^\s/]\S*$")] | None,
+        Annotated[str, Field(pattern=r"^\S+$"), AfterValidator(_check_address)] | None,
         BeforeValidator(_none_if_empty),
     ] = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     """Where the spans of each request are sent, by OTLP over HTTP; unset is nowhere."""
@@ -376,19 +413,19 @@ def _read_secret_files() -> dict[str, Any]:
             continue
         if name in variables:
             raise SettingsError(f"{name} and {file_name}: only one of them may be set")
-        path = Path(variables[file_name])
+        # What it names is not repeated: it may be the secret itself, by mistake.
         try:
-            content = path.read_text(encoding="utf-8-sig")
+            content = Path(variables[file_name]).read_text(encoding="utf-8-sig")
         except OSError as error:
-            raise SettingsError(f"{file_name}: {path}: {error.strerror}") from error
+            raise SettingsError(f"{file_name}: its file can't be read: {error.strerror}") from None
         except UnicodeDecodeError as error:
-            raise SettingsError(f"{file_name}: {path}: is not UTF-8") from error
+            raise SettingsError(f"{file_name}: its file is not UTF-8") from error
         content = content.rstrip("\n")
         # As good as unset, an empty one would let anybody call.
         if not content.strip():
-            raise SettingsError(f"{file_name}: {path}: is empty")
+            raise SettingsError(f"{file_name}: its file is empty")
         if "\n" in content:
-            raise SettingsError(f"{file_name}: {path}: has more than one line")
+            raise SettingsError(f"{file_name}: its file has more than one line")
         held[name if Settings.model_fields[field].validation_alias else field] = content
     return held
 

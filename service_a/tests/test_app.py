@@ -18,6 +18,7 @@ from tests.conftest import StartGateway
 from tests.log_file import read_inputs
 from tests.stub_server import CERTIFICATES, StubServer
 
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 PREFLIGHT = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
 
 
@@ -334,6 +335,20 @@ def test_start_is_stopped_when_what_exports_spans_is_not_installed(
     )
 
 
+def test_start_is_stopped_by_a_wrong_variable_of_the_tracing_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+    monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "foo")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "abc")
+
+    with pytest.raises(SettingsError) as caught:
+        create_app(load_settings())
+
+    names = [line.split(":")[0] for line in str(caught.value).splitlines()]
+    assert names == ["OTEL_BSP_SCHEDULE_DELAY", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"]
+
+
 def test_there_is_a_layer_for_spans_only_where_they_are_exported(
     monkeypatch: pytest.MonkeyPatch, log_path: Path
 ) -> None:
@@ -344,3 +359,23 @@ def test_there_is_a_layer_for_spans_only_where_they_are_exported(
         layers.append(type(create_app(load_settings()).build_middleware_stack()))
 
     assert layers == [RequestEvents, RequestSpans]
+
+
+def test_every_method_that_a_path_takes_is_named_where_another_is_refused(
+    start_gateway: StartGateway,
+) -> None:
+    client = start_gateway(LAB_FAULTS="1")
+    paths = [re.sub("{.*?}", "x", path) for path in client.get("/openapi.json").json()["paths"]]
+
+    for path in [*paths, "/docs", "/openapi.json", "/static-offline-docs/x", "/lab", "/lab/x"]:
+        named = client.patch(path).headers["Allow"].split(", ")
+        replies = {method: client.request(method, path) for method in METHODS}
+        assert named == [name for name in METHODS if replies[name].status_code != 405], path
+
+
+def test_range_of_a_file_in_an_unknown_unit_is_ignored(start_gateway: StartGateway) -> None:
+    client = start_gateway()
+    headers = {"Range": "items=0-1"}
+
+    assert client.get("/static-offline-docs/swagger-ui.css", headers=headers).status_code == 200
+    assert client.get("/lab/page.css", headers=headers).status_code == 200

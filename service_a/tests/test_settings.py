@@ -184,6 +184,9 @@ def test_a_password_is_not_told_when_its_url_is_wrong(
         ("SERVICE_B_PROTOCOL", "grpc"),
         ("SERVICE_B_CA_FILE", "/no/such/ca.pem"),
         ("SERVICE_B_CA_FILE", "/"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://[::1"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x:99999/"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x:abc/"),
         ("SERVICE_B_CA_FILE", str(Path(__file__))),
         ("INPUT_LOG_URL", "inputs.db"),
         ("INPUT_LOG_URL", "nosuchdatabase://localhost/inputs"),
@@ -411,7 +414,7 @@ def test_start_is_stopped_when_a_secret_is_given_twice(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "No such file or directory"),
+        (None, "can't be read: No such file or directory"),
         (b"\xff", "is not UTF-8"),
         (b"", "is empty"),
         (b" \r\n", "is empty"),
@@ -429,7 +432,7 @@ def test_start_is_stopped_when_the_file_of_a_secret_is_of_no_use(
     with pytest.raises(SettingsError) as caught:
         load_settings()
 
-    assert str(caught.value) == f"INPUT_LOG_URL_FILE: {file}: {reason}"
+    assert str(caught.value) == f"INPUT_LOG_URL_FILE: its file {reason}"
 
 
 def test_start_is_stopped_when_several_processes_are_to_have_faults(
@@ -440,3 +443,51 @@ def test_start_is_stopped_when_several_processes_are_to_have_faults(
 
     with pytest.raises(SettingsError, match=r"^LAB_FAULTS: .*WORKERS must be 1"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    "value", ["hidden", "postgresql://u:hidden@h/db", "/no\nhidden", "a" * 999]
+)
+def test_secret_in_place_of_its_file_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("PREDICTOR_API_KEY_FILE", value)
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert str(caught.value).startswith("PREDICTOR_API_KEY_FILE: its file can't be read: ")
+    assert "hidden" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["foo=bar", "connect_timeout=abc", "sslmode=foo", "keepalives_idle=x", "channel_binding=x"],
+)
+def test_start_is_stopped_by_a_parameter_that_postgresql_does_not_take(
+    monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    monkeypatch.setenv("INPUT_LOG_URL", f"postgresql+psycopg://u:hidden@host/db?{query}")
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    reason = "has parameters that PostgreSQL doesn't know or take"
+    assert str(caught.value) == f"INPUT_LOG_URL: Value error, {reason}"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "host/db?connect_timeout=5&sslmode=require&keepalives_idle=30&application_name=a",
+        "/db?host=a:5432&host=b:5433&target_session_attrs=primary",
+        "/db?host=/var/run/postgresql",
+        "db?options=-csearch_path%3Dlab",
+    ],
+)
+def test_parameters_of_postgresql_are_taken(monkeypatch: pytest.MonkeyPatch, rest: str) -> None:
+    url = f"postgresql+psycopg://u:p@{rest}"
+    monkeypatch.setenv("INPUT_LOG_URL", url)
+
+    assert load_settings().input_log_url == url

@@ -28,6 +28,7 @@ from predictor.telemetry.log_lines import configure_logging
 from predictor.telemetry.metrics import Metrics
 from predictor.telemetry.spans import read_span
 from predictor.telemetry.trace import read_trace
+from predictor.telemetry.tracing_variables import find_wrong_variables
 from predictor.versions.deployment import Deployment
 from predictor.versions.loading import build_loader
 from predictor.versions.manifest import Manifest, read_manifest
@@ -36,7 +37,9 @@ from predictor.versions.sources import build_sources
 from predictor.versions.watcher import Watcher
 from predictor.web.json_body import BodyReader
 from predictor.web.middleware.allowed_hosts import AllowedHosts
+from predictor.web.middleware.allowed_methods import AllowedMethods
 from predictor.web.middleware.api_key import ApiKey
+from predictor.web.middleware.byte_ranges import ByteRanges
 from predictor.web.middleware.fault_layer import KINDS, FaultLayer
 from predictor.web.middleware.head_requests import HeadRequests
 from predictor.web.middleware.json_errors import JsonErrors
@@ -81,7 +84,8 @@ class Predictor(FastAPI):
         settings: Settings = self.state.settings
         framework = cast(ServerErrorMiddleware, super().build_middleware_stack())
         # Without the framework's outermost layer: `RequestLine` answers unexpected errors.
-        layers: ASGIApp = HeadRequests(JsonErrors(framework.app))
+        layers: ASGIApp = JsonErrors(ByteRanges(framework.app))
+        layers = HeadRequests(AllowedMethods(layers, self.router.routes))
         if settings.root_path:
             layers = WithRootPath(layers)
         if "direct_routes" not in settings.plain:
@@ -201,6 +205,9 @@ def create_app(settings: Settings) -> FastAPI:
 def _make_span_export(settings: Settings) -> "SpanExport | None":
     if settings.otlp_endpoint is None:
         return None
+    problems = find_wrong_variables(os.environ)
+    if problems:
+        raise SettingsError("\n".join(problems))
     try:
         from predictor.telemetry.span_export import SpanExport
     except ImportError as error:

@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from predictor.telemetry.redaction import hide_secrets
+from predictor.telemetry.tracing_variables import is_http_url
 
 # Beside main.py, as in a checkout; an installed service has its files where it is started.
 SERVICE_FOLDER = Path(__file__).resolve().parent.parent
@@ -43,6 +44,12 @@ def _split(value: object) -> object:
     if value.strip() and not parts:
         raise ValueError("has commas and nothing between them")
     return parts or None
+
+
+def _check_address(value: str) -> str:
+    if not is_http_url(value):
+        raise ValueError("must be a URL such as http://localhost:4318")
+    return value
 
 
 def _none_if_empty(value: object) -> object:
@@ -127,7 +134,7 @@ class Settings(BaseSettings):
     """How log lines are written: `text` for eyes, or `json`, which has everything."""
 
     otlp_endpoint: Annotated[
-        Annotated[str, Field(pattern=r"^https?://[^\s/]\S*$")] | None,
+        Annotated[str, Field(pattern=r"^\S+$"), AfterValidator(_check_address)] | None,
         BeforeValidator(_none_if_empty),
     ] = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     """Where the spans of each request are sent, by OTLP over HTTP; unset is nowhere."""
@@ -289,19 +296,19 @@ def _read_secret_files() -> dict[str, Any]:
             continue
         if name in variables:
             raise SettingsError(f"{name} and {file_name}: only one of them may be set")
-        path = Path(variables[file_name])
+        # What it names is not repeated: it may be the secret itself, by mistake.
         try:
-            content = path.read_text(encoding="utf-8-sig")
+            content = Path(variables[file_name]).read_text(encoding="utf-8-sig")
         except OSError as error:
-            raise SettingsError(f"{file_name}: {path}: {error.strerror}") from error
+            raise SettingsError(f"{file_name}: its file can't be read: {error.strerror}") from None
         except UnicodeDecodeError as error:
-            raise SettingsError(f"{file_name}: {path}: is not UTF-8") from error
+            raise SettingsError(f"{file_name}: its file is not UTF-8") from error
         content = content.rstrip("\n")
         # As good as unset, an empty one would let anybody call.
         if not content.strip():
-            raise SettingsError(f"{file_name}: {path}: is empty")
+            raise SettingsError(f"{file_name}: its file is empty")
         if "\n" in content:
-            raise SettingsError(f"{file_name}: {path}: has more than one line")
+            raise SettingsError(f"{file_name}: its file has more than one line")
         held[name if Settings.model_fields[field].validation_alias else field] = content
     return held
 

@@ -11,6 +11,9 @@ from predictor.serving.direct_routes import DirectRoutes
 from predictor.settings import Settings, SettingsError
 from predictor.web.middleware.request_line import RequestLine
 from predictor.web.middleware.request_spans import RequestSpans
+from tests.conftest import WriteVersion
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
@@ -261,6 +264,19 @@ def test_start_is_stopped_when_what_exports_spans_is_not_installed(
     )
 
 
+def test_start_is_stopped_by_a_wrong_variable_of_the_tracing_library(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "foo")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "abc")
+
+    with pytest.raises(SettingsError) as caught:
+        create_app(settings.model_copy(update={"otlp_endpoint": "http://127.0.0.1:4318"}))
+
+    names = [line.split(":")[0] for line in str(caught.value).splitlines()]
+    assert names == ["OTEL_BSP_SCHEDULE_DELAY", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"]
+
+
 def test_there_is_a_layer_for_spans_only_where_they_are_exported(settings: Settings) -> None:
     layers = []
     for endpoint in (None, "http://127.0.0.1:4318"):
@@ -268,3 +284,22 @@ def test_there_is_a_layer_for_spans_only_where_they_are_exported(settings: Setti
         layers.append(type(app.build_middleware_stack()))
 
     assert layers == [RequestLine, RequestSpans]
+
+
+def test_every_method_that_a_path_takes_is_named_where_another_is_refused(
+    settings: Settings, write_version: WriteVersion
+) -> None:
+    write_version()
+    with TestClient(create_app(settings.model_copy(update={"faults": True}))) as client:
+        paths = [re.sub("{.*?}", "x", path) for path in client.get("/openapi.json").json()["paths"]]
+
+        for path in [*paths, "/docs", "/openapi.json", "/static-offline-docs/x"]:
+            named = client.patch(path).headers["Allow"].split(", ")
+            replies = {method: client.request(method, path) for method in METHODS}
+            assert named == [name for name in METHODS if replies[name].status_code != 405], path
+
+
+def test_range_of_a_file_in_an_unknown_unit_is_ignored(client: TestClient) -> None:
+    headers = {"Range": "items=0-1"}
+
+    assert client.get("/static-offline-docs/swagger-ui.css", headers=headers).status_code == 200

@@ -205,6 +205,9 @@ def test_variable_of_a_library_is_named_when_its_value_is_wrong(
         ("LOG_LEVEL", "LOUD"),
         ("LAB_PLAIN", "2"),
         ("LAB_FAULTS", "2"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://[::1"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x:99999/"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x:abc/"),
         ("PREDICTOR_ALLOWED_HOSTS", "http://lab.example"),
         ("PREDICTOR_ALLOWED_HOSTS", "lab.example:8001"),
         ("PREDICTOR_ALLOWED_HOSTS", "*"),
@@ -319,7 +322,7 @@ def test_start_is_stopped_when_a_secret_is_given_twice(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "No such file or directory"),
+        (None, "can't be read: No such file or directory"),
         (b"\xff", "is not UTF-8"),
         (b"", "is empty"),
         (b" \r\n", "is empty"),
@@ -337,7 +340,7 @@ def test_start_is_stopped_when_the_file_of_a_secret_is_of_no_use(
     with pytest.raises(SettingsError) as caught:
         load_settings()
 
-    assert str(caught.value) == f"PREDICTOR_API_KEY_FILE: {file}: {reason}"
+    assert str(caught.value) == f"PREDICTOR_API_KEY_FILE: its file {reason}"
 
 
 def test_start_is_stopped_when_several_processes_are_to_have_faults(
@@ -348,3 +351,19 @@ def test_start_is_stopped_when_several_processes_are_to_have_faults(
 
     with pytest.raises(SettingsError, match=r"^LAB_FAULTS: .*WORKERS must be 1"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    "value", ["hidden", "postgresql://u:hidden@h/db", "/no\nhidden", "a" * 999]
+)
+def test_secret_in_place_of_its_file_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("PREDICTOR_API_KEY_FILE", value)
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert str(caught.value).startswith("PREDICTOR_API_KEY_FILE: its file can't be read: ")
+    assert "hidden" not in str(caught.value)
+    assert "\n" not in str(caught.value)

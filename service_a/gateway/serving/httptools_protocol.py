@@ -16,6 +16,7 @@ from gateway.serving.bounded_protocol import (
     TOO_BUSY,
     BoundedProtocol,
     Refused,
+    close_if_unasked,
 )
 from gateway.serving.head_check import OTHER_VERSION, add_path, check_head
 from gateway.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
@@ -171,7 +172,10 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
             return
         if len(self.headers) > MAX_HEAD_FIELDS:
             raise self._describe_long_head()
-        check_head(self.headers, self.parser.get_http_version())
+        version = self.parser.get_http_version()
+        check_head(self.headers, version)
+        if version == "1.0":  # where nobody asks whether to send (RFC 9110, section 10.1.1)
+            self.expect_100_continue = False
         if self._head_bytes:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > MAX_HEAD_BYTES:
@@ -221,6 +225,8 @@ class BoundedHttpToolsProtocol(BoundedProtocol, HttpToolsProtocol):
             self._wait_for_next()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        if cycle.waiting_for_100_continue:
+            app = close_if_unasked(app, cycle)
         self._task = self.loop.create_task(cycle.run_asgi(app))
         self._task.add_done_callback(self.tasks.discard)
         self.tasks.add(self._task)

@@ -149,9 +149,12 @@ def test_body_is_given_up_when_those_of_others_leave_no_room_for_it() -> None:
     assert caller.sent == 1
 
 
-@pytest.mark.parametrize(("size", "sent"), [(MAX_BYTES, 1), (MAX_BYTES + 1, 0)])
+@pytest.mark.parametrize(
+    ("version", "size", "sent"),
+    [("1.1", MAX_BYTES, 1), ("1.1", MAX_BYTES + 1, 0), ("1.0", MAX_BYTES + 1, 1)],
+)
 def test_caller_that_asks_before_it_sends_is_told_at_once_that_its_body_is_too_large(
-    size: int, sent: int
+    version: str, size: int, sent: int
 ) -> None:
     headers = [
         (b"content-type", b"application/json"),
@@ -159,7 +162,8 @@ def test_caller_that_asks_before_it_sends_is_told_at_once_that_its_body_is_too_l
         (b"content-length", b"%d" % size),
     ]
     caller = FakeCaller(b"1")
-    request = Request({"type": "http", "headers": headers}, caller.receive)
+    scope = {"type": "http", "http_version": version, "headers": headers}
+    request = Request(scope, caller.receive)
 
     with suppress(BodyTooLarge):
         asyncio.run(BodyReader(MAX_BYTES).read(request))
@@ -288,3 +292,19 @@ def test_nesting_is_read_up_to_200_levels(parse: Callable[..., Any], wrap: str) 
 
     assert json.dumps(parse(text.encode()), separators=(",", ":")) == text
     refuse(parse, wrap.format(wrap.format(text)).encode())
+
+
+@pytest.mark.parametrize(("item", "empty"), [(b"[]", []), (b"{}", {})])
+def test_objects_and_arrays_are_limited_in_number(
+    parse: Callable[..., Any], item: bytes, empty: Any
+) -> None:
+    assert parse(b"[%b]" % b",".join([item] * 49_999)) == [empty] * 49_999
+    assert "more than 50000 objects and arrays" in refuse(
+        parse, b"[%b]" % b",".join([item] * 50_000)
+    )
+
+
+def test_long_key_that_is_there_twice_is_not_repeated_whole(parse: Callable[..., Any]) -> None:
+    key = b'"%b":1' % (b"a" * 40_000)
+
+    assert len(refuse(parse, b"{%b,%b}" % (key, key))) < 300

@@ -131,3 +131,9 @@ def test_fields_are_suggested_only_for_the_first_three_unknown_ones() -> None:
 
     told = [problem["msg"] for problem in problems]
     assert told == ["Unknown field. Did you mean 'model'?"] * 3 + ["Unknown field"] * 2
+
+
+def test_long_name_of_an_unknown_field_is_not_repeated_whole() -> None:
+    (problem,) = find_problems({"data": 1, "a" * 900_000: 1})
+
+    assert problem["loc"] == ["body", f"{'a' * 200}…"]

@@ -10,11 +10,14 @@ from itertools import takewhile
 from typing import Any
 from uuid import uuid4
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from predictor.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
 
 _logger = logging.getLogger(__name__)
 
 _RETRY_AFTER_SECONDS = 5
+_CLOSE = (b"connection", b"close")
 
 INVALID = "The request is not valid HTTP"
 LONG_HEAD = f"The head is over the limit of {MAX_HEAD_BYTES} bytes or {MAX_HEAD_FIELDS} fields"
@@ -210,6 +213,25 @@ class BoundedProtocol(asyncio.Protocol):
         elif self not in self._waits.unfinished:
             self._waits.idle.pop(self, None)
             self._waits.unfinished[self] = time.monotonic()
+
+
+def close_if_unasked(app: ASGIApp, cycle: Any) -> ASGIApp:
+    """Have the connection closed if the answer comes in place of a `100 Continue`.
+
+    The caller then sends its body or doesn't, and what comes next may be either the body or
+    another request (RFC 9110, section 10.1.1). A caller that has begun to send it sends it all.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_closing(message: Message) -> None:
+            if cycle.waiting_for_100_continue and cycle.more_body and not cycle.body:
+                headers = [each for each in message["headers"] if each != _CLOSE]
+                message["headers"] = [*headers, _CLOSE]
+            await send(message)
+
+        await app(scope, receive, send_closing)
+
+    return answer
 
 
 def _write_answer(status: int, detail: str) -> bytes:

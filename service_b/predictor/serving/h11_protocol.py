@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import h11
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from predictor.serving.bounded_protocol import (
@@ -14,6 +15,7 @@ from predictor.serving.bounded_protocol import (
     TOO_BUSY,
     BoundedProtocol,
     Refused,
+    close_if_unasked,
 )
 from predictor.serving.head_check import OTHER_VERSION, UNKNOWN_CODING, add_path, check_head
 from predictor.serving.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS, Limits
@@ -28,6 +30,8 @@ class BoundedH11Protocol(BoundedProtocol, H11Protocol):  # type: ignore[misc]
     def __init__(self, limits: Limits, *arguments: Any, **options: Any) -> None:
         super().__init__(limits, *arguments, **options)
         self.conn = _BoundedParser(self)
+        self._loaded_app = self.app
+        self.app = self._answer
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -72,6 +76,9 @@ class BoundedH11Protocol(BoundedProtocol, H11Protocol):  # type: ignore[misc]
         """Note that the body is whole: nobody waits for it, and it gives way to none."""
         self.cycle.more_body = False
         self._waits.bodies.pop(self, None)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await close_if_unasked(self._loaded_app, self.cycle)(scope, receive, send)
 
     def _settle(self) -> None:
         """Count what h11 keeps, and see what is to be waited for now."""

@@ -7,6 +7,7 @@ from typing import Any
 from predictor.errors import InvalidInput
 from predictor.inference.prediction import Prediction, PricePrediction
 from predictor.inference.served_model import Predicted
+from predictor.web.validation import cut_text
 
 _FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 # MLflow's clients may send them beside the frame; no model here has use for them.
@@ -136,4 +137,5 @@ def _is_names(names: Any) -> bool:
 
 
 def _wrong(message: str, *place: str | int) -> InvalidInput:
-    return InvalidInput([{"type": "frame", "loc": ["body", *place], "msg": message}])
+    shown = [cut_text(each) if isinstance(each, str) else each for each in place]
+    return InvalidInput([{"type": "frame", "loc": ["body", *shown], "msg": message}])

@@ -1,4 +1,10 @@
-"""Parameters in the query of a call's URL: one that the call doesn't have is refused."""
+"""Parameters in the query of a call's URL: what the call doesn't have is refused.
+
+So is one that is given twice: the framework would take the last and ignore the others.
+"""
+
+from collections import Counter
+from typing import Any
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -6,7 +12,7 @@ from fastapi.routing import APIRoute
 
 from predictor.errors import InvalidInput
 from predictor.web.suggestion import suggest_name
-from predictor.web.validation import MAX_ECHO_CHARS, MAX_PROBLEMS
+from predictor.web.validation import MAX_ECHO_CHARS, MAX_PROBLEMS, cut_text
 
 
 async def refuse_unknown_parameters(request: Request) -> None:
@@ -15,18 +21,22 @@ async def refuse_unknown_parameters(request: Request) -> None:
     A filter with a typing mistake would otherwise give an answer that looks right.
 
     Raises:
-        InvalidInput: the route has no parameter of a name in the query.
+        InvalidInput: the route has no parameter of a name in the query, or a name is there twice.
     """
     if not request.query_params:
         return
     route: APIRoute = request.scope["route"]
     known = _list_names(route.dependant)
-    problems = [
-        {"type": "extra_forbidden", "loc": ["query", name], "msg": _explain(name, known)}
-        | ({"input": value} if len(value) <= MAX_ECHO_CHARS else {})
-        for name, value in request.query_params.items()
-        if name not in known
-    ]
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    problems: list[dict[str, Any]] = []
+    for name, value in request.query_params.items():
+        place = ["query", cut_text(name)]
+        if name not in known:
+            problem = {"type": "extra_forbidden", "loc": place, "msg": _explain(name, known)}
+            problems.append(problem | ({"input": value} if len(value) <= MAX_ECHO_CHARS else {}))
+        elif counts[name] > 1:
+            message = "Parameter is given more than once"
+            problems.append({"type": "duplicate_parameter", "loc": place, "msg": message})
     if problems:
         raise InvalidInput(problems[:MAX_PROBLEMS])
 

@@ -24,7 +24,7 @@ MAX_PROBLEMS = 100
 """How many problems one answer names at most."""
 
 MAX_ECHO_CHARS = 200
-"""How long a value may be that a problem repeats."""
+"""How long a value or a name may be that a problem repeats."""
 
 # Each takes as long as checking an input, and a batch has a thousand inputs.
 _MAX_SUGGESTIONS = 3
@@ -72,10 +72,16 @@ def reject(rejection: InputRejected, loc: Sequence[str | int]) -> InvalidInput:
     return InvalidInput([{"type": "rejected", "loc": [*loc], "msg": str(rejection)}])
 
 
+def cut_text(text: str) -> str:
+    """Leave out the end of a text of the caller's that is too long to be repeated."""
+    return text if len(text) <= MAX_ECHO_CHARS else f"{text[:MAX_ECHO_CHARS]}…"
+
+
 def _describe(detail: ErrorDetails, loc: Sequence[str | int]) -> dict[str, Any]:
+    place = [cut_text(each) if isinstance(each, str) else each for each in detail["loc"]]
     problem: dict[str, Any] = {
         "type": detail["type"],
-        "loc": [*loc, *detail["loc"]],
+        "loc": [*loc, *place],
         "msg": _MESSAGES.get(detail["type"], detail["msg"]),
     }
     if detail["type"] == "literal_error":

@@ -9,7 +9,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from predictor.serving import http_protocol
-from tests.serving.running_server import RunningServer, read_all, split_answers
+from tests.serving.running_server import RunningServer, read_all, read_answer, split_answers
 
 CHUNKED = "Transfer-Encoding: chunked"
 LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -233,3 +233,44 @@ def test_rest_of_a_body_that_nobody_waits_for_is_read_before_the_next_request(
             caller.sendall(b"a" * 99_999)
         caller.sendall(LAST)
         assert read_all(caller).count(b"HTTP/1.1 204 ") == 1
+
+
+async def refuse(_: Scope, __: Receive, send: Send) -> None:
+    headers = [(b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 404, "headers": headers})
+    await send({"type": "http.response.body"})
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 500", CHUNKED])
+def test_connection_is_closed_after_an_answer_in_place_of_a_100_continue(
+    server: RunningServer, framing: str
+) -> None:
+    server.use(refuse)
+
+    (answer,) = server.send(write_head("Expect: 100-continue", framing))
+
+    assert answer.status == 404
+    assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("sent", [b"a" * 10, b"a"], ids=["whole", "part"])
+def test_connection_stays_when_the_body_came_with_the_question(
+    server: RunningServer, sent: bytes
+) -> None:
+    server.use(refuse)
+    with server.connect() as caller:
+        caller.sendall(write_head("Expect: 100-continue", "Content-Length: 10") + sent)
+        first = read_answer(caller)
+        caller.sendall(b"a" * (10 - len(sent)) + LAST)
+        (last,) = split_answers(read_all(caller))
+
+    assert (first.status, last.status) == (404, 404)
+    assert "connection" not in first.headers
+
+
+def test_question_whether_to_send_the_body_is_ignored_in_http_1_0(server: RunningServer) -> None:
+    head = write_head("Expect: 100-continue", "Content-Length: 2").replace(b"/1.1", b"/1.0")
+
+    (answer,) = server.send(head + b"{}")
+
+    assert (answer.status, answer.content["bytes"]) == (200, 2)

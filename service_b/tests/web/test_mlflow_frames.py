@@ -45,6 +45,13 @@ def test_frame_is_refused_with_the_place_of_what_is_wrong() -> None:
     assert problem["loc"] == ["body", "dataframe_split", "data", 1]
 
 
+def test_long_name_of_a_column_is_not_repeated_whole() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_rows({"inputs": {"a" * 900_000: [1, 2, 3]}}, list(COLUMNS), 2)
+    (problem,) = caught.value.problems
+    assert problem["loc"] == ["body", "inputs", f"{'a' * 200}…"]
+
+
 @pytest.mark.parametrize(
     ("body", "place"),
     [

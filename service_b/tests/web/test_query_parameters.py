@@ -89,3 +89,25 @@ def test_problems_are_limited_when_everything_is_unknown(client: TestClient) -> 
 @pytest.mark.parametrize("query", ["?", "?&&"])
 def test_query_without_parameters_is_as_good_as_none(client: TestClient, query: str) -> None:
     assert client.post(f"/act{query}").json() == "done"
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=1&limit=2", "limit=1&limit=1", "limit=&limit=1", "limit=1&model=a&%6cimit=2"]
+)
+def test_parameter_that_is_given_twice_is_refused(client: TestClient, query: str) -> None:
+    reply = client.get(f"/list/here?{query}")
+
+    assert reply.status_code == 422
+    assert reply.json() == [
+        {
+            "type": "duplicate_parameter",
+            "loc": ["query", "limit"],
+            "msg": "Parameter is given more than once",
+        }
+    ]
+
+
+def test_long_name_is_not_repeated_whole(client: TestClient) -> None:
+    (problem,) = client.get(f"/list/here?{'x' * 30_000}=1").json()
+
+    assert problem["loc"] == ["query", f"{'x' * 200}…"]

@@ -1,25 +1,17 @@
 """`HEAD`, wherever there is `GET`."""
 
-from functools import partial
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadRequests:
-    """ASGI middleware: answers `HEAD` with the status and the headers of `GET`.
-
-    Where another method isn't allowed, it is named beside `GET`.
-    """
+    """ASGI middleware: answers `HEAD` with the status and the headers of `GET`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["method"] != "HEAD":
             await self._app(scope, receive, send)
-            return
-        if scope["method"] != "HEAD":
-            await self._app(scope, receive, partial(_send_naming_head, send))
             return
 
         async def send_head(message: Message) -> None:
@@ -35,12 +27,3 @@ class HeadRequests:
         finally:
             if "route" in get:
                 scope["route"] = get["route"]
-
-
-async def _send_naming_head(send: Send, message: Message) -> None:
-    if message["type"] == "http.response.start" and message["status"] == 405:
-        message["headers"] = [
-            (name, b"GET, HEAD" if (name, value) == (b"allow", b"GET") else value)
-            for name, value in message["headers"]
-        ]
-    await send(message)

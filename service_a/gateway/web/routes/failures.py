@@ -3,6 +3,8 @@
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_json
 
@@ -24,6 +26,7 @@ from gateway.errors import (
     WrongContentType,
 )
 from gateway.web.schemas import ErrorAnswer, InvalidInputAnswer
+from gateway.web.validation import MAX_ECHO_CHARS
 
 RETRY_AFTER = {"Retry-After": "5"}
 """In seconds; goes with every 503."""
@@ -82,6 +85,13 @@ def add_failure_handlers(app: FastAPI) -> None:
     async def answer_model_unknown(request: Request, error: ModelUnknown) -> Response:
         request.state.log_fields["outcome"] = "rejected"
         return JSONResponse({"detail": str(error)}, status_code=404)
+
+    @app.exception_handler(RequestValidationError)
+    async def answer_wrong_parameter(request: Request, error: RequestValidationError) -> Response:
+        for problem in error.errors():
+            if len(repr(problem.get("input"))) > MAX_ECHO_CHARS:
+                del problem["input"]
+        return await request_validation_exception_handler(request, error)
 
     @app.exception_handler(FaultUnknown)
     async def answer_fault_unknown(_: Request, error: FaultUnknown) -> Response:

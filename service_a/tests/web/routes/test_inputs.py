@@ -84,6 +84,12 @@ def test_wrong_parameter_is_named(client: TestClient, parameter: str, value: str
     assert reply.json()["detail"][0]["loc"] == ["query", parameter]
 
 
+def test_wrong_value_that_is_long_is_not_repeated(client: TestClient) -> None:
+    reply = client.get("/inputs", params={"limit": "x" * 5000})
+
+    assert (reply.status_code, len(reply.content) < 500) == (422, True)
+
+
 def test_one_input_is_read_by_its_request(client: TestClient) -> None:
     process(client, {"a": 1}, "r1")
 

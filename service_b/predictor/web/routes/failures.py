@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from predictor.errors import (
@@ -22,6 +24,7 @@ from predictor.errors import (
 )
 from predictor.telemetry.metrics import Metrics
 from predictor.web.schemas import ErrorAnswer
+from predictor.web.validation import MAX_ECHO_CHARS
 
 RETRY_AFTER = {"Retry-After": "5"}
 """In seconds; goes with every 503."""
@@ -72,6 +75,13 @@ def add_failure_handlers(app: FastAPI) -> None:
     @answers(BodiesOverBudget, "overloaded")
     async def answer_bodies_over_budget(_: Request, __: BodiesOverBudget) -> Response:
         return _answer_later("Too much is under way")
+
+    @app.exception_handler(RequestValidationError)
+    async def answer_wrong_parameter(request: Request, error: RequestValidationError) -> Response:
+        for problem in error.errors():
+            if len(repr(problem.get("input"))) > MAX_ECHO_CHARS:
+                del problem["input"]
+        return await request_validation_exception_handler(request, error)
 
     @app.exception_handler(FaultUnknown)
     async def answer_fault_unknown(_: Request, error: FaultUnknown) -> Response:

@@ -68,13 +68,6 @@ def test_other_methods_are_as_they_were(client: TestClient) -> None:
     assert client.head("/take").status_code == 405
 
 
-@pytest.mark.parametrize(("path", "allowed"), [("/text", "GET, HEAD"), ("/take", "POST")])
-def test_head_is_allowed_where_get_is(client: TestClient, path: str, allowed: str) -> None:
-    reply = client.delete(path)
-
-    assert (reply.status_code, reply.headers["Allow"]) == (405, allowed)
-
-
 def test_layers_around_see_the_route_and_the_method_that_was_sent() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         scope["route"] = f"route of {scope['method']}"

@@ -46,3 +46,9 @@ def test_nothing_of_it_is_there_unless_it_is_asked_for(
     client: TestClient, method: str, path: str
 ) -> None:
     assert client.request(method, path, json={"seconds": 5}).status_code == 404
+
+
+def test_wrong_name_that_is_long_is_not_repeated(faulty: TestClient) -> None:
+    reply = faulty.delete(f"/faults/{'x' * 5000}")
+
+    assert (reply.status_code, len(reply.content) < 500) == (422, True)
