@@ -48,12 +48,6 @@ TRICKS = [
         "FastAPI's routing",
     ),
     Trick(
-        "joined_writes",
-        "sends the head and the body of an answer in one piece",
-        "`serving/joined_writes.py`",
-        "uvicorn's own protocol",
-    ),
-    Trick(
         "sqlite_writer",
         "writes many rows to SQLite with one statement",
         "`input_log/sqlite_writer.py`",

@@ -31,7 +31,6 @@ EQUAL = [
     "serving/h11_protocol.py",
     "serving/http_protocol.py",
     "serving/httptools_protocol.py",
-    "serving/joined_writes.py",
     "serving/limits.py",
     "serving/server.py",
     "serving/standard_streams.py",

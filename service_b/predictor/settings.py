@@ -76,7 +76,6 @@ Trick = Literal[
     "direct_routes",
     "fast_path",
     "joined_sends",
-    "joined_writes",
     "quick_check",
     "sqlite_writer",
 ]

@@ -17,7 +17,6 @@ from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
 from gateway.serving.http_protocol import HTTPProtocol
-from gateway.serving.joined_writes import JoinedWritesProtocol
 from gateway.serving.limits import MIN_OPEN_FILES, Limits, count_open_files
 from gateway.serving.stopping import GRACEFUL_SECONDS, StoppingServer
 from gateway.serving.workers import supervise
@@ -127,10 +126,9 @@ def _open_server(app: FastAPI) -> Iterator[StoppingServer]:
         body_seconds=settings.body_timeout_seconds,
         max_bytes=settings.max_bytes_under_way,
     )
-    protocol = HTTPProtocol if "joined_writes" in settings.plain else JoinedWritesProtocol
     config = uvicorn.Config(
         app,
-        http=partial(protocol, limits),  # type: ignore[arg-type]
+        http=partial(HTTPProtocol, limits),  # type: ignore[arg-type]
         ws="none",
         log_config=None,
         server_header=False,

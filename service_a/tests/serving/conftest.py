@@ -7,14 +7,13 @@ import pytest
 from gateway.serving import waits
 from gateway.serving.h11_protocol import BoundedH11Protocol
 from gateway.serving.httptools_protocol import BoundedHttpToolsProtocol
-from gateway.serving.joined_writes import JoinedWritesProtocol
 from tests.serving.running_server import RunningServer
 
 
 @pytest.fixture(
     scope="module",
-    params=[BoundedHttpToolsProtocol, BoundedH11Protocol, JoinedWritesProtocol],
-    ids=["httptools", "h11", "joined writes"],
+    params=[BoundedHttpToolsProtocol, BoundedH11Protocol],
+    ids=["httptools", "h11"],
 )
 def running_server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     server = RunningServer(request.param)

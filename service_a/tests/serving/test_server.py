@@ -1,6 +1,5 @@
 """The gateway as a process of its own, over real sockets."""
 
-import asyncio
 import errno
 import gc
 import os
@@ -14,22 +13,17 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Event
-from typing import cast
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.serving import server as server_module
 from gateway.serving import stopping
-from gateway.serving.http_protocol import HTTPProtocol
-from gateway.serving.joined_writes import JoinedWritesProtocol
 from gateway.serving.server import serve
 from gateway.settings import SERVICE_FOLDER, load_settings
 from gateway.telemetry.log_lines import LineFormatter, LineHandler
@@ -242,30 +236,6 @@ def serve_with(server_class: type, monkeypatch: pytest.MonkeyPatch) -> None:
     app.state.draining = Event()
     app.state.settings = load_settings()
     serve(app, app.state.settings, lambda: app)
-
-
-@pytest.mark.parametrize(
-    ("plain", "protocol"), [("0", JoinedWritesProtocol), ("joined_writes", HTTPProtocol)]
-)
-def test_writes_are_joined_unless_they_are_to_be_plain(
-    monkeypatch: pytest.MonkeyPatch, free_port: int, plain: str, protocol: object
-) -> None:
-    protocols = []
-
-    class FakeServer:
-        def __init__(self, config: uvicorn.Config, **_: object) -> None:
-            protocols.append(cast(partial[asyncio.Protocol], config.http).func)
-
-        def run(self, sockets: list[socket.socket]) -> None:
-            assert len(sockets) > 1
-            for each in sockets:
-                each.close()
-
-    monkeypatch.setenv("PORT", str(free_port))
-    monkeypatch.setenv("LAB_PLAIN", plain)
-    serve_with(FakeServer, monkeypatch)
-
-    assert protocols == [protocol]
 
 
 def test_caller_is_refused_until_the_application_has_started(

@@ -11,7 +11,6 @@ from starlette.types import Receive, Scope, Send
 from gateway.serving import stopping
 from gateway.serving.h11_protocol import BoundedH11Protocol
 from gateway.serving.http_protocol import HTTPProtocol
-from gateway.serving.joined_writes import JoinedWritesProtocol
 from gateway.serving.stopping import StoppingServer
 from tests.serving.running_server import (
     WAIT_SECONDS,
@@ -106,7 +105,7 @@ def test_request_under_way_is_answered_when_ctrl_c_ends_the_drain(
     assert answer.status == 200
 
 
-@pytest.mark.parametrize("protocol", [HTTPProtocol, JoinedWritesProtocol, BoundedH11Protocol])
+@pytest.mark.parametrize("protocol", [HTTPProtocol, BoundedH11Protocol])
 def test_callers_are_answered_and_told_to_leave_until_the_drain_ends(
     protocol: type[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """The service as a process of its own, over real sockets."""
 
-import asyncio
 import errno
 import gc
 import json
@@ -12,13 +11,11 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.responses import JSONResponse
@@ -28,8 +25,6 @@ from predictor.app import create_app
 from predictor.command import main
 from predictor.serving import server as server_module
 from predictor.serving import stopping
-from predictor.serving.http_protocol import HTTPProtocol
-from predictor.serving.joined_writes import JoinedWritesProtocol
 from predictor.serving.server import serve
 from predictor.settings import Settings, load_settings
 from predictor.telemetry.log_lines import LineFormatter, LineHandler
@@ -206,30 +201,6 @@ def serve_with(server_class: type, monkeypatch: pytest.MonkeyPatch) -> None:
     app.state.draining = Event()
     app.state.settings = load_settings()
     serve(app, app.state.settings, lambda: app)
-
-
-@pytest.mark.parametrize(
-    ("plain", "protocol"), [("0", JoinedWritesProtocol), ("joined_writes", HTTPProtocol)]
-)
-def test_writes_are_joined_unless_they_are_to_be_plain(
-    monkeypatch: pytest.MonkeyPatch, plain: str, protocol: object
-) -> None:
-    protocols = []
-
-    class FakeServer:
-        def __init__(self, config: uvicorn.Config, **_: object) -> None:
-            protocols.append(cast(partial[asyncio.Protocol], config.http).func)
-
-        def run(self, sockets: list[socket.socket]) -> None:
-            assert len(sockets) > 1
-            for each in sockets:
-                each.close()
-
-    monkeypatch.setenv("PORT", str(find_free_port()))
-    monkeypatch.setenv("LAB_PLAIN", plain)
-    serve_with(FakeServer, monkeypatch)
-
-    assert protocols == [protocol]
 
 
 def test_caller_is_refused_until_the_application_has_started(
