@@ -12,6 +12,7 @@ from benchmarks.wrk import Load, run_wrk
 Say = Callable[[str], None]
 
 MOST_CONNECTIONS = 64
+_LONGEST_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ def running(servers: Iterable[Server], say: Say) -> Iterator[None]:
 
 
 def measure(cases: Sequence[Case], *, rounds: int, seconds: float, say: Say) -> list[Sample]:
-    """Load each case once per round, after a warm-up of a second."""
+    """Load each case once per round, after a warm-up of a second.
+
+    Where no request ended, nothing was measured: the load is repeated, each time twice as long.
+    """
     for case in {case.label: case for case in cases}.values():
         say(f"warming up {case.label}")
         _load(case, 1)
@@ -84,6 +88,11 @@ def measure(cases: Sequence[Case], *, rounds: int, seconds: float, say: Say) -> 
     for number in range(1, rounds + 1):
         for case in cases:
             sample = _take_sample(case, number, seconds)
+            longer = 2 * seconds
+            while sample.load.requests + sample.load.failures == 0 and longer <= _LONGEST_SECONDS:
+                say(f"no request of {case.label} ended; loading it for {longer:g} s")
+                sample = _take_sample(case, number, longer)
+                longer *= 2
             samples.append(sample)
             speed = sample.load.requests_per_second
             say(

@@ -17,14 +17,16 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from benchmarks.bench import Bench, Plan
-from benchmarks.measurement import Cost, Sample
+from benchmarks.measurement import Case, Cost, Sample, measure, running
 from benchmarks.page import make_table, write_page
 from benchmarks.postgres import is_installed, running_postgres
 from benchmarks.processor_limit import limited
 from benchmarks.revisions import make_rows
 from benchmarks.scale import make_gateways, make_predictors, measure_group
 from benchmarks.scale import make_rows as make_scale_rows
+from benchmarks.server import Server
 from benchmarks.span_receiver import count_spans
+from benchmarks.subject import Subject
 from benchmarks.summary import Ratios, compare_rounds, read_cpu, read_speed
 from benchmarks.traces import measure_traces
 from benchmarks.tricks import TRICKS, Trick, make_row, measure_trick
@@ -76,6 +78,38 @@ def test_results_are_sane_when_two_revisions_are_measured_for_a_second(tmp_path:
         assert str(ROOT) not in text, "a path of this machine"
     worktrees = subprocess.run(["git", "worktree", "list"], capture_output=True, text=True)
     assert f"{ROOT}/benchmarks/" not in worktrees.stdout, "the other revision is still there"
+
+
+_SLOW_SERVER = """
+import sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(0 if self.path == "/health" else 1.5)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_GET
+
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+@measures
+def test_load_is_repeated_for_longer_when_no_request_ended_in_its_time(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _SLOW_SERVER, "{port}"]
+    server = Server("slow", command, cwd=tmp_path, output=tmp_path / "output")
+    subject = Subject("slow", (server,), "/", lambda house: house)
+    (tmp_path / "bodies").write_text("{}\n")
+
+    with running([server], print):
+        case = Case("slow", subject, tmp_path / "bodies", connections=1)
+        (sample,) = measure([case], rounds=1, seconds=1, say=print)
+
+    assert sample.load.requests >= 1
+    assert sample.load.failures == 0
 
 
 @measures
