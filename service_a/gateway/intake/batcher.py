@@ -37,8 +37,8 @@ class Batcher(Generic[Item, Result]):
     many batches are under way at a time as there are threads.
 
     No caller waits longer than `max_seconds`. Items are refused with `TooBusy` when
-    `max_waiting` wait already, and when they have waited `max_wait_seconds` for their turn.
-    Belongs to one event loop.
+    `max_waiting` wait already, and when they have waited `max_wait_seconds` for their turn, unless
+    others of their caller have had theirs. Belongs to one event loop.
     """
 
     def __init__(

@@ -18,7 +18,17 @@ class Group(Generic[Result]):
     it is cancelled are dropped.
     """
 
-    __slots__ = ("_missing", "_results", "before", "following", "future", "items", "since", "size")
+    __slots__ = (
+        "_missing",
+        "_results",
+        "before",
+        "following",
+        "future",
+        "has_begun",
+        "items",
+        "since",
+        "size",
+    )
 
     def __init__(
         self,
@@ -31,6 +41,7 @@ class Group(Generic[Result]):
         self.size = len(items)
         self.future = future
         self.since = since  # when what waits for it now began to wait
+        self.has_begun = False  # whether a batch has taken some of that
         self.following = following  # the batcher of its items, if another item goes before them
         self.before: Any = None  # the result of that item, once it is done
         self._results: list[Any] = [None] * self.size

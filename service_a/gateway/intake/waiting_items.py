@@ -64,7 +64,7 @@ class WaitingItems(Generic[Item]):
         """Add items of a group, or return why they are refused."""
         if len(self._waiting) >= self._max_waiting:
             return TooBusy(f"{len(self._waiting)} are waiting already")
-        group.since = self._clock()
+        group.since, group.has_begun = self._clock(), False
         self._waiting.extend([Waiting(item, group, i) for i, item in enumerate(items, first_index)])
         # Not before: `close` refuses what it finds, and this what was added later.
         return TooBusy(_CLOSED) if self.closed else None
@@ -92,11 +92,12 @@ class WaitingItems(Generic[Item]):
                     break
                 if waiting.group.future.done():
                     pass  # its caller has gone
-                elif waiting.group.since < earliest:
+                elif waiting.group.since < earliest and not waiting.group.has_begun:
                     late.append(waiting)
                 else:
                     batch.append(waiting)
                     callers.add(waiting.group)
+                    waiting.group.has_begun = True
                 self._waiting.popleft()  # not before: it must be in one of the two at any time
             if not batch:
                 self._asleep.append(self._wakes[number])

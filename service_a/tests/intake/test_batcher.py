@@ -292,6 +292,24 @@ def test_item_is_refused_when_it_waited_too_long_for_its_turn() -> None:
     asyncio.run(run())
 
 
+def test_item_is_not_refused_when_others_of_its_caller_have_had_their_turn_in_time() -> None:
+    async def run() -> None:
+        call, clock = FakeCall(), FakeClock()
+        batcher = make_batcher(call, max_batch=2, max_wait_seconds=5, clock=clock)
+        call.open.clear()
+        begun = batcher.put([1, 2, 3, 4, 5])
+        await call.wait_until_entered()
+        late = batcher.put([6, 7, 8])
+        clock.now += 6
+        call.open.set()
+        assert await begun.future == [2, 4, 6, 8, 10]
+        assert [type(result) for result in await late.future] == [TooBusy] * 3
+        assert call.batches == [[1, 2], [3, 4], [5]]
+        await batcher.close()
+
+    asyncio.run(run())
+
+
 def test_flush_gets_the_time_at_which_the_last_of_its_items_is_given_up() -> None:
     async def run() -> None:
         call, clock = FakeCall(), FakeClock()

@@ -17,8 +17,8 @@ from predictor.web.schemas import BatchRequest, PredictRequest
 
 Form = type[PredictRequest[Any]] | type[BatchRequest[Any]]
 
-# Some eighty houses. The inputs of a larger body are checked in pieces.
-_MAX_BYTES = 128 * 1024
+# Some hundred and sixty houses. The inputs of a larger body are checked in pieces.
+_MAX_BYTES = 256 * 1024
 
 
 def check_quickly(model: ServedModel, form: Form, body: bytes) -> list[BaseModel] | None:
