@@ -25,6 +25,9 @@ _MAX_WAITING = 10_000
 # worth making that one longer: they wait for more of them, or for some time.
 _OUTCOMES_AT_ONCE = 4
 _OUTCOME_DELAY_SECONDS = 0.05
+# So many, as a public batch has, take longer to write than the disk takes to keep them: no input
+# should have to wait for them.
+_MANY_OUTCOMES = 256
 # Outcomes that could not be written are kept for the next try: some megabytes of them, and more
 # than the inputs that can be under way when the log fails.
 _MAX_OUTCOMES = 20_000
@@ -86,7 +89,10 @@ class LogQueue:
         tried again. What is lost all the same stays `pending` in the log.
         """
         self._outcomes += outcomes
-        self._write_outcomes_in(_RETRY_SECONDS if self._retrying else _OUTCOME_DELAY_SECONDS)
+        if len(self._outcomes) >= _MANY_OUTCOMES and not self._retrying:
+            self._write_outcomes()
+        else:
+            self._write_outcomes_in(_RETRY_SECONDS if self._retrying else _OUTCOME_DELAY_SECONDS)
 
     async def check(self) -> None:
         """Raise `InputLogUnavailable` when the log can't be written.

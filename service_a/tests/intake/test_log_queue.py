@@ -111,6 +111,23 @@ def test_few_outcomes_wait_for_more(log: FakeLog, counts: FakeCounts) -> None:
     assert counts.commits == [(1, 1), (3, 0)]
 
 
+@pytest.mark.usefixtures("outcomes_wait")
+def test_many_outcomes_are_written_at_once(
+    log: FakeLog, counts: FakeCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MANY_OUTCOMES", len(OUTCOMES))
+
+    async def use(queue: LogQueue) -> None:
+        queue.write_later(OUTCOMES[:2])
+        queue.write_later(OUTCOMES[2:])
+        assert await asyncio.to_thread(counts.committed.wait, 10)
+        await forward(queue)
+
+    run(log, counts, use)
+
+    assert counts.commits == [(4, 0), (1, 1)]
+
+
 def test_outcomes_are_written_by_themselves_when_no_input_comes(
     log: FakeLog, counts: FakeCounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
