@@ -250,6 +250,33 @@ def test_requests_that_wait_for_their_turn_have_a_bound(subject: Subject) -> Non
         assert subject.read_memory("VmHWM") - before < 40
 
 
+def test_large_inputs_that_come_together_have_a_bound(
+    subjects: dict[str, Subject], tmp_path: Path
+) -> None:
+    subject = make_subject("service_a", "httptools", tmp_path)
+    service_b = subjects["service_b-httptools"].service
+    subject.service.environment["SERVICE_B_URL"] = f"{service_b.url}/predict"
+    # As Python has it, such a text takes more memory than one in ASCII.
+    body = json.dumps({"data": "é" * 430_000}, ensure_ascii=False).encode()
+    with ExitStack() as opened:
+        subject.service.start()
+        opened.callback(subject.service.kill)
+
+        def send_all(_: int) -> set[int]:
+            session = opened.enter_context(requests.Session())
+            session.headers["Content-Type"] = "application/json"
+            url = subject.service.url + subject.post
+            calls = [session.post(url, data=body, timeout=WAIT_SECONDS) for _ in range(12)]
+            return {answer.status_code for answer in calls}
+
+        with ThreadPoolExecutor(8) as callers:
+            statuses = set().union(*callers.map(send_all, range(8)))
+
+        assert 422 in statuses  # it is no house
+        assert statuses <= {422, 503}
+        assert subject.read_memory("VmHWM") < 130
+
+
 def test_pages_of_large_inputs_have_a_bound(tmp_path: Path) -> None:
     subject = make_subject("service_a", "httptools", tmp_path)
     large = {"data": "x" * 900_000, "forward_to_model": False}

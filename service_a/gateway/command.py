@@ -10,6 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from gateway.env_file import load_env_file
+from gateway.serving.memory import return_large_blocks
 from gateway.serving.server import serve
 from gateway.serving.standard_streams import open_closed_streams
 from gateway.settings import SettingsError, list_settings, load_settings
@@ -29,6 +30,7 @@ def main(name: str = "gateway", arguments: Sequence[str] | None = None) -> None:
 
 def make_app(env_file: Path | None = None) -> FastAPI:
     """Make the application; a wrong setting ends the process with one line."""
+    return_large_blocks()
     try:
         load_env_file(env_file)
         settings = load_settings()

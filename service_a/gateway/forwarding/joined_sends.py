@@ -30,27 +30,30 @@ from gateway.forwarding.quick_head import QuickHeadResponse
 # A timeout is set this much longer than the time that is left, and kept until it is too short, or
 # too long by twice this. That is how late an exchange may end at most.
 _LATENESS_SECONDS = 0.05
+# To copy more takes memory, and longer than a system call.
+_MAX_JOINED_BYTES = 64 * 1024
 
 
 class _JoinedSendsSocket(socket.socket):
     # A TLS socket is made without a call of `__init__`.
     _timeout_seconds = 0.0
-    _unsent = b""
+    _unsent: tuple[bytes, ...] = ()
 
     def settimeout(self, _: float | None) -> None:
         """Only the deadline counts."""
 
     def sendall(self, data: Any, *_: Any) -> None:
         """Keep it until the answer is read: then the request is complete."""
-        self._unsent += data
+        self._unsent += (data,)
 
     def recv_into(self, *args: Any) -> int:
         if self._unsent:
-            data, self._unsent = self._unsent, b""
+            pieces, self._unsent = _join(self._unsent), ()
             self._limit()
             # A server that doesn't read all may still have answered.
             with suppress(BrokenPipeError):
-                super().sendall(data)
+                for piece in pieces:
+                    super().sendall(piece)
         self._limit()
         return super().recv_into(*args)
 
@@ -59,6 +62,10 @@ class _JoinedSendsSocket(socket.socket):
         if not 0 <= self._timeout_seconds - remaining <= 2 * _LATENESS_SECONDS:
             self._timeout_seconds = remaining + _LATENESS_SECONDS
             super().settimeout(self._timeout_seconds)
+
+
+def _join(pieces: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    return pieces if sum(map(len, pieces)) > _MAX_JOINED_BYTES else (b"".join(pieces),)
 
 
 class _JoinedSendsTlsSocket(_JoinedSendsSocket, ssl.SSLSocket):

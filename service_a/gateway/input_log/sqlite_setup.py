@@ -9,9 +9,9 @@ _BUSY_TIMEOUT_SECONDS = 2.0
 # Each connection keeps this much of the file in memory. SQLite's own 2 MiB would not make reading
 # faster, as the system keeps the file too.
 _CACHE_KIB = 512
-# The writer keeps this much of what a commit changes. With 2 MiB, SQLite would write half of a
-# thousand large inputs, with the outcomes of as many others, twice.
-_WRITER_CACHE_KIB = 8192
+# The writer keeps this much of what a commit changes. With SQLite's own 2 MiB, a part of a thousand
+# full houses would be written twice.
+_WRITER_CACHE_KIB = 4096
 # A long read keeps SQLite from starting `-wal` over; afterwards the file is cut to this size.
 _MAX_WAL_BYTES = 16 * 1024 * 1024
 # Steps of SQLite's virtual machine: some milliseconds.

@@ -19,6 +19,10 @@ from gateway.intake.entries import NewInput, Outcome
 
 # SQLite takes 32,766 values in one statement.
 _MAX_ROWS = 1000
+_MAX_CHARS = 1024 * 1024
+# A statement that the driver keeps for its next use also keeps its last values; there is one for
+# each number of rows. A new connection has none: that takes a millisecond.
+_MAX_KEPT_CHARS = 4 * 1024 * 1024
 
 _INPUT_COLUMNS = ("request_id", "received_at", "data", "outcome", "model")
 # It inserts nothing, and fails as an insert would when the table is gone.
@@ -26,9 +30,12 @@ _TRY_INSERT = "INSERT INTO inputs (request_id) SELECT request_id FROM inputs WHE
 
 
 class SqliteLogWriter(LogWriter):
+    _kept_chars = 0
+
     def close(self) -> None:
         """Close the connection; a later call opens a new one."""
         self._database.drop_sqlite()
+        self._kept_chars = 0
 
     def _commit(
         self, new: Sequence[NewInput], outcomes: Sequence[Outcome], *, beats: bool
@@ -40,6 +47,11 @@ class SqliteLogWriter(LogWriter):
                 connection.execute(_TRY_INSERT)
                 now = _write_time(datetime.now(UTC))
                 connection.execute("REPLACE INTO heartbeat (id, checked_at) VALUES (1, ?)", [now])
+        self._kept_chars += sum([len(each.data) for each in new])
+        for each in outcomes:
+            self._kept_chars += len(each.prediction or "") + len(each.warnings or "")
+        if self._kept_chars > _MAX_KEPT_CHARS:
+            self.close()
         return numbers
 
     @contextmanager
@@ -57,8 +69,7 @@ class SqliteLogWriter(LogWriter):
 def _insert_inputs(connection: sqlite3.Connection, new: Sequence[NewInput]) -> Sequence[int]:
     """Insert rows; return their numbers."""
     last = 0
-    for start in range(0, len(new), _MAX_ROWS):
-        rows = new[start : start + _MAX_ROWS]
+    for rows in _cut(new):
         values: list[object] = []
         for each in rows:
             values += (
@@ -71,6 +82,18 @@ def _insert_inputs(connection: sqlite3.Connection, new: Sequence[NewInput]) -> S
         last = connection.execute(_write_insert(len(rows)), values).lastrowid or 0
     # Nobody else writes before the commit, so the numbers follow each other.
     return range(last - len(new) + 1, last + 1)
+
+
+def _cut(new: Sequence[NewInput]) -> Iterator[Sequence[NewInput]]:
+    """Cut rows into pieces for one statement each: SQLite copies all its values."""
+    start = chars = 0
+    for end, each in enumerate(new):
+        chars += len(each.data)
+        if end - start == _MAX_ROWS or (chars > _MAX_CHARS and end > start):
+            yield new[start:end]
+            start, chars = end, len(each.data)
+    if new:
+        yield new[start:]
 
 
 def _add_outcomes(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:

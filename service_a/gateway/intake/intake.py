@@ -76,6 +76,7 @@ class Intake:
         request_id = trace.request_id
         forwards = [Forward(data, request_id, model, traceparent, stages) for data in documents]
         group = self._log.write_before(inputs, lane.queue, forwards)
+        del inputs  # they take as much memory as what is forwarded, and are needed no more
         return await self._collect(lane, group, forwards, stages)
 
     def admits(self, model: str | None) -> bool:

@@ -57,6 +57,38 @@ def record(log: LogWriter, request_id: str, data: str = "1") -> int:
     return log.write([NewInput(request_id, data, OutcomeKind.PENDING)])[0]
 
 
+_LARGE_INPUTS = """
+import sys
+from pathlib import Path
+from gateway.input_log import sqlite_writer, writer
+from gateway.input_log.database import LogDatabase
+from gateway.intake.entries import NewInput, OutcomeKind
+
+def read_mib():
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+name, url = sys.argv[1:]
+log = getattr(sqlite_writer, name, None) or getattr(writer, name)
+log = log(LogDatabase(url))
+log.write([NewInput("r", "1", OutcomeKind.LOGGED)])
+before = read_mib()
+for count in range(1, 25):
+    log.write([NewInput("r", "x" * 300_000, OutcomeKind.LOGGED) for _ in range(count)])
+print(read_mib() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory from /proc")
+def test_large_inputs_are_not_kept_in_memory_for_each_number_of_them_that_came_together(
+    writer_class: type[LogWriter], log_path: Path
+) -> None:
+    command = [sys.executable, "-c", _LARGE_INPUTS, writer_class.__name__, f"sqlite:///{log_path}"]
+    mib = float(subprocess.check_output(command, cwd=SERVICE_FOLDER, text=True))
+
+    assert mib < 40  # 300 inputs of .3 MB in 24 statements
+
+
 def test_input_is_committed_when_write_returns(log: LogWriter, log_path: Path) -> None:
     number = record(log, "r1", '{"a":1}')
 
