@@ -4,10 +4,11 @@ It takes a wrong value with a traceback, or goes on as if there were none.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from predictor.telemetry.redaction import hide_secrets
 
@@ -15,6 +16,8 @@ _SAMPLERS = ["always_on", "always_off", "traceidratio"]
 _SAMPLERS += [f"parentbased_{name}" for name in _SAMPLERS]
 _BATCH, _QUEUE = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE"
 _DEFAULT_BATCH, _DEFAULT_QUEUE = 512, 2048
+# RFC 9110: a name is a token, a value has no control characters.
+_HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+\s*=[ -~]*", re.ASCII)
 
 
 def is_http_url(value: str) -> bool:
@@ -30,7 +33,7 @@ def find_wrong_variables(variables: Mapping[str, str]) -> list[str]:
     """Return a line for each variable with a wrong value; an empty one is as good as unset."""
     given = {name: value for name in _CHECKS if (value := variables.get(name, "").strip())}
     lines = [
-        f"{name}: {_CHECKS[name][1]}" + hide_secrets(f" (was {value!r})")
+        f"{name}: {_CHECKS[name][1]}{_repeat(name, value)}"
         for name, value in given.items()
         if not _CHECKS[name][0](value)
     ]
@@ -39,6 +42,11 @@ def find_wrong_variables(variables: Mapping[str, str]) -> list[str]:
     ):
         lines.append(f"{_BATCH}: must be at most {_QUEUE}")
     return lines
+
+
+def _repeat(name: str, value: str) -> str:
+    """Headers are left out: they are there for keys and passwords."""
+    return "" if name.endswith("HEADERS") else hide_secrets(f" (was {value!r})")
 
 
 def _is_whole(value: str, least: int) -> bool:
@@ -60,6 +68,11 @@ def _are_detectors(value: str) -> bool:
     return {name.strip() for name in value.split(",")} <= known
 
 
+def _are_headers(value: str) -> bool:
+    parts = [part.strip() for part in value.split(",")]
+    return all(_HEADER.fullmatch(part) and unquote(part).isprintable() for part in parts if part)
+
+
 _Check = tuple[Callable[[str], bool], str]
 _COUNT: _Check = (lambda value: _is_whole(value, 0), "must be a whole number, 0 or more")
 _SIZE: _Check = (lambda value: _is_whole(value, 1), "must be a whole number, 1 or more")
@@ -72,6 +85,7 @@ _CODING: _Check = (
     lambda value: value.lower() in ("none", "gzip", "deflate"),
     "must be none, gzip or deflate",
 )
+_HEADERS: _Check = (_are_headers, "must be such as name=value, with commas between them")
 _OTLP = ("OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_")
 _CHECKS: dict[str, _Check] = {
     **dict.fromkeys([_BATCH, _QUEUE, "OTEL_BSP_SCHEDULE_DELAY"], _SIZE),
@@ -91,6 +105,7 @@ _CHECKS: dict[str, _Check] = {
     },
     **{f"{prefix}TIMEOUT": _SECONDS for prefix in _OTLP},
     **{f"{prefix}COMPRESSION": _CODING for prefix in _OTLP},
+    **{f"{prefix}HEADERS": _HEADERS for prefix in _OTLP},
     **{
         f"{prefix}{kind}": _FILE
         for prefix in _OTLP

@@ -18,6 +18,11 @@ from predictor.telemetry.tracing_variables import find_wrong_variables, is_http_
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/file"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://[::1"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "no value"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "key=1,=2"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "my key=1"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "key=1%0Aother:2"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "key=ключ"),
         ("OTEL_TRACES_SAMPLER", "sometimes"),
         ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
         ("OTEL_RESOURCE_ATTRIBUTES", "stage=a\nb,foo"),
@@ -39,6 +44,12 @@ def test_password_in_a_wrong_variable_is_not_repeated() -> None:
     assert "hidden" not in line
 
 
+def test_key_in_a_wrong_variable_is_not_repeated() -> None:
+    (line,) = find_wrong_variables({"OTEL_EXPORTER_OTLP_HEADERS": "api-key: hidden"})
+
+    assert "hidden" not in line
+
+
 @pytest.mark.parametrize(
     "variables",
     [
@@ -50,6 +61,7 @@ def test_password_in_a_wrong_variable_is_not_repeated() -> None:
         {"OTEL_RESOURCE_ATTRIBUTES": "service.name=ours, stage=,"},
         {"OTEL_EXPORTER_OTLP_COMPRESSION": "gzip", "OTEL_SERVICE_NAME": "any"},
         {"OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "otel, *"},
+        {"OTEL_EXPORTER_OTLP_HEADERS": "api-key=a%20b=, Authorization = Basic YTpi=,"},
     ],
 )
 def test_right_variables_are_taken(variables: dict[str, str]) -> None:
