@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+# A name that a caller made up may be as long as a URL.
+_MAX_NAME_CHARS = 200
+
 
 class PredictorError(Exception):
     """Base of the predictor's own errors."""
@@ -24,6 +27,8 @@ class ModelNotFound(PredictorError):
     """The service hosts no model of that name."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
+        if len(name) > _MAX_NAME_CHARS:
+            name = f"{name[:_MAX_NAME_CHARS]}…"
         super().__init__(f"There is no model {name!r}; there is {', '.join(known)}")
 
 

@@ -82,13 +82,19 @@ def test_model_is_served_by_its_name_and_the_default_without(
     assert "error" in batch["results"][1]
 
 
-@pytest.mark.parametrize("name", ["big", "hidden", "tiny%2F..", "a" * 1000])
+@pytest.mark.parametrize("name", ["big", "hidden", "tiny%2F..", "a" * 200])
 def test_unknown_model_is_a_404_that_names_it(two: TestClient, name: str) -> None:
     for suffix in ("/predict", "/predict/batch"):
         answer = two.post(f"/models/{name}{suffix}", json={})
         assert answer.status_code == 404
         if "%" not in name:
             assert answer.json() == {"detail": f"There is no model {name!r}; there is tiny"}
+
+
+def test_name_of_a_thousand_letters_is_not_repeated_whole(two: TestClient) -> None:
+    answer = two.post(f"/models/{'a' * 1000}/predict", json={})
+
+    assert answer.json() == {"detail": f"There is no model '{'a' * 200}…'; there is tiny"}
 
 
 def test_model_without_endpoint_is_named_by_a_log_line_at_the_start(
