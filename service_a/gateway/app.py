@@ -287,7 +287,8 @@ def create_app(settings: Settings) -> FastAPI:
 def _make_span_export(settings: Settings) -> "SpanExport | None":
     if settings.otlp_endpoint is None:
         return None
-    problems = find_wrong_variables(os.environ)
+    headers = {"OTEL_EXPORTER_OTLP_HEADERS": settings.otlp_headers or ""}
+    problems = find_wrong_variables({**os.environ, **headers})
     if problems:
         raise SettingsError("\n".join(problems))
     try:

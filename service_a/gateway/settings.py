@@ -291,7 +291,7 @@ class Settings(BaseSettings):
     forward_calls: int = Field(default=2, ge=1, le=32)
     """Calls to Service B at a time, for one model; each has a connection."""
 
-    # Of a public batch of 1,000 houses, A reads the answers of one part while B works on the next.
+    # With a batch of 1,000 houses, A reads the answers of one part while B works on the next.
     forward_max_batch: int = Field(default=128, ge=1, le=1000)
     """Most inputs in one call to Service B."""
 

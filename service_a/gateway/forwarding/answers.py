@@ -55,7 +55,7 @@ def _pass_over(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
 _Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
-# What there is of every input is checked as dicts. To make instances would take twice as long.
+# What an answer has for every input is checked as dicts: making instances would take twice as long.
 class _Interval(TypedDict):
     lower: _Finite
     upper: _Finite

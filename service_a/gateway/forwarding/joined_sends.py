@@ -30,7 +30,7 @@ from gateway.forwarding.quick_head import QuickHeadResponse
 # A timeout is set this much longer than the time that is left, and kept until it is too short, or
 # too long by twice this. That is how late an exchange may end at most.
 _LATENESS_SECONDS = 0.05
-# To copy more takes memory, and longer than a system call.
+# To copy more would take memory, and longer than a second system call.
 _MAX_JOINED_BYTES = 64 * 1024
 
 
@@ -49,10 +49,10 @@ class _JoinedSendsSocket(socket.socket):
     def recv_into(self, *args: Any) -> int:
         if self._unsent:
             pieces, self._unsent = _join(self._unsent), ()
-            self._limit()
             # A server that doesn't read all may still have answered.
             with suppress(BrokenPipeError):
                 for piece in pieces:
+                    self._limit()
                     super().sendall(piece)
         self._limit()
         return super().recv_into(*args)

@@ -4,7 +4,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 from sqlalchemy import Connection, create_engine, event
@@ -95,11 +95,19 @@ class LogDatabase:
             prepare_for_writing(self._kept)
         return self._kept
 
+    def renew_sqlite(self) -> None:
+        """Open the driver's own connection anew, which frees its memory, unless that fails."""
+        with suppress(SQLAlchemyError, sqlite3.Error, OSError):
+            new = self._open_sqlite()
+            prepare_for_writing(new)
+            self.drop_sqlite()
+            self._kept = new
+
     def drop_sqlite(self) -> None:
         """Close the driver's own connection; the next use opens a new one."""
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
 
     @contextmanager
     def watch(self) -> Iterator[None]:

@@ -12,16 +12,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import TypeVar
 
 from gateway.input_log.tables import OUTCOME_COLUMNS
 from gateway.input_log.writer import LogWriter
 from gateway.intake.entries import NewInput, Outcome
 
+Row = TypeVar("Row", NewInput, Outcome)
+
 # SQLite takes 32,766 values in one statement.
 _MAX_ROWS = 1000
+# SQLite copies all values of a statement.
 _MAX_CHARS = 1024 * 1024
-# A statement that the driver keeps for its next use also keeps its last values; there is one for
-# each number of rows. A new connection has none: that takes a millisecond.
+# A statement that the driver keeps for its next use also keeps its last values, and there is one
+# for each number of rows. A new connection, which takes a millisecond or two, has none.
 _MAX_KEPT_CHARS = 4 * 1024 * 1024
 
 _INPUT_COLUMNS = ("request_id", "received_at", "data", "outcome", "model")
@@ -35,7 +39,6 @@ class SqliteLogWriter(LogWriter):
     def close(self) -> None:
         """Close the connection; a later call opens a new one."""
         self._database.drop_sqlite()
-        self._kept_chars = 0
 
     def _commit(
         self, new: Sequence[NewInput], outcomes: Sequence[Outcome], *, beats: bool
@@ -47,11 +50,7 @@ class SqliteLogWriter(LogWriter):
                 connection.execute(_TRY_INSERT)
                 now = _write_time(datetime.now(UTC))
                 connection.execute("REPLACE INTO heartbeat (id, checked_at) VALUES (1, ?)", [now])
-        self._kept_chars += sum([len(each.data) for each in new])
-        for each in outcomes:
-            self._kept_chars += len(each.prediction or "") + len(each.warnings or "")
-        if self._kept_chars > _MAX_KEPT_CHARS:
-            self.close()
+            self._kept_chars += sum(map(_count_chars, new)) + sum(map(_count_chars, outcomes))
         return numbers
 
     @contextmanager
@@ -61,6 +60,9 @@ class SqliteLogWriter(LogWriter):
                 with self._database.keep_sqlite() as connection:
                     yield connection
                     self._database.check_files()
+                if self._kept_chars > _MAX_KEPT_CHARS:
+                    self._database.renew_sqlite()
+                    self._kept_chars = 0
             except sqlite3.Error:
                 self.close()
                 raise
@@ -84,22 +86,28 @@ def _insert_inputs(connection: sqlite3.Connection, new: Sequence[NewInput]) -> S
     return range(last - len(new) + 1, last + 1)
 
 
-def _cut(new: Sequence[NewInput]) -> Iterator[Sequence[NewInput]]:
-    """Cut rows into pieces for one statement each: SQLite copies all its values."""
+def _cut(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Cut rows into pieces for one statement each."""
     start = chars = 0
-    for end, each in enumerate(new):
-        chars += len(each.data)
+    for end, each in enumerate(rows):
+        own = _count_chars(each)
+        chars += own
         if end - start == _MAX_ROWS or (chars > _MAX_CHARS and end > start):
-            yield new[start:end]
-            start, chars = end, len(each.data)
-    if new:
-        yield new[start:]
+            yield rows[start:end]
+            start, chars = end, own
+    if rows:
+        yield rows[start:]
+
+
+def _count_chars(row: NewInput | Outcome) -> int:
+    if isinstance(row, NewInput):
+        return len(row.data)
+    return len(row.prediction or "") + len(row.warnings or "")
 
 
 def _add_outcomes(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
     """Update the rows of the outcomes' inputs."""
-    for start in range(0, len(outcomes), _MAX_ROWS):
-        rows = outcomes[start : start + _MAX_ROWS]
+    for rows in _cut(outcomes):
         values: list[object] = []
         for each in rows:
             values += (

@@ -41,7 +41,7 @@ class Group(Generic[Result]):
         self.size = len(items)
         self.future = future
         self.since = since  # when what waits for it now began to wait
-        self.has_begun = False  # whether a batch has taken some of that
+        self.has_begun = False  # whether a batch has taken some of its items
         self.following = following  # the batcher of its items, if another item goes before them
         self.before: Any = None  # the result of that item, once it is done
         self._results: list[Any] = [None] * self.size

@@ -25,8 +25,8 @@ _MAX_WAITING = 10_000
 # worth making that one longer: they wait for more of them, or for some time.
 _OUTCOMES_AT_ONCE = 4
 _OUTCOME_DELAY_SECONDS = 0.05
-# So many, as a public batch has, take longer to write than the disk takes to keep them: no input
-# should have to wait for them.
+# Writing so many, as after a public batch, takes longer than a commit waits for the disk: the next
+# input shouldn't have to wait for that.
 _MANY_OUTCOMES = 256
 # Outcomes that could not be written are kept for the next try: some megabytes of them, and more
 # than the inputs that can be under way when the log fails.

@@ -3,8 +3,8 @@
 import ctypes
 import sys
 
-# Of malloc.h of the GNU C library, which says of it in mallopt(3): setting it also ends that the
-# threshold rises to the size of what was freed last.
+# From malloc.h of the GNU C library. Setting it also keeps the threshold from rising to the size of
+# the last block that was freed: mallopt(3).
 _M_MMAP_THRESHOLD = -3
 # A larger block is a whole large input; what is smaller is reused.
 _LARGE_BYTES = 512 * 1024

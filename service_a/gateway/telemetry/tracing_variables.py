@@ -16,8 +16,9 @@ _SAMPLERS = ["always_on", "always_off", "traceidratio"]
 _SAMPLERS += [f"parentbased_{name}" for name in _SAMPLERS]
 _BATCH, _QUEUE = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE"
 _DEFAULT_BATCH, _DEFAULT_QUEUE = 512, 2048
-# RFC 9110: a name is a token, a value has no control characters.
-_HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+\s*=[ -~]*", re.ASCII)
+# RFC 9110. The library leaves out a header whose value has one of the three that are missing here.
+_TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+_VALUE = re.compile(r"[ !#-:<-\[\]-~]*")
 
 
 def is_http_url(value: str) -> bool:
@@ -33,7 +34,7 @@ def find_wrong_variables(variables: Mapping[str, str]) -> list[str]:
     """Return a line for each variable with a wrong value; an empty one is as good as unset."""
     given = {name: value for name in _CHECKS if (value := variables.get(name, "").strip())}
     lines = [
-        f"{name}: {_CHECKS[name][1]}{_repeat(name, value)}"
+        f"{_find_source(name, variables)}: {_CHECKS[name][1]}{_repeat(name, value)}"
         for name, value in given.items()
         if not _CHECKS[name][0](value)
     ]
@@ -42,6 +43,12 @@ def find_wrong_variables(variables: Mapping[str, str]) -> list[str]:
     ):
         lines.append(f"{_BATCH}: must be at most {_QUEUE}")
     return lines
+
+
+def _find_source(name: str, variables: Mapping[str, str]) -> str:
+    """Name the variable that was set: the value may be in a file."""
+    file = f"{name}_FILE"
+    return file if file in variables else name
 
 
 def _repeat(name: str, value: str) -> str:
@@ -69,8 +76,17 @@ def _are_detectors(value: str) -> bool:
 
 
 def _are_headers(value: str) -> bool:
-    parts = [part.strip() for part in value.split(",")]
-    return all(_HEADER.fullmatch(part) and unquote(part).isprintable() for part in parts if part)
+    return all(_is_header(part) for part in value.split(",") if part.strip())
+
+
+def _is_header(part: str) -> bool:
+    name, equals, value = part.strip().partition("=")
+    sent = unquote(value, errors="replace")
+    return (
+        bool(equals and _VALUE.fullmatch(value) and _TOKEN.fullmatch(unquote(name).strip()))
+        and sent.isprintable()
+        and all(character <= "\xff" for character in sent)  # as a header is encoded
+    )
 
 
 _Check = tuple[Callable[[str], bool], str]
@@ -85,7 +101,7 @@ _CODING: _Check = (
     lambda value: value.lower() in ("none", "gzip", "deflate"),
     "must be none, gzip or deflate",
 )
-_HEADERS: _Check = (_are_headers, "must be such as name=value, with commas between them")
+_HEADERS: _Check = (_are_headers, "must be name=value pairs with commas between them")
 _OTLP = ("OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_")
 _CHECKS: dict[str, _Check] = {
     **dict.fromkeys([_BATCH, _QUEUE, "OTEL_BSP_SCHEDULE_DELAY"], _SIZE),

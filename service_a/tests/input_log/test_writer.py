@@ -73,8 +73,9 @@ log = getattr(sqlite_writer, name, None) or getattr(writer, name)
 log = log(LogDatabase(url))
 log.write([NewInput("r", "1", OutcomeKind.LOGGED)])
 before = read_mib()
-for count in range(1, 25):
-    log.write([NewInput("r", "x" * 300_000, OutcomeKind.LOGGED) for _ in range(count)])
+for chars, counts in ((300_000, range(1, 25)), (10_000, range(1, 101))):
+    for count in counts:
+        log.write([NewInput("r", "x" * chars, OutcomeKind.LOGGED) for _ in range(count)])
 print(read_mib() - before)
 """
 
@@ -86,7 +87,27 @@ def test_large_inputs_are_not_kept_in_memory_for_each_number_of_them_that_came_t
     command = [sys.executable, "-c", _LARGE_INPUTS, writer_class.__name__, f"sqlite:///{log_path}"]
     mib = float(subprocess.check_output(command, cwd=SERVICE_FOLDER, text=True))
 
-    assert mib < 40  # 300 inputs of .3 MB in 24 statements
+    assert mib < 40  # of 90 MB, and of 50 MB
+
+
+def test_rows_have_their_own_numbers_and_outcomes_when_they_are_too_much_for_one_statement(
+    log: LogWriter, log_path: Path
+) -> None:
+    sizes = [1, 700_000, 700_000, 1_200_000, 2, *[3] * 1100]
+    numbers = log.write(
+        [NewInput(f"r{i}", "7" * size, OutcomeKind.PENDING) for i, size in enumerate(sizes)]
+    )
+    log.write(
+        [
+            Outcome(number, f"r{i}", OutcomeKind.PREDICTED, 1.0, price=i, prediction="x" * 2000)
+            for i, number in enumerate(numbers)
+        ]
+    )
+
+    rows = sorted(read_inputs(log_path), key=lambda row: row["id"])
+    assert [row["id"] for row in rows] == numbers
+    assert [len(row["data"]) for row in rows] == sizes
+    assert [row["price"] for row in rows] == list(range(len(sizes)))
 
 
 def test_input_is_committed_when_write_returns(log: LogWriter, log_path: Path) -> None:

@@ -23,6 +23,13 @@ from gateway.telemetry.tracing_variables import find_wrong_variables, is_http_ur
         ("OTEL_EXPORTER_OTLP_HEADERS", "my key=1"),
         ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "key=1%0Aother:2"),
         ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "key=ключ"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "key=a;b"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", 'key="a"'),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "key=a\\b"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "key=%D0%BA"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "key=%ff"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "k%3Aey=1"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "k%C3%A9y=1"),
         ("OTEL_TRACES_SAMPLER", "sometimes"),
         ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
         ("OTEL_RESOURCE_ATTRIBUTES", "stage=a\nb,foo"),
@@ -48,6 +55,14 @@ def test_key_in_a_wrong_variable_is_not_repeated() -> None:
     (line,) = find_wrong_variables({"OTEL_EXPORTER_OTLP_HEADERS": "api-key: hidden"})
 
     assert "hidden" not in line
+
+
+def test_file_is_named_when_it_has_the_wrong_value() -> None:
+    name = "OTEL_EXPORTER_OTLP_HEADERS"
+
+    (line,) = find_wrong_variables({name: "no value", f"{name}_FILE": "/run/secrets/headers"})
+
+    assert line == f"{name}_FILE: must be name=value pairs with commas between them"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from predictor.web.schemas import BatchRequest, PredictRequest
 
 Form = type[PredictRequest[Any]] | type[BatchRequest[Any]]
 
-# Some hundred and sixty houses. The inputs of a larger body are checked in pieces.
+# About 160 houses. The inputs of a larger body are checked in pieces.
 _MAX_BYTES = 256 * 1024
 
 
