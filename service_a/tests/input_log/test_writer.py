@@ -90,6 +90,34 @@ def test_large_inputs_are_not_kept_in_memory_for_each_number_of_them_that_came_t
     assert mib < 40  # of 90 MB, and of 50 MB
 
 
+_NO_FILES_LEFT = """
+import os, resource, sys
+from gateway.input_log.database import LogDatabase
+from gateway.input_log.sqlite_writer import SqliteLogWriter
+from gateway.intake.entries import NewInput, OutcomeKind
+
+log = SqliteLogWriter(LogDatabase(sys.argv[1]))
+log.write([NewInput("r", "1", OutcomeKind.LOGGED)])
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+held = []
+for _ in range(9):
+    try:
+        while True:
+            held.append(open(os.devnull))
+    except OSError:
+        pass
+    (number,) = log.write([NewInput("r", "x" * 900_000, OutcomeKind.LOGGED)])
+print(number)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets a limit of the process")
+def test_log_is_written_when_no_file_is_left_for_a_new_connection(log_path: Path) -> None:
+    command = [sys.executable, "-c", _NO_FILES_LEFT, f"sqlite:///{log_path}"]
+
+    assert subprocess.check_output(command, cwd=SERVICE_FOLDER, text=True) == "10\n"
+
+
 def test_rows_have_their_own_numbers_and_outcomes_when_they_are_too_much_for_one_statement(
     log: LogWriter, log_path: Path
 ) -> None:
